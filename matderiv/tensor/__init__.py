@@ -1,0 +1,1 @@
+"""The representation of every value, and the tables of functions. See `nodes`."""

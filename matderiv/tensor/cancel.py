@@ -1,0 +1,141 @@
+"""An inverse beside its argument: X⁻¹ X = I, Q'Q = I, (X'X)⁻¹ X'X = I.
+
+The argument of an inverse may itself be a product of matrices; it is then found as a
+path of those matrices in the surrounding product.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matderiv.tensor.nodes import Apply, Factor, Node, Product, Variable
+from matderiv.tensor.properties import is_symmetric
+
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+    from matderiv.tensor.products import Labels
+
+__all__ = ["cancel_inverses"]
+
+Link = tuple[Node, bool]  # a matrix, and whether it stands transposed
+
+
+def cancel_inverses(
+    arena: Arena, factors: list[Factor], ends: Sequence[int], labels: Labels
+) -> bool:
+    """Remove one inverse and its argument from `factors`; tell whether there was one."""
+    candidates = [f for f in factors if f.exponent in (1, 2) and _inverts(f.node)]
+    if not candidates:
+        return False
+    uses = Counter(k for f in factors for k in f.labels)
+    uses.update(2 * [labels.find(end) for end in ends])
+    for factor in candidates:
+        if factor.exponent == 2:
+            if _is_orthogonal(factor.node) and _drop_square(factor, factors, uses, labels):
+                return True
+            continue
+        for port in (0, 1):
+            path = _match(arena, factor, port, factors, uses)
+            if path is None:
+                continue
+            used, far, inner = path
+            near = factor.labels[1 - port]
+            for item in (factor, *used):
+                factors.remove(item)
+            labels.dead.update(inner)
+            labels.unify(near, far)
+            return True
+    return False
+
+
+def _inverts(node: Node) -> bool:
+    return _is_orthogonal(node) or (isinstance(node, Apply) and node.primitive.is_inverse)
+
+
+def _is_orthogonal(node: Node) -> bool:
+    return isinstance(node, Variable) and "orthogonal" in node.attributes
+
+
+def _drop_square(factor: Factor, factors: list[Factor], uses: Counter[int], labels: Labels) -> bool:
+    """Σ_i Q_ij² = 1 where label i is met nowhere else."""
+    for port in (0, 1):
+        if uses[factor.labels[port]] == 1 and factor.labels[0] != factor.labels[1]:
+            factors.remove(factor)
+            labels.dead.add(factor.labels[port])
+            return True
+    return False
+
+
+def _match(
+    arena: Arena, inverse: Factor, port: int, factors: list[Factor], uses: Counter[int]
+) -> tuple[list[Factor], int, list[int]] | None:
+    """Follow the argument of an inverse away from one of its ports.
+
+    Returns the factors on the way, the label where the path ends, and those inside.
+    """
+    node = inverse.node
+    if isinstance(node, Variable):
+        chain: list[Link] | None = [(node, True)]  # Q⁻¹ = Q'
+    else:
+        assert isinstance(node, Apply)
+        chain = _chain(node.arguments[0])
+    if chain is None:
+        return None
+    # From port 1 of X⁻¹ the argument is met at its axis 0, from port 0 at its axis 1.
+    links = chain if port == 1 else [(n, not t) for n, t in reversed(chain)]
+    label, used, inner = inverse.labels[port], list[Factor](), list[int]()
+    for matrix, transposed in links:
+        if uses[label] != 2:
+            return None
+        entry, leave = (1, 0) if transposed else (0, 1)
+        step = _step(arena, matrix, entry, label, factors, (inverse, *used))
+        if step is None:
+            return None
+        found, leave_at = step
+        inner.append(label)
+        label = found.labels[leave if leave_at is None else leave_at]
+        used.append(found)
+    return used, label, inner
+
+
+def _step(
+    arena: Arena,
+    matrix: Node,
+    entry: int,
+    label: int,
+    factors: list[Factor],
+    taken: tuple[Factor, ...],
+) -> tuple[Factor, int | None] | None:
+    for factor in factors:
+        if factor.node is not matrix or factor.exponent != 1 or factor in taken:
+            continue
+        if factor.labels[entry] == label:
+            return factor, None
+        if factor.labels[1 - entry] == label and is_symmetric(arena, matrix):
+            return factor, entry
+    return None
+
+
+def _chain(node: Node) -> list[Link] | None:
+    """A matrix as a product of matrices from its first axis to its second."""
+    if not isinstance(node, Product):
+        return [(node, False)]
+    a, b = node.out
+    if (
+        a == b
+        or node.coefficient != 1
+        or any(len(f.labels) != 2 or f.exponent != 1 for f in node.factors)
+    ):
+        return [(node, False)]
+    rest, label, links = list(node.factors), a, list[Link]()
+    while rest:
+        step = next((f for f in rest if label in f.labels), None)
+        if step is None:
+            return [(node, False)]
+        rest.remove(step)
+        transposed = step.labels[0] != label
+        links.append((step.node, transposed))
+        label = step.labels[0 if transposed else 1]
+    return links if label == b and len(node.sizes) == len(links) + 1 else [(node, False)]

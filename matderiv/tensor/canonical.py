@@ -1,0 +1,108 @@
+"""One numbering of the labels of a product, whatever numbering it came with.
+
+Two products are equal when one is the other with labels renamed, factors reordered
+and the axes of symmetric factors swapped.  Sorting factors by node id settles all but
+products with equal factors (tr A³) or symmetric ones; those are settled by colour
+refinement followed by a search over the remaining ties for the least encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from matderiv.tensor.nodes import Factor, Node, Number
+
+__all__ = ["canonical_labels"]
+
+_BUDGET = 64  # leaves of the search; beyond it the first tie wins: still right, not canonical
+
+
+def canonical_labels(
+    factors: Sequence[Factor], out: Sequence[int], symmetric: Callable[[Node], bool]
+) -> tuple[tuple[Factor, ...], dict[int, int]]:
+    """Return the factors sorted and renumbered, and the map from old label to new."""
+    factors = sorted(factors, key=lambda f: (f.node.id, f.exponent))
+    loose = [f.node.order == 2 and symmetric(f.node) for f in factors]
+    repeated = any(
+        a.node is b.node and a.exponent == b.exponent and a.labels
+        for a, b in zip(factors, factors[1:], strict=False)
+    )
+    numbers: dict[int, int] = {}
+    for label in out:
+        numbers.setdefault(label, len(numbers))
+    if not repeated and not any(loose):
+        for factor in factors:
+            for label in factor.labels:
+                numbers.setdefault(label, len(numbers))
+        renumbered = [f._replace(labels=tuple(numbers[k] for k in f.labels)) for f in factors]
+        return tuple(renumbered), numbers
+    return _search(factors, loose, numbers)
+
+
+def _search(
+    factors: Sequence[Factor], loose: Sequence[bool], start: dict[int, int]
+) -> tuple[tuple[Factor, ...], dict[int, int]]:
+    colours = _refine(factors, loose, start)
+    best: tuple[list[tuple[int, ...]], list[int], dict[int, int]] | None = None
+    leaves = 0
+    stack: list[tuple[list[int], list[tuple[int, ...]], dict[int, int]]] = [([], [], start)]
+    while stack and leaves < _BUDGET:
+        chosen, code, numbers = stack.pop()
+        if len(chosen) == len(factors):
+            leaves += 1
+            if best is None or code < best[0]:
+                best = (code, chosen, numbers)
+            continue
+        rest = [i for i in range(len(factors)) if i not in chosen]
+        head = (factors[rest[0]].node.id, factors[rest[0]].exponent)
+        least: tuple[tuple[int, ...], ...] | None = None
+        branches: list[tuple[int, tuple[int, ...]]] = []
+        for i in rest:
+            factor = factors[i]
+            if (factor.node.id, factor.exponent) != head:
+                break
+            orders = [factor.labels]
+            if loose[i] and factor.labels[0] != factor.labels[1]:
+                orders.append(factor.labels[::-1])
+            for labels in orders:
+                key = tuple((0, numbers[k]) if k in numbers else (1, colours[k]) for k in labels)
+                if least is None or key < least:
+                    least, branches = key, []
+                if key == least:
+                    branches.append((i, labels))
+        for i, labels in reversed(branches):
+            extended = dict(numbers)
+            for label in labels:
+                extended.setdefault(label, len(extended))
+            stack.append(([*chosen, i], [*code, tuple(extended[k] for k in labels)], extended))
+    assert best is not None
+    code, chosen, numbers = best
+    ordered = tuple(
+        factors[i]._replace(labels=labels) for i, labels in zip(chosen, code, strict=True)
+    )
+    return ordered, numbers
+
+
+def _refine(
+    factors: Sequence[Factor], loose: Sequence[bool], start: dict[int, int]
+) -> dict[int, int]:
+    """Colour each label by its surroundings, to a fixed point or len(factors) rounds."""
+    labels = {label for factor in factors for label in factor.labels}
+    colours = {label: 1 + start[label] if label in start else 0 for label in labels}
+    for _ in range(len(factors)):
+        seen: dict[int, list[tuple[Number, ...]]] = {label: [] for label in labels}
+        for factor, free in zip(factors, loose, strict=True):
+            around = [colours[k] for k in factor.labels]
+            for position, label in enumerate(factor.labels):
+                if free:
+                    place, others = 0, [around[1 - position]]
+                else:
+                    place, others = position, around
+                seen[label].append((factor.node.id, factor.exponent, place, *others))
+        keys = {k: (colours[k], tuple(sorted(seen[k]))) for k in labels}
+        ranks = {key: rank for rank, key in enumerate(sorted(set(keys.values())))}
+        refined = {k: ranks[keys[k]] for k in labels}
+        if len(set(refined.values())) == len(set(colours.values())):
+            break
+        colours = refined
+    return colours

@@ -1,0 +1,132 @@
+"""The reference evaluator: slow, plain, and the oracle of every other path.
+
+It computes each node from its definition with `numpy.einsum` and the reference
+functions of the tables, and shares nothing with the code generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matderiv.errors import UnsupportedError
+from matderiv.tensor.dims import dim_value
+from matderiv.tensor.elementwise import Elementwise
+from matderiv.tensor.nodes import Apply, Map, Name, Node, Product, Size, Sum, Variable
+from matderiv.tensor.primitives import Primitive
+from matderiv.tensor.properties import is_sum_of_squares
+from matderiv.tensor.traverse import reachable
+
+__all__ = ["Array", "evaluate", "guarded_power"]
+
+Array = NDArray[Any]
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def evaluate(
+    roots: Iterable[Node],
+    values: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    functions: Mapping[object, Callable[..., Any]] | None = None,
+) -> list[Array]:
+    """Return the arrays of the roots.
+
+    `values` gives an array for each variable, `sizes` a number for each dimension,
+    `functions` an implementation for the key of each abstract function.
+    """
+    roots = list(roots)
+    known: dict[int, Array] = {node.id: np.asarray(v, float) for node, v in values.items()}
+    for node in reachable(roots):
+        if node.id not in known:
+            known[node.id] = _value(node, known, sizes, functions or {})
+    return [known[root.id] for root in roots]
+
+
+def _value(
+    node: Node,
+    known: Mapping[int, Array],
+    sizes: Mapping[str, int],
+    functions: Mapping[object, Callable[..., Any]],
+) -> Array:
+    shape = tuple(dim_value(dim, sizes) for dim in node.shape)
+    if isinstance(node, Product):
+        return _product(node, known, sizes)
+    if isinstance(node, Sum):
+        total = np.zeros(shape)
+        for coefficient, term in node.terms:
+            total = total + float(coefficient) * known[term.id]
+        return total
+    if isinstance(node, Size):
+        return np.asarray(float(dim_value(node.dim, sizes)))
+    if isinstance(node, Name):
+        return known[node.definition.id]
+    arguments = [known[child.id] for child in node.children]
+    if isinstance(node, Map):
+        function = node.function
+        if isinstance(function, Elementwise):
+            return np.asarray(function.reference(*arguments))
+        return np.asarray(_given(functions, function.key, function.name)(*arguments))
+    if isinstance(node, Apply):
+        primitive = node.primitive
+        if not isinstance(primitive, Primitive):
+            given = _given(functions, primitive.key, primitive.name)
+            return np.asarray(given(*arguments)).reshape(shape)
+        if primitive.infer is None:
+            return np.asarray(primitive.reference(*arguments))
+        if arguments:
+            return np.asarray(primitive.reference(*arguments, shape=shape))
+        return np.asarray(primitive.reference(parameters=node.parameters, sizes=sizes))
+    assert isinstance(node, Variable)
+    raise UnsupportedError(f"no value is given for {node.name}")
+
+
+def _given(
+    functions: Mapping[object, Callable[..., Any]], key: object, name: str
+) -> Callable[..., Any]:
+    if key not in functions:
+        raise UnsupportedError(f"{name} is an abstract function: give it an implementation")
+    return functions[key]
+
+
+def guarded_power(base: Array, exponent: float) -> Array:
+    """base^exponent for a sum of squares: a negative power is 0 where the base is 0."""
+    if exponent >= 0:
+        return np.asarray(np.power(base, exponent))
+    nonzero = base != 0
+    return np.where(nonzero, np.power(np.where(nonzero, base, 1.0), exponent), 0.0)
+
+
+def _product(node: Product, known: Mapping[int, Array], sizes: Mapping[str, int]) -> Array:
+    lengths = [dim_value(dim, sizes) for dim in node.sizes]
+    operands: list[Array] = []
+    subscripts: list[str] = []
+    for factor in node.factors:
+        value = known[factor.node.id]
+        if factor.exponent != 1:
+            if is_sum_of_squares(factor.node):
+                value = guarded_power(value, float(factor.exponent))
+            else:
+                value = np.power(value, float(factor.exponent))
+        operands.append(value)
+        subscripts.append("".join(_LETTERS[label] for label in factor.labels))
+    distinct = list(dict.fromkeys(node.out))
+    carried = {label for factor in node.factors for label in factor.labels}
+    dense = [label for label in distinct if label in carried]
+    result = np.asarray(float(node.coefficient))
+    if operands:
+        spec = ",".join(subscripts) + "->" + "".join(_LETTERS[label] for label in dense)
+        result = result * np.einsum(spec, *operands, optimize=len(operands) > 2)
+    # Axes that no factor carries are ones; axes that repeat are a diagonal.
+    view = result.reshape([lengths[k] if k in carried else 1 for k in distinct])
+    full = np.broadcast_to(view, [lengths[k] for k in distinct])
+    if len(distinct) == len(node.out):
+        return np.array(full)
+    array = np.zeros([lengths[k] for k in node.out])
+    spec = "".join(_LETTERS[k] for k in node.out)
+    target = np.einsum(f"{spec}->{''.join(_LETTERS[k] for k in distinct)}", array)
+    target[...] = full
+    return array

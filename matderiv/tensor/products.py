@@ -1,0 +1,308 @@
+"""The constructor of products: everything that makes two equal products one node.
+
+In order: children that only move values about are merged in; equal factors merge
+into a power; an inverse meets its argument and both vanish; closed scalar parts are
+split off as factors of their own (so ‖x‖ ‖x‖⁻¹ cancels); labels are renumbered.
+
+A label is *alive* while it is an axis of something.  One that ends alive, summed and
+carried by no factor is a sum of ones, the factor n; one eliminated by a cancellation
+is dead and leaves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from matderiv.errors import DomainError
+from matderiv.tensor.cancel import cancel_inverses
+from matderiv.tensor.canonical import canonical_labels
+from matderiv.tensor.dims import Dim
+from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum
+from matderiv.tensor.properties import is_factor_nonnegative, is_symmetric, splits_over_power
+from matderiv.tensor.rules import merge_pointwise
+from matderiv.tensor.stable import stable_factors
+
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+
+__all__ = ["build_product"]
+
+_LARGEST_POWER = 4096  # bits; a larger power of a number stays a factor
+
+
+class Labels:
+    """Labels with their sizes, and which of them have been unified."""
+
+    def __init__(self) -> None:
+        self.parent: list[int] = []
+        self.dims: list[Dim] = []
+        self.dead: set[int] = set()
+
+    def new(self, dim: Dim) -> int:
+        self.parent.append(len(self.parent))
+        self.dims.append(dim)
+        return len(self.parent) - 1
+
+    def find(self, label: int) -> int:
+        parent = self.parent
+        while parent[label] != label:
+            parent[label] = parent[parent[label]]
+            label = parent[label]
+        return label
+
+    def unify(self, a: int, b: int) -> None:
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            self.parent[max(a, b)] = min(a, b)
+
+
+def build_product(
+    arena: Arena,
+    coefficient: Number,
+    factors: Iterable[Factor | tuple[Node, Sequence[int], Number]],
+    out: Sequence[int],
+    sizes: Mapping[int, Dim],
+    inline: frozenset[int],
+) -> Node:
+    labels = Labels()
+    names: dict[int, int] = {}
+    stack: list[Factor] = []
+    for node, axes, exponent in factors:
+        for axis, dim in zip(axes, node.shape, strict=True):
+            if axis not in names:
+                names[axis] = labels.new(dim)
+        stack.append(Factor(node, tuple(names[axis] for axis in axes), exponent))
+    for label in out:
+        if label not in names:
+            names[label] = labels.new(sizes[label])
+    ends = [names[label] for label in out]
+    shape = tuple(labels.dims[end] for end in ends)
+
+    coefficient, flat = _expand(arena, coefficient, stack[::-1], labels, inline)
+    if coefficient == 0:
+        return arena.zero(shape)
+    while True:
+        merged = _merge(arena, flat, labels)
+        flat = stable_factors(arena, merge_pointwise(arena, merged))
+        if flat is not merged:
+            coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
+        elif not cancel_inverses(arena, flat, ends, labels):
+            break
+    ends = [labels.find(end) for end in ends]
+    carried = {label for factor in flat for label in factor.labels}
+    for label in range(len(labels.parent)):
+        alone = labels.find(label) == label and label not in labels.dead
+        if alone and label not in carried and label not in ends:
+            flat.append(Factor(arena.size(labels.dims[label]), (), 1))
+            coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
+    flat = _hoist(arena, flat, ends, labels)
+    while any(isinstance(f.node, Product) and not f.labels and _opens(arena, f) for f in flat):
+        # A merger of scalars (‖x‖² ‖x‖⁻², √2 √2) leaves numbers and products of scalars.
+        coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
+        flat = _merge(arena, flat, labels)
+    if coefficient == 0:
+        return arena.zero(shape)
+    return _finish(arena, coefficient, flat, ends, labels)
+
+
+def _expand(
+    arena: Arena, coefficient: Number, stack: list[Factor], labels: Labels, inline: frozenset[int]
+) -> tuple[Number, list[Factor]]:
+    """Merge wiring, numbers and the named children into the list of factors."""
+    flat: list[Factor] = []
+    while stack:
+        factor = stack.pop()
+        node, axes, exponent = factor
+        if exponent == 0:
+            continue
+        if isinstance(node, Sum) and not node.terms:
+            if exponent < 0:
+                raise DomainError("division by zero: a value here is identically 0")
+            return 0, []
+        if not isinstance(node, Product):
+            flat.append(factor)
+            continue
+        if node.coefficient != 1:
+            power = _number_power(node.coefficient, exponent)
+            if power is not None:
+                coefficient *= power
+                rest = arena.product(1, node.factors, node.out, dict(enumerate(node.sizes)))
+                stack.append(Factor(rest, axes, exponent))
+                continue
+        if not (node.wiring or node.id in inline) or not _mergeable(arena, node, exponent):
+            flat.append(factor)
+            continue
+        inner: dict[int, int] = {}
+        for label, axis in zip(node.out, axes, strict=True):
+            if label in inner:
+                labels.unify(inner[label], axis)
+            inner[label] = axis
+        for child, child_axes, child_exponent in node.factors:
+            for label in child_axes:
+                if label not in inner:
+                    inner[label] = labels.new(node.sizes[label])
+            power = child_exponent * exponent
+            if isinstance(power, Fraction) and power.denominator == 1:
+                power = power.numerator
+            stack.append(Factor(child, tuple(inner[k] for k in child_axes), power))
+    if isinstance(coefficient, Fraction) and coefficient.denominator == 1:
+        coefficient = coefficient.numerator
+    return coefficient, flat
+
+
+def _opens(arena: Arena, factor: Factor) -> bool:
+    """Whether `_expand` would merge this scalar."""
+    node, _, exponent = factor
+    assert isinstance(node, Product)
+    if node.coefficient != 1:
+        return _number_power(node.coefficient, exponent) is not None
+    return node.wiring and _mergeable(arena, node, exponent)
+
+
+def _number_power(base: Number, exponent: Number) -> Number | None:
+    """base^exponent where that is rational and of reasonable size, else None."""
+    exponent = Fraction(exponent)
+    if base == 1:
+        return 1
+    power = exponent.numerator
+    if exponent.denominator != 1:
+        if base < 0:
+            return None
+        base = Fraction(base)
+        roots = [_root(n, exponent.denominator) for n in (base.numerator, base.denominator)]
+        if None in roots:
+            return None
+        assert roots[0] is not None and roots[1] is not None
+        base = Fraction(roots[0], roots[1])
+    if base == -1:
+        return -1 if power % 2 else 1
+    bits = max(Fraction(base).numerator.bit_length(), Fraction(base).denominator.bit_length())
+    if abs(power) * bits > _LARGEST_POWER:
+        return None
+    return Fraction(base) ** power
+
+
+def _root(value: int, degree: int) -> int | None:
+    if value < 2:
+        return value
+    if value.bit_length() > 512 or degree > 64:
+        return None
+    low, high = 1, 1 << (value.bit_length() // degree + 1)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if middle**degree <= value else (low, middle - 1)
+    return low if low**degree == value else None
+
+
+def _mergeable(arena: Arena, node: Product, exponent: Number) -> bool:
+    if exponent == 1:
+        return True
+    if len(node.sizes) > len(set(node.out)):  # a power of a sum
+        return False
+    if len(node.out) > len(set(node.out)) and exponent < 0:  # 1/0 off the diagonal
+        return False
+    if node.coefficient != 1:
+        return False
+    if Fraction(exponent).denominator == 1:
+        return True
+    if not all(splits_over_power(arena, f.node, f.exponent, exponent) for f in node.factors):
+        return False
+    # (a b)^½ = a^½ b^½ needs every factor but one proved nonnegative.
+    return sum(not is_factor_nonnegative(arena, f) for f in node.factors) <= 1
+
+
+def _merge(arena: Arena, factors: list[Factor], labels: Labels) -> list[Factor]:
+    """Add the exponents of equal factors; drop the ones that vanish."""
+    powers: dict[tuple[int, tuple[int, ...]], Factor] = {}
+    for node, axes, exponent in factors:
+        axes = tuple(labels.find(k) for k in axes)
+        if len(axes) == 2 and axes[0] > axes[1] and is_symmetric(arena, node):
+            axes = axes[::-1]
+        key = (node.id, axes)
+        if key in powers:
+            exponent = powers[key].exponent + exponent
+            if isinstance(exponent, Fraction) and exponent.denominator == 1:
+                exponent = exponent.numerator
+        powers[key] = Factor(node, axes, exponent)
+    return [factor for factor in powers.values() if factor.exponent != 0]
+
+
+def _hoist(
+    arena: Arena, factors: list[Factor], ends: Sequence[int], labels: Labels
+) -> list[Factor]:
+    """Replace each part that touches no output label by one scalar factor."""
+    component: dict[int, int] = {}
+
+    def root(label: int) -> int:
+        while component[label] != label:
+            label = component[label]
+        return label
+
+    outer = set(ends)
+    for factor in factors:
+        for label in factor.labels:
+            component.setdefault(label, label)
+        for a, b in zip(factor.labels, factor.labels[1:], strict=False):
+            component[root(a)] = root(b)
+    open_roots = {root(label) for label in outer if label in component}
+    kept: list[Factor] = []
+    closed: dict[int, list[Factor]] = {}
+    for factor in factors:
+        if factor.labels and root(factor.labels[0]) not in open_roots:
+            closed.setdefault(root(factor.labels[0]), []).append(factor)
+        else:
+            kept.append(factor)
+    if not closed:
+        return factors
+    for part in closed.values():
+        kept.append(Factor(_intern(arena, 1, part, (), labels), (), 1))
+    return _merge(arena, kept, labels)
+
+
+def _finish(
+    arena: Arena, coefficient: Number, factors: list[Factor], ends: Sequence[int], labels: Labels
+) -> Node:
+    if coefficient == 1 and len(factors) == 1:
+        node, axes, exponent = factors[0]
+        same = axes == tuple(ends) or (axes == tuple(ends)[::-1] and is_symmetric(arena, node))
+        if exponent == 1 and same and len(set(axes)) == len(axes):
+            return node
+    return _intern(arena, coefficient, factors, ends, labels)
+
+
+def _intern(
+    arena: Arena, coefficient: Number, factors: list[Factor], ends: Sequence[int], labels: Labels
+) -> Node:
+    ordered, numbers = canonical_labels(factors, ends, lambda node: is_symmetric(arena, node))
+    if isinstance(coefficient, Fraction) and coefficient.denominator == 1:
+        coefficient = coefficient.numerator
+    out = tuple(numbers[end] for end in ends)
+    sizes = tuple(labels.dims[label] for label in numbers)
+    key = (
+        "product",
+        coefficient,
+        tuple((f.node.id, f.labels, f.exponent) for f in ordered),
+        out,
+        sizes,
+    )
+    return arena.intern(
+        key,
+        Product,
+        tuple(sizes[k] for k in out),
+        coefficient=coefficient,
+        factors=ordered,
+        out=out,
+        sizes=sizes,
+        wiring=_is_wiring(ordered, out, sizes),
+    )
+
+
+def _is_wiring(factors: Sequence[Factor], out: Sequence[int], sizes: Sequence[Dim]) -> bool:
+    tensors = [factor for factor in factors if factor.labels]
+    if not out or len(tensors) <= 1:
+        return not tensors or bool(out)
+    if len(sizes) > len(set(out)):
+        return False
+    return all(len(out) > len(set(factor.labels)) for factor in tensors)

@@ -1,0 +1,126 @@
+"""What is known of a value from its structure: symmetric, nonnegative.
+
+Answers are proofs: False means "not proved".  They are kept in the arena.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from matderiv.tensor.nodes import (
+    Apply,
+    Factor,
+    Map,
+    Name,
+    Node,
+    Number,
+    Product,
+    Size,
+    Sum,
+    Variable,
+)
+
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+
+__all__ = [
+    "is_factor_nonnegative",
+    "is_nonnegative",
+    "is_sum_of_squares",
+    "is_symmetric",
+    "splits_over_power",
+]
+
+SYMMETRIC = frozenset({"symmetric", "posdef", "diagonal"})
+NONNEGATIVE = frozenset({"positive", "stochastic"})
+
+
+def is_symmetric(arena: Arena, node: Node) -> bool:
+    """Whether A' = A is known.  A Product is symmetric when its transpose is itself."""
+    if node.order != 2 or node.shape[0] != node.shape[1]:
+        return False
+    known = arena.symmetric.get(node.id)
+    if known is not None:
+        return known
+    arena.symmetric[node.id] = False  # while the transpose is under construction
+    if isinstance(node, Variable):
+        answer = bool(node.attributes & SYMMETRIC)
+    elif isinstance(node, Sum | Map):
+        answer = all(is_symmetric(arena, child) for child in node.children)
+    elif isinstance(node, Apply):
+        answer = node.primitive.keeps_symmetry and is_symmetric(arena, node.arguments[0])
+    elif isinstance(node, Name):
+        answer = is_symmetric(arena, node.definition)
+    else:
+        assert isinstance(node, Product)
+        a, b = node.out
+        if a == b:
+            answer = True
+        else:
+            flipped = arena.product(
+                node.coefficient, node.factors, (b, a), dict(enumerate(node.sizes))
+            )
+            answer = flipped is node
+    arena.symmetric[node.id] = answer
+    return answer
+
+
+def is_nonnegative(arena: Arena, node: Node) -> bool:
+    """Whether every entry is known to be ≥ 0."""
+    known = arena.nonnegative.get(node.id)
+    if known is not None:
+        return known
+    if isinstance(node, Variable):
+        answer = bool(node.attributes & NONNEGATIVE)
+    elif isinstance(node, Size):
+        answer = True
+    elif isinstance(node, Map):
+        answer = node.function.nonnegative
+    elif isinstance(node, Apply):
+        answer = node.primitive.nonnegative
+    elif isinstance(node, Name):
+        answer = is_nonnegative(arena, node.definition)
+    elif isinstance(node, Sum):
+        answer = all(t.coefficient > 0 and is_nonnegative(arena, t.node) for t in node.terms)
+    else:
+        assert isinstance(node, Product)
+        answer = node.coefficient >= 0 and all(
+            is_factor_nonnegative(arena, f) for f in node.factors
+        )
+    arena.nonnegative[node.id] = answer
+    return answer
+
+
+def is_factor_nonnegative(arena: Arena, factor: Factor) -> bool:
+    exponent = Fraction(factor.exponent)
+    # An even numerator squares; an even denominator is a root, which is ≥ 0 where it exists.
+    return (
+        exponent.numerator % 2 == 0
+        or exponent.denominator % 2 == 0
+        or is_nonnegative(arena, factor.node)
+    )
+
+
+def splits_over_power(arena: Arena, node: Node, inner: Number, outer: Number) -> bool:
+    """Whether (node^inner)^outer = node^(inner·outer) wherever the left side exists."""
+    if Fraction(outer).denominator == 1 or is_nonnegative(arena, node):
+        return True
+    return Fraction(inner).numerator % 2 == 1
+
+
+def is_sum_of_squares(node: Node) -> bool:
+    """Whether a scalar is Σ Π of squares, as ‖x‖² is: its power -k/2 is 0 at 0 by our rule."""
+    if isinstance(node, Name):
+        return is_sum_of_squares(node.definition)
+    if isinstance(node, Sum):
+        return bool(node.terms) and all(
+            t.coefficient > 0 and is_sum_of_squares(t.node) for t in node.terms
+        )
+    return (
+        isinstance(node, Product)
+        and bool(node.factors)
+        and node.coefficient > 0
+        and not node.out
+        and all(Fraction(f.exponent).numerator % 2 == 0 for f in node.factors)
+    )

@@ -1,0 +1,126 @@
+"""Formulas that overflow, recognised as the functions that do not.
+
+    log Σ exp z        logsumexp(z)        exp(z) / Σ exp z       softmax(z)
+    log(1 + eᵗ)        softplus(t)         1/(1 + e⁻ᵗ)            sigmoid(t)
+    log softmax(z)     z - logsumexp(z)    log sigmoid(t)         -softplus(-t)
+    log det X          logdet(X)           log(1 - sigmoid(t))    -softplus(t)
+
+Recognition happens in the constructors, so a user's formula and a derivative meet the
+same rules, and each leaves fewer exponentials, logarithms or determinants.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product, Sum
+
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+
+__all__ = ["stable_factors", "stable_log"]
+
+
+def _inner(node: Node, name: str) -> Node | None:
+    """x where node is the table's function of this name, of x alone."""
+    if isinstance(node, Map) and node.function.key == name:
+        return node.arguments[0]
+    if isinstance(node, Apply) and node.primitive.key == name:
+        return node.arguments[0]
+    return None
+
+
+def _is_one(node: Node) -> bool:
+    return (
+        isinstance(node, Product)
+        and node.coefficient == 1
+        and not node.factors
+        and len(set(node.out)) == len(node.out)
+    )
+
+
+def _one_plus(node: Node) -> tuple[int, Node] | None:
+    """(±1, f) where node is 1 ± f."""
+    if not isinstance(node, Sum) or len(node.terms) != 2:
+        return None
+    for one, other in (node.terms, node.terms[::-1]):
+        if one.coefficient == 1 and _is_one(one.node) and other.coefficient in (1, -1):
+            return int(other.coefficient), other.node
+    return None
+
+
+def _summed_exponentials(node: Node) -> tuple[Node, int] | None:
+    """(z, k) where node is Σ exp(z) over axis k alone."""
+    if not isinstance(node, Product) or node.coefficient != 1 or len(node.factors) != 1:
+        return None
+    inside, labels, exponent = node.factors[0]
+    z = _inner(inside, "exp")
+    if z is None or exponent != 1 or len(set(labels)) != len(labels):
+        return None
+    if len(node.out) != len(labels) - 1 or len(node.sizes) != len(labels):
+        return None
+    (axis,) = (k for k, label in enumerate(labels) if label not in node.out)
+    if node.out != tuple(label for label in labels if label in node.out):
+        return None
+    return z, axis
+
+
+def _along_last(arena: Arena, name: str, z: Node, axis: int) -> Node:
+    """A primitive of the last axis, applied along another; the axis stays where it was."""
+    order = [k for k in range(z.order) if k != axis] + [axis]
+    result = arena.apply(name, arena.transpose(z, order))
+    return result if result.order < z.order else arena.transpose(result, _inverse(order))
+
+
+def _inverse(order: list[int]) -> list[int]:
+    return sorted(range(len(order)), key=order.__getitem__)
+
+
+def stable_log(arena: Arena, x: Node) -> Node | None:
+    """The stable form of log(x), where x is one of the patterns above."""
+    if (inner := _inner(x, "det")) is not None:
+        return arena.apply("logdet", inner)
+    if (inner := _inner(x, "sigmoid")) is not None:
+        return -arena.map("softplus", -inner)
+    if (inner := _inner(x, "softmax")) is not None:
+        total = arena.apply("logsumexp", inner)
+        return inner - arena.broadcast(total, inner.shape, range(inner.order - 1))
+    if (found := _one_plus(x)) is not None:
+        sign, other = found
+        if sign > 0 and (inner := _inner(other, "exp")) is not None:
+            return arena.map("softplus", inner)
+        if sign < 0 and (inner := _inner(other, "sigmoid")) is not None:
+            return -arena.map("softplus", inner)
+    if (sums := _summed_exponentials(x)) is not None:
+        return _along_last(arena, "logsumexp", *sums)
+    return None
+
+
+def stable_factors(arena: Arena, factors: list[Factor]) -> list[Factor]:
+    """Replace quotients of exponentials among the factors; the same list if none."""
+    for index, (node, labels, exponent) in enumerate(factors):
+        if not isinstance(exponent, int) or exponent >= 0:
+            continue
+        rest = factors[:index] + factors[index + 1 :]
+        found = _one_plus(node)
+        if found is not None and found[0] > 0 and (t := _inner(found[1], "exp")) is not None:
+            # e^t/(1 + e^t) = σ(t); otherwise 1/(1 + e^t) = σ(-t).
+            above = Factor(found[1], labels, 1)
+            if exponent == -1 and above in rest:
+                rest.remove(above)
+                return [*rest, Factor(arena.map("sigmoid", t), labels, 1)]
+            return [*rest, Factor(arena.map("sigmoid", -t), labels, -exponent)]
+        sums = _summed_exponentials(node)
+        if sums is not None:
+            z, axis = sums
+            for other in rest:
+                kept = other.labels[:axis] + other.labels[axis + 1 :]
+                if (
+                    (other.exponent, exponent) == (1, -1)
+                    and kept == labels
+                    and _inner(other.node, "exp") is z
+                ):
+                    rest.remove(other)
+                    soft = _along_last(arena, "softmax", z, axis)
+                    return [*rest, Factor(soft, other.labels, 1)]
+    return factors

@@ -1,0 +1,110 @@
+"""The constructor of sums: like terms merged, common content pulled out.
+
+Content is the rational gcd, the sign of the first term, and every scalar factor that
+all terms share; it becomes the surrounding Product's, so that 2 (X w - y) and X w - y
+are built on one node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from math import gcd, lcm
+from typing import TYPE_CHECKING
+
+from matderiv.tensor.dims import Shape
+from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term
+
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+
+__all__ = ["build_sum"]
+
+
+def build_sum(
+    arena: Arena,
+    terms: Iterable[Term | tuple[Number, Node]],
+    shape: Shape,
+    inline: frozenset[int],
+) -> Node:
+    merged: dict[int, Number] = {}
+    nodes: dict[int, Node] = {}
+    stack = list(terms)[::-1]
+    while stack:
+        coefficient, node = stack.pop()
+        if node.shape != shape:
+            raise ValueError(f"a term of shape {node.shape} in a sum of shape {shape}")
+        if isinstance(node, Product) and node.coefficient != 1:
+            coefficient *= node.coefficient
+            node = arena.product(1, node.factors, node.out, dict(enumerate(node.sizes)))
+        if isinstance(node, Sum) and (node.id in inline or not node.terms):
+            stack += [(coefficient * c, n) for c, n in reversed(node.terms)]
+            continue
+        nodes[node.id] = node
+        merged[node.id] = merged.get(node.id, 0) + coefficient
+    kept = [(merged[k], nodes[k]) for k in sorted(merged) if merged[k] != 0]
+    if not kept:
+        return arena.zero(shape)
+    if len(kept) == 1:
+        return arena.scale(*kept[0])
+    content = _content([c for c, _ in kept])
+    kept = [(_exact(Fraction(c) / content), node) for c, node in kept]
+    shared = _shared_scalars([node for _, node in kept])
+    if shared:
+        kept = [(c, _without(arena, node, shared)) for c, node in kept]
+        inner = arena.sum(kept, shape)
+    else:
+        key = ("sum", tuple((c, node.id) for c, node in kept), shape)
+        inner = arena.intern(key, Sum, shape, terms=tuple(Term(c, n) for c, n in kept))
+        if content == 1:
+            return inner
+    axes = tuple(range(len(shape)))
+    return arena.product(_exact(content), [Factor(inner, axes, 1), *shared], axes)
+
+
+def _exact(value: Number) -> Number:
+    return value.numerator if value.denominator == 1 else value
+
+
+def _content(coefficients: list[Number]) -> Fraction:
+    """The gcd of the coefficients, with the sign of the first."""
+    top = gcd(*(c.numerator for c in coefficients))
+    bottom = lcm(*(c.denominator for c in coefficients))
+    return Fraction(top if coefficients[0] > 0 else -top, bottom)
+
+
+def _shared_scalars(nodes: list[Node]) -> list[Factor]:
+    """The scalar factors of all terms, each with the exponent nearest to 0."""
+    common: dict[int, Factor] | None = None
+    for node in nodes:
+        scalars = _scalar_factors(node)
+        if common is None:
+            common = scalars
+            continue
+        both = common.keys() & scalars.keys()
+        common = {
+            k: min(common[k], scalars[k], key=lambda f: abs(f.exponent))
+            for k in common
+            if k in both and (common[k].exponent > 0) == (scalars[k].exponent > 0)
+        }
+        if not common:
+            return []
+    return list((common or {}).values())
+
+
+def _scalar_factors(node: Node) -> dict[int, Factor]:
+    if isinstance(node, Product):
+        scalars = {f.node.id: f for f in node.factors if not f.labels}
+        if scalars or node.order:
+            return scalars
+    if node.order == 0 and not (isinstance(node, Product) and not node.factors):
+        return {node.id: Factor(node, (), 1)}
+    return {}
+
+
+def _without(arena: Arena, node: Node, shared: list[Factor]) -> Node:
+    axes = tuple(range(node.order))
+    inverse = [factor._replace(exponent=-factor.exponent) for factor in shared]
+    factors = [Factor(node, axes, 1), *inverse]
+    # Merged in, or the scalars would stand beside their inverses without meeting them.
+    return arena.product(1, factors, axes, inline=frozenset({node.id}))
