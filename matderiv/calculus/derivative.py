@@ -1,0 +1,180 @@
+"""Derivatives of any tensor by any variable: one rule for each kind of node.
+
+Reverse: the cotangent of a node n has shape root + n.  It starts as the identity at the
+root and moves to the children, highest id first:
+
+    Product  C[labels of factor] = coefficient · e · Σ g · Π others · factor^(e-1)
+    Sum      coefficient · g
+    Map      g ⊙ ∂f/∂argument
+    Apply    the primitive's adjoint
+    Name     the same g, which becomes the named cotangent δz
+
+Forward: the tangent of a node n has shape n + seed, by the same rules read the other
+way; a primitive is pushed forward by its own adjoint applied to the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matderiv.tensor.dims import Shape
+from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term, Variable
+from matderiv.tensor.traverse import reachable
+
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+
+__all__ = ["forward", "pull_back", "push_forward", "reverse"]
+
+
+def reverse(root: Node, wrt: Sequence[Variable], *, names: bool = False) -> list[Node]:
+    """∂root/∂v for each v, of shape root + v, by reverse accumulation.
+
+    `names` gives the cotangents of a scalar root's named values names of their own.
+    """
+    seed = root.arena.delta(root.shape)
+    return pull_back(root, wrt, seed, names=names and root.order == 0)
+
+
+def forward(root: Node, wrt: Sequence[Variable]) -> list[Node]:
+    """∂root/∂v for each v, of shape root + v, by forward accumulation."""
+    return [push_forward([root], {v: root.arena.delta(v.shape)})[0] for v in wrt]
+
+
+def pull_back(
+    root: Node, wrt: Sequence[Variable], seed: Node, *, names: bool = False
+) -> list[Node]:
+    """The cotangents of `wrt` for a cotangent `seed` (shape: any axes, then the root's)."""
+    arena = root.arena
+    lead = seed.shape[: seed.order - root.order]
+    mask = 0
+    for variable in wrt:
+        mask |= variable.depends
+    parts: dict[int, list[Term]] = {root.id: [Term(1, seed)]}
+    for node in reversed(reachable([root], lambda n: not n.depends & mask)):
+        if not node.depends & mask or node.id not in parts:
+            continue
+        if isinstance(node, Variable):
+            continue
+        g = arena.sum(parts.pop(node.id), lead + node.shape)
+        if names and isinstance(node, Name):
+            g = arena.name(f"δ{node.name}", g)
+        for child, contribution in _adjoints(arena, node, g, mask):
+            parts.setdefault(child.id, []).append(Term(1, contribution))
+    return [arena.sum(parts.get(v.id, []), lead + v.shape) for v in wrt]
+
+
+def _adjoints(arena: Arena, node: Node, g: Node, mask: int) -> list[tuple[Node, Node]]:
+    """The children that depend on the variables, each with its cotangent."""
+    lead = list(range(-(g.order - node.order), 0))
+    if isinstance(node, Product):
+        found: list[tuple[Node, Node]] = []
+        for index, (child, labels, exponent) in enumerate(node.factors):
+            if not child.depends & mask:
+                continue
+            factors = [Factor(g, (*lead, *node.out), 1)]
+            factors += node.factors[:index] + node.factors[index + 1 :]
+            if exponent != 1:
+                factors.append(Factor(child, labels, exponent - 1))
+            sizes = dict(enumerate(node.sizes))
+            out = (*lead, *labels)
+            found.append((child, arena.product(node.coefficient * exponent, factors, out, sizes)))
+        return found
+    if isinstance(node, Sum):
+        return [
+            (t.node, arena.scale(t.coefficient, g)) for t in node.terms if t.node.depends & mask
+        ]
+    if isinstance(node, Name):
+        return [(node.definition, g)]
+    found = []
+    for index, child in enumerate(node.children):
+        if not child.depends & mask:
+            continue
+        if isinstance(node, Map):
+            slope = node.function.differentiate(index, node, node.arguments)
+            labels = tuple(range(node.order))
+            factors = [Factor(g, (*lead, *labels), 1), Factor(slope, labels, 1)]
+            found.append((child, arena.product(1, factors, (*lead, *labels))))
+        else:
+            assert isinstance(node, Apply)
+            cotangent = node.primitive.pull_back(index, g, node)
+            if cotangent is not None:
+                found.append((child, cotangent))
+    return found
+
+
+def push_forward(roots: Sequence[Node], tangents: Mapping[Variable, Node]) -> list[Node]:
+    """The tangents of the roots (shape: the root's, then any axes) for tangents of variables."""
+    arena = roots[0].arena
+    mask = 0
+    known: dict[int, Node] = {}
+    tail: Shape = ()
+    for variable, tangent in tangents.items():
+        mask |= variable.depends
+        known[variable.id] = tangent
+        tail = tangent.shape[variable.order :]
+    for node in reachable(roots, lambda n: not n.depends & mask):
+        if node.depends & mask and node.id not in known:
+            parts = _tangents(arena, node, known, len(tail), mask)
+            known[node.id] = arena.sum([Term(1, part) for part in parts], node.shape + tail)
+    return [known.get(root.id) or arena.zero(root.shape + tail) for root in roots]
+
+
+def _tangents(
+    arena: Arena, node: Node, known: Mapping[int, Node], extra: int, mask: int
+) -> list[Node]:
+    """The contributions of the children to the tangent of a node."""
+    tail = tuple(range(-extra, 0))
+    axes = tuple(range(node.order))
+    if isinstance(node, Product):
+        found = []
+        for index, (child, labels, exponent) in enumerate(node.factors):
+            if not child.depends & mask:
+                continue
+            factors = [Factor(known[child.id], (*labels, *tail), 1)]
+            factors += node.factors[:index] + node.factors[index + 1 :]
+            if exponent != 1:
+                factors.append(Factor(child, labels, exponent - 1))
+            sizes = dict(enumerate(node.sizes))
+            out = (*node.out, *tail)
+            found.append(arena.product(node.coefficient * exponent, factors, out, sizes))
+        return found
+    if isinstance(node, Sum):
+        return [
+            arena.scale(t.coefficient, known[t.node.id])
+            for t in node.terms
+            if t.node.depends & mask
+        ]
+    if isinstance(node, Name):
+        return [known[node.definition.id]]
+    found = []
+    for index, child in enumerate(node.children):
+        if not child.depends & mask:
+            continue
+        tangent = known[child.id]
+        if isinstance(node, Map):
+            slope = node.function.differentiate(index, node, node.arguments)
+            factors = [Factor(slope, axes, 1), Factor(tangent, (*axes, *tail), 1)]
+            found.append(arena.product(1, factors, (*axes, *tail)))
+            continue
+        assert isinstance(node, Apply)
+        if node.primitive.is_linear:
+            turned = arena.product(
+                1,
+                [Factor(tangent, (*range(child.order), *tail), 1)],
+                (*tail, *range(child.order)),
+            )
+            moved = arena.apply(node.primitive, turned, parameters=node.parameters)
+            labels = (*tail, *axes)
+            found.append(arena.product(1, [Factor(moved, labels, 1)], (*axes, *tail)))
+            continue
+        jacobian = node.primitive.pull_back(index, arena.delta(node.shape), node)
+        if jacobian is not None:
+            inner = tuple(range(node.order, node.order + child.order))
+            factors = [
+                Factor(jacobian, (*axes, *inner), 1),
+                Factor(tangent, (*inner, *tail), 1),
+            ]
+            found.append(arena.product(1, factors, (*axes, *tail)))
+    return found

@@ -1,0 +1,328 @@
+"""Shorter forms of one value: factor, expand, cancel, whatever prints with less.
+
+A candidate replaces a node only if (printed weight, number of tensor factors) falls,
+lexicographically.  Both are natural numbers, so rewriting ends, whatever the rules and
+in whatever order they fire.
+
+Candidates for a Sum: pull a factor out of several terms; pull out a power that only
+some terms have (a common denominator); collect diagonals into one.  For both kinds:
+expand everything and merge like terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from matderiv.calculus.weight import Weights
+from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term
+from matderiv.tensor.traverse import reachable, remake
+
+__all__ = ["Shortener"]
+
+_HEAVIEST = 300  # heavier nodes are left alone
+_OPAQUE = 80  # heavier children are not looked into
+_MOST_TERMS = 40
+
+
+class Shortener:
+    """Shortens nodes of one arena, each once."""
+
+    def __init__(self) -> None:
+        self.weight = Weights()
+        self._done: dict[int, Node] = {}
+
+    def shorten_all(self, roots: Sequence[Node]) -> list[Node]:
+        new: dict[int, Node] = {}
+        for node in reachable(roots):
+            new[node.id] = self.shorten(remake(node, new))
+        return [new[root.id] for root in roots]
+
+    def shorten(self, node: Node) -> Node:
+        """The shortest form found; its children are taken to be short already."""
+        if not isinstance(node, Sum | Product) or self.weight(node) > _HEAVIEST:
+            return node
+        known = self._done.get(node.id)
+        if known is not None:
+            return known
+        self._done[node.id] = node  # while candidates are under construction
+        best, cost = node, self._cost(node)
+        for candidate in self._candidates(node):
+            price = self._cost(candidate)
+            if price < cost:
+                best, cost = candidate, price
+        if best is not node:
+            best = self.shorten(best)
+        self._done[node.id] = best
+        return best
+
+    def _cost(self, node: Node) -> tuple[int, int]:
+        return self.weight(node), _tensor_factors(node)
+
+    def _candidates(self, node: Node) -> Iterator[Node]:
+        if isinstance(node, Sum):
+            yield from self._pulled(node)
+            yield from self._common_denominator(node)
+            yield from _collected_diagonals(node)
+        expanded = expand(node, self.weight)
+        if expanded is not node:
+            yield expanded
+            if isinstance(expanded, Sum):
+                yield self.shorten(expanded)
+            elif isinstance(expanded, Product):
+                yield self._inside(expanded)
+
+    def _inside(self, node: Product) -> Node:
+        """A Product on the short forms of its Sums."""
+        new = {c.id: self.shorten(c) for c in node.children if isinstance(c, Sum)}
+        return remake(node, new)
+
+    # ---- factors of several terms -------------------------------------------------
+
+    def _pulled(self, node: Sum) -> Iterator[Node]:
+        for group, factor, ports in _common_factors(node):
+            yield from self._pull(node, group, factor, ports)
+
+    def _pull(
+        self, node: Sum, group: dict[int, int], factor: Factor, ports: tuple[int | None, ...]
+    ) -> Iterator[Node]:
+        """Σ terms with `factor` taken out of those in `group` (term → place of the factor).
+
+        `ports` gives the output axis that each axis of the factor stands on in every
+        term of the group, or None where it is contracted (or differs).
+        """
+        arena = node.arena
+        order = node.order
+        free = [k for k, port in enumerate(ports) if port is None]
+        owned = {port for port in ports if port is not None} if free else set()
+        for place in group:
+            term = _as_product(node.terms[place].node)
+            at = group[place]
+            others = term.factors[:at] + term.factors[at + 1 :]
+            for port in tuple(owned):
+                label = term.out[port]
+                if term.out.count(label) > 1 and not free:
+                    return
+                if any(label in f.labels for f in others) or term.out.count(label) > 1:
+                    if free:
+                        return
+                    owned.discard(port)
+        axes = [k for k in range(order) if k not in owned]
+        inner_terms = []
+        for place in sorted(group):
+            coefficient, original = node.terms[place]
+            term = _as_product(original)
+            at = group[place]
+            others = term.factors[:at] + term.factors[at + 1 :]
+            labels = term.factors[at].labels
+            out = [term.out[k] for k in axes] + [labels[k] for k in free]
+            part = arena.product(term.coefficient, others, out, dict(enumerate(term.sizes)))
+            inner_terms.append(Term(coefficient, part))
+        inner = self.shorten(arena.sum(inner_terms, inner_terms[0].node.shape))
+        contracted = {k: order + i for i, k in enumerate(free)}
+        labels = tuple(contracted[k] if port is None else port for k, port in enumerate(ports))
+        inner_labels = (*axes, *(contracted[k] for k in free))
+        pulled = arena.product(
+            1,
+            [Factor(factor.node, labels, factor.exponent), Factor(inner, inner_labels, 1)],
+            range(order),
+            dict(enumerate(node.shape)),
+            frozenset({inner.id}) if isinstance(inner, Product) else frozenset(),
+        )
+        rest = [term for place, term in enumerate(node.terms) if place not in group]
+        if rest:
+            yield self.shorten(arena.sum([*rest, Term(1, pulled)], node.shape))
+        else:
+            yield pulled
+
+    # ---- powers that some terms lack ----------------------------------------------
+
+    def _common_denominator(self, node: Sum) -> Iterator[Node]:
+        """Σ t = s^e Σ t s^(-e) for the extreme power s^e of any term, then expand inside."""
+        if len(node.terms) > 12:
+            return
+        seen: dict[tuple[int, tuple[int, ...]], Factor] = {}
+        for _, original in node.terms:
+            for factor, ports in _on_outputs(_as_product(original)):
+                key = (factor.node.id, ports)
+                if factor.exponent < 0 and (
+                    key not in seen or factor.exponent < seen[key].exponent
+                ):
+                    seen[key] = Factor(factor.node, ports, factor.exponent)
+        arena = node.arena
+        axes = tuple(range(node.order))
+        for factor in seen.values():
+            inverse = factor._replace(exponent=-factor.exponent)
+            terms = []
+            for coefficient, term in node.terms:
+                factors = [Factor(term, axes, 1), inverse]
+                made = arena.product(1, factors, axes, None, frozenset({term.id}))
+                terms.append(Term(coefficient, expand(made, self.weight)))
+            inline = frozenset(t.node.id for t in terms if isinstance(t.node, Sum))
+            inner = self.shorten(arena.sum(terms, node.shape, inline))
+            inlined = frozenset({inner.id}) if isinstance(inner, Product) else frozenset[int]()
+            yield arena.product(1, [factor, Factor(inner, axes, 1)], axes, None, inlined)
+
+
+def _tensor_factors(node: Node) -> int:
+    if isinstance(node, Product):
+        return sum(bool(f.labels) + _tensor_factors_below(f.node) for f in node.factors)
+    return _tensor_factors_below(node)
+
+
+def _tensor_factors_below(node: Node) -> int:
+    if isinstance(node, Sum):
+        return sum(len(t.node.factors) if isinstance(t.node, Product) else 1 for t in node.terms)
+    return 1
+
+
+def _as_product(node: Node) -> Product:
+    """A term as a Product of factors, also where it is a bare node."""
+    if isinstance(node, Product):
+        return node
+    bare = Product.__new__(Product)
+    bare.arena, bare.shape, bare.id, bare.depends = node.arena, node.shape, node.id, node.depends
+    bare.coefficient, bare.wiring = 1, True
+    bare.out = tuple(range(node.order))
+    bare.factors = (Factor(node, bare.out, 1),)
+    bare.sizes = node.shape
+    return bare
+
+
+def _on_outputs(term: Product) -> Iterator[tuple[Factor, tuple[int, ...]]]:
+    """The factors all of whose axes are output axes, with those axes."""
+    for factor in term.factors:
+        if all(term.out.count(label) == 1 for label in factor.labels):
+            yield factor, tuple(term.out.index(label) for label in factor.labels)
+
+
+def _common_factors(
+    node: Sum,
+) -> Iterator[tuple[dict[int, int], Factor, tuple[int | None, ...]]]:
+    """Factors that at least two terms share, with the output axes on which they agree."""
+    meets: dict[tuple[object, ...], dict[int, int]] = {}
+    found: dict[tuple[object, ...], Factor] = {}
+    for place, (_, original) in enumerate(node.terms):
+        term = _as_product(original)
+        for at, factor in enumerate(term.factors):
+            for ports in _port_patterns(term, factor):
+                if node.order == 0 and (len(factor.labels) > 1 or not factor.labels):
+                    continue
+                key = (factor.node.id, factor.exponent, ports)
+                found.setdefault(key, factor)
+                meets.setdefault(key, {}).setdefault(place, at)
+    for key, group in meets.items():
+        if len(group) > 1:
+            ports = key[2]
+            assert isinstance(ports, tuple)
+            if _same_diagonal_use(node, group):
+                yield group, found[key], ports
+
+
+def _port_patterns(term: Product, factor: Factor) -> Iterator[tuple[int | None, ...]]:
+    """The ways to hold on to a factor: which of its axes are output axes, which are free."""
+    labels = factor.labels
+    exact = tuple(term.out.index(label) if term.out.count(label) == 1 else None for label in labels)
+    if None not in exact:
+        yield exact
+    if factor.exponent != 1 or len(set(labels)) != len(labels) or not labels:
+        return
+    if len(labels) == 1:
+        if exact == (None,) and term.order < 2 and labels[0] not in term.out:
+            yield (None,)
+    elif len(labels) == 2:
+        for held in (0, 1):
+            if exact[held] is not None:
+                yield (exact[0], None) if held == 0 else (None, exact[1])
+
+
+def _same_diagonal_use(node: Sum, group: Iterable[int]) -> bool:
+    """Whether all or none of the terms have a repeated output axis: keeps diag(s) - s s'."""
+    kinds = {
+        len(set(out)) == len(out)
+        for out in (_as_product(node.terms[place].node).out for place in group)
+    }
+    return len(kinds) == 1
+
+
+def _collected_diagonals(node: Sum) -> Iterator[Node]:
+    """diag(u) + diag(v) = diag(u + v)."""
+    if node.order != 2:
+        return
+    places = [
+        place
+        for place, (_, term) in enumerate(node.terms)
+        if isinstance(term, Product) and term.out[0] == term.out[1]
+    ]
+    if len(places) < 2:
+        return
+    arena = node.arena
+    diagonals = [
+        Term(node.terms[place].coefficient, arena.einsum("ii->i", node.terms[place].node))
+        for place in places
+    ]
+    inner = arena.sum(diagonals, node.shape[:1])
+    rest = [term for place, term in enumerate(node.terms) if place not in places]
+    collected = arena.einsum("i->ii", inner)
+    yield arena.sum([*rest, Term(1, collected)], node.shape)
+
+
+def expand(node: Node, weight: Weights) -> Node:
+    """Products distributed over sums, squares of sums opened, like terms merged.
+
+    Gives the node back where nothing opens or the result is too long to be of use.
+    """
+    terms: list[tuple[Number, Node]] = []
+    stack: list[tuple[Number, Node]] = [(1, node)]
+    opened = False
+    while stack:
+        coefficient, current = stack.pop()
+        if len(stack) + len(terms) > _MOST_TERMS:
+            return node
+        if isinstance(current, Sum) and current.terms:
+            opened = opened or current is not node
+            stack += [(coefficient * c, n) for c, n in reversed(current.terms)]
+            continue
+        step = _open_factor(current, weight)
+        if step is None:
+            terms.append((coefficient, current))
+        else:
+            opened = True
+            stack += [(coefficient * c, n) for c, n in reversed(step)]
+    return node.arena.sum(terms, node.shape) if opened else node
+
+
+def _open_factor(node: Node, weight: Weights) -> list[tuple[Number, Node]] | None:
+    """A Product as a sum over the terms of its first Sum factor."""
+    if not isinstance(node, Product):
+        return None
+    arena = node.arena
+    sizes = dict(enumerate(node.sizes))
+    inner = frozenset(
+        f.node.id
+        for f in node.factors
+        if f.exponent == 1 and isinstance(f.node, Product) and weight(f.node) <= _OPAQUE
+    )
+    if inner:
+        merged = arena.product(node.coefficient, node.factors, node.out, sizes, inner)
+        if merged is not node:
+            return [(1, merged)]
+    for index, (child, labels, exponent) in enumerate(node.factors):
+        if exponent not in (1, 2) or not isinstance(child, Sum) or weight(child) > _OPAQUE:
+            continue
+        others = list(node.factors[:index] + node.factors[index + 1 :])
+        if exponent == 2:
+            others.append(Factor(child, labels, 1))
+        return [
+            (
+                coefficient,
+                arena.product(
+                    node.coefficient,
+                    [Factor(term, labels, 1), *others],
+                    node.out,
+                    sizes,
+                    frozenset({term.id}),
+                ),
+            )
+            for coefficient, term in child.terms
+        ]
+    return None

@@ -1,0 +1,95 @@
+"""Simplification of a whole graph: merge what is used once, split what cannot be written.
+
+    flatten      a Product used once, by a Product, becomes part of it; so for Sums.
+                 Shared nodes and names stay, or repeated squaring would explode.
+    distribute   a Product over a Sum of order > 2, which matrix notation cannot hold
+    shorten      see `shorten.py`
+
+Flattening lowers the number of nodes; distribution lowers the number of Sums of order
+> 2 inside Products and is undone by nothing here; shortening strictly lowers a pair of
+natural numbers.  So the rounds end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matderiv.calculus.shorten import Shortener
+from matderiv.tensor.nodes import Factor, Name, Node, Product, Sum, Term
+from matderiv.tensor.traverse import reachable, rebuild, remake, use_counts
+
+__all__ = ["flatten", "simplify"]
+
+_ROUNDS = 6
+_LARGEST = 30  # factors or terms that one node may grow to by merging
+
+
+def simplify(roots: Sequence[Node], *, short: bool = True) -> list[Node]:
+    """Return the roots in a short form of the same value.
+
+    Value-preserving and idempotent.  `short=False` leaves out what serves the reader
+    alone, for code generation.
+    """
+    current = fold_names(roots)
+    for _ in range(_ROUNDS):
+        before = current
+        current = flatten(distribute(current))
+        if short:
+            current = Shortener().shorten_all(current)
+        if all(a is b for a, b in zip(before, current, strict=True)):
+            break
+    return current
+
+
+def fold_names(roots: Sequence[Node]) -> list[Node]:
+    """Let every use of a named value go through its name."""
+    names = {node.definition.id: node.name for node in reachable(roots) if isinstance(node, Name)}
+    if not names:
+        return list(roots)
+    new: dict[int, Node] = {}
+    for node in reachable(roots):
+        made = remake(node, new)
+        new[node.id] = node.arena.name(names[node.id], made) if node.id in names else made
+    return [new[root.id] for root in roots]
+
+
+def flatten(roots: Sequence[Node]) -> list[Node]:
+    """Merge each Product into the Product, each Sum into the Sum, that alone uses it."""
+    counts = use_counts(roots)
+    single = {k for k, count in counts.items() if count == 1}
+    new: dict[int, Node] = {}
+    for node in reachable(roots):
+        inline: frozenset[int] = frozenset()
+        if isinstance(node, Product | Sum) and len(node.children) <= _LARGEST:
+            inline = frozenset(
+                made.id
+                for child in node.children
+                if child.id in single
+                and type(made := new[child.id]) is type(node)
+                and len(made.children) <= _LARGEST
+            )
+        new[node.id] = remake(node, new, inline)
+    return [new[root.id] for root in roots]
+
+
+def distribute(roots: Sequence[Node]) -> list[Node]:
+    """Expand Products over their factors that are Sums of order > 2."""
+
+    def expand(node: Node) -> Node | None:
+        if not isinstance(node, Product):
+            return None
+        for index, (child, labels, exponent) in enumerate(node.factors):
+            if isinstance(child, Sum) and child.order > 2 and exponent == 1:
+                others = node.factors[:index] + node.factors[index + 1 :]
+                sizes = dict(enumerate(node.sizes))
+                terms = []
+                for coefficient, term in child.terms:
+                    factors = [Factor(term, labels, 1), *others]
+                    part = node.arena.product(
+                        node.coefficient, factors, node.out, sizes, frozenset({term.id})
+                    )
+                    terms.append(Term(coefficient, expand(part) or part))
+                return node.arena.sum(terms, node.shape)
+        return None
+
+    return rebuild(roots, expand)
