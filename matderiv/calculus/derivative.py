@@ -52,21 +52,28 @@ def pull_back(
     for variable in wrt:
         mask |= variable.depends
     parts: dict[int, list[Term]] = {root.id: [Term(1, seed)]}
-    for node in reversed(reachable([root], lambda n: not n.depends & mask)):
+    order = reachable([root], lambda n: not n.depends & mask)
+    named = {node.definition.id: node for node in order if isinstance(node, Name)}
+    for node in reversed(order):
         if not node.depends & mask or node.id not in parts:
             continue
         if isinstance(node, Variable):
             continue
         g = arena.sum(parts.pop(node.id), lead + node.shape)
         if names and isinstance(node, Name):
-            g = arena.name(f"δ{node.name}", g)
-        for child, contribution in _adjoints(arena, node, g, mask):
+            g = arena.name(f"δ{node.name}", g, "cotangent")
+        for child, contribution in _adjoints(arena, node, g, mask, named):
             parts.setdefault(child.id, []).append(Term(1, contribution))
     return [arena.sum(parts.get(v.id, []), lead + v.shape) for v in wrt]
 
 
-def _adjoints(arena: Arena, node: Node, g: Node, mask: int) -> list[tuple[Node, Node]]:
-    """The children that depend on the variables, each with its cotangent."""
+def _adjoints(
+    arena: Arena, node: Node, g: Node, mask: int, named: Mapping[int, Name]
+) -> list[tuple[Node, Node]]:
+    """The children that depend on the variables, each with its cotangent.
+
+    A derivative that is a function of the value takes the value's name where it has one.
+    """
     lead = list(range(-(g.order - node.order), 0))
     if isinstance(node, Product):
         found: list[tuple[Node, Node]] = []
@@ -92,7 +99,8 @@ def _adjoints(arena: Arena, node: Node, g: Node, mask: int) -> list[tuple[Node, 
         if not child.depends & mask:
             continue
         if isinstance(node, Map):
-            slope = node.function.differentiate(index, node, node.arguments)
+            value = named.get(node.id, node)
+            slope = node.function.differentiate(index, value, node.arguments)
             labels = tuple(range(node.order))
             factors = [Factor(g, (*lead, *labels), 1), Factor(slope, labels, 1)]
             found.append((child, arena.product(1, factors, (*lead, *labels))))

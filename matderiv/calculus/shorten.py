@@ -19,6 +19,8 @@ from matderiv.tensor.traverse import reachable, remake
 
 __all__ = ["Shortener"]
 
+Ports = tuple[int | None, ...]
+
 _HEAVIEST = 300  # heavier nodes are left alone
 _OPAQUE = 80  # heavier children are not looked into
 _MOST_TERMS = 40
@@ -45,7 +47,8 @@ class Shortener:
         if known is not None:
             return known
         self._done[node.id] = node  # while candidates are under construction
-        best, cost = node, self._cost(node)
+        best: Node = node
+        cost = self._cost(node)
         for candidate in self._candidates(node):
             price = self._cost(candidate)
             if price < cost:
@@ -63,7 +66,7 @@ class Shortener:
             yield from self._pulled(node)
             yield from self._common_denominator(node)
             yield from _collected_diagonals(node)
-        expanded = expand(node, self.weight)
+        expanded = expand(node, self.weight) if _may_merge(node) else node
         if expanded is not node:
             yield expanded
             if isinstance(expanded, Sum):
@@ -83,7 +86,7 @@ class Shortener:
             yield from self._pull(node, group, factor, ports)
 
     def _pull(
-        self, node: Sum, group: dict[int, int], factor: Factor, ports: tuple[int | None, ...]
+        self, node: Sum, group: dict[int, int], factor: Factor, ports: Ports
     ) -> Iterator[Node]:
         """Σ terms with `factor` taken out of those in `group` (term → place of the factor).
 
@@ -197,10 +200,10 @@ def _on_outputs(term: Product) -> Iterator[tuple[Factor, tuple[int, ...]]]:
 
 def _common_factors(
     node: Sum,
-) -> Iterator[tuple[dict[int, int], Factor, tuple[int | None, ...]]]:
+) -> Iterator[tuple[dict[int, int], Factor, Ports]]:
     """Factors that at least two terms share, with the output axes on which they agree."""
-    meets: dict[tuple[object, ...], dict[int, int]] = {}
-    found: dict[tuple[object, ...], Factor] = {}
+    meets: dict[tuple[int, Number, Ports], dict[int, int]] = {}
+    found: dict[tuple[int, Number, Ports], Factor] = {}
     for place, (_, original) in enumerate(node.terms):
         term = _as_product(original)
         for at, factor in enumerate(term.factors):
@@ -212,13 +215,11 @@ def _common_factors(
                 meets.setdefault(key, {}).setdefault(place, at)
     for key, group in meets.items():
         if len(group) > 1:
-            ports = key[2]
-            assert isinstance(ports, tuple)
             if _same_diagonal_use(node, group):
-                yield group, found[key], ports
+                yield group, found[key], key[2]
 
 
-def _port_patterns(term: Product, factor: Factor) -> Iterator[tuple[int | None, ...]]:
+def _port_patterns(term: Product, factor: Factor) -> Iterator[Ports]:
     """The ways to hold on to a factor: which of its axes are output axes, which are free."""
     labels = factor.labels
     exact = tuple(term.out.index(label) if term.out.count(label) == 1 else None for label in labels)
@@ -264,6 +265,34 @@ def _collected_diagonals(node: Sum) -> Iterator[Node]:
     rest = [term for place, term in enumerate(node.terms) if place not in places]
     collected = arena.einsum("i->ii", inner)
     yield arena.sum([*rest, Term(1, collected)], node.shape)
+
+
+def _may_merge(node: Node) -> bool:
+    """Whether expanding a node can make terms meet.
+
+    The terms of one Sum stay apart when all are multiplied by the same factors, unless a
+    factor meets itself or its inverse in a term.
+    """
+    if isinstance(node, Sum):
+        return any(_opens(term.node) for term in node.terms)
+    if not isinstance(node, Product) or not _opens(node):
+        return False
+    sums = [f for f in node.factors if isinstance(f.node, Sum)]
+    if len(sums) != 1 or sums[0].exponent != 1:
+        return True
+    around = {f.node.id for f in node.factors}
+    around |= {c.id for f in node.factors for c in f.node.children if not isinstance(f.node, Sum)}
+    for term in sums[0].node.children:
+        below = (term, *term.children)
+        if any(n.id in around or any(c.id in around for c in n.children) for n in below):
+            return True
+    return False
+
+
+def _opens(node: Node) -> bool:
+    return isinstance(node, Product) and any(
+        isinstance(f.node, Sum | Product) and f.exponent in (1, 2) for f in node.factors
+    )
 
 
 def expand(node: Node, weight: Weights) -> Node:

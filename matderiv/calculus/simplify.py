@@ -12,13 +12,13 @@ natural numbers.  So the rounds end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matderiv.calculus.shorten import Shortener
 from matderiv.tensor.nodes import Factor, Name, Node, Product, Sum, Term
 from matderiv.tensor.traverse import reachable, rebuild, remake, use_counts
 
-__all__ = ["flatten", "simplify"]
+__all__ = ["flatten", "simplify", "substitute"]
 
 _ROUNDS = 6
 _LARGEST = 30  # factors or terms that one node may grow to by merging
@@ -30,26 +30,46 @@ def simplify(roots: Sequence[Node], *, short: bool = True) -> list[Node]:
     Value-preserving and idempotent.  `short=False` leaves out what serves the reader
     alone, for code generation.
     """
-    current = fold_names(roots)
+    current = settle_names(roots)
+    shortener = Shortener()
     for _ in range(_ROUNDS):
         before = current
         current = flatten(distribute(current))
         if short:
-            current = Shortener().shorten_all(current)
+            current = shortener.shorten_all(current)
         if all(a is b for a, b in zip(before, current, strict=True)):
             break
     return current
 
 
-def fold_names(roots: Sequence[Node]) -> list[Node]:
-    """Let every use of a named value go through its name."""
-    names = {node.definition.id: node.name for node in reachable(roots) if isinstance(node, Name)}
+def settle_names(roots: Sequence[Node]) -> list[Node]:
+    """Let every use of a named value go through its name; drop names that are not due.
+
+    A cotangent used once gives its name up: it needs no line of its own.
+    """
+    names = {node.definition.id: node for node in reachable(roots) if isinstance(node, Name)}
     if not names:
         return list(roots)
+    counts = use_counts(roots)
     new: dict[int, Node] = {}
     for node in reachable(roots):
+        if isinstance(node, Name):
+            # Its definition has been given the name already, or has outlived it.
+            new[node.id] = new[node.definition.id]
+            continue
         made = remake(node, new)
-        new[node.id] = node.arena.name(names[node.id], made) if node.id in names else made
+        name = names.get(node.id)
+        if name is not None and (name.role == "value" or counts[name.id] > 1):
+            made = node.arena.name(name.name, made, name.role)
+        new[node.id] = made
+    return [new[root.id] for root in roots]
+
+
+def substitute(roots: Sequence[Node], replacements: Mapping[int, Node]) -> list[Node]:
+    """Rebuild graphs with other nodes in the place of some (by id), usually variables."""
+    new: dict[int, Node] = {}
+    for node in reachable(roots, lambda n: n.id in replacements):
+        new[node.id] = replacements.get(node.id) or remake(node, new)
     return [new[root.id] for root in roots]
 
 

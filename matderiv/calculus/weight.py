@@ -50,13 +50,13 @@ class Weights:
         if all(term.coefficient < 0 for term in node.terms):
             total += 1
         for coefficient, term in node.terms:
-            number = _number(abs(coefficient))
+            number = _number(abs(Fraction(coefficient)))
             constant = isinstance(term, Product) and not term.factors and not term.order
             total += (max(number, 1) - 1 if constant else number) + self._known[term.id]
         return total
 
     def _product(self, node: Product) -> int:
-        total = _number(abs(node.coefficient)) + (node.coefficient < 0)
+        total = _number(abs(Fraction(node.coefficient))) + (node.coefficient < 0)
         if not node.factors and len(set(node.out)) == len(node.out):
             return max(total, 1) + (len(node.out) if node.out else 0)
         for child, _, exponent in node.factors:
@@ -73,7 +73,7 @@ class Weights:
                 return norm + (exponent < 0)
             if Fraction(exponent).denominator == 2:
                 return norm + 2 + (exponent < 0)
-            return min(base, norm + 2) + (2 if abs(exponent) > 1 else 0) + (exponent < 0)
+            return min(base, norm + 2) + (2 if abs(Fraction(exponent)) > 1 else 0) + (exponent < 0)
         if exponent == -1 or exponent == Fraction(1, 2):
             return base + 1
         return base + 2 + (exponent < 0)

@@ -277,12 +277,14 @@ class Arena:
         """Reshape the last `axes` axes to `dims`, in C order."""
         return self.apply("reshape", node, parameters=(axes, dims))
 
-    def name(self, name: str, definition: Node) -> Node:
+    def name(self, name: str, definition: Node, role: str = "value") -> Node:
         """A value that keeps its name; leaves and names need none."""
         if isinstance(definition, Variable | Size | Name):
             return definition
-        key = ("name", name, definition.id)
-        return self.intern(key, Name, definition.shape, name=name, definition=definition)
+        key = ("name", name, definition.id, role)
+        return self.intern(
+            key, Name, definition.shape, name=name, definition=definition, role=role
+        )
 
     # ---- properties --------------------------------------------------------------
 

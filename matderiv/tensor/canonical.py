@@ -34,7 +34,7 @@ def canonical_labels(
         for factor in factors:
             for label in factor.labels:
                 numbers.setdefault(label, len(numbers))
-        renumbered = [f._replace(labels=tuple(numbers[k] for k in f.labels)) for f in factors]
+        renumbered = [Factor(f.node, tuple([numbers[k] for k in f.labels]), f.exponent) for f in factors]
         return tuple(renumbered), numbers
     return _search(factors, loose, numbers)
 

@@ -191,10 +191,13 @@ class Apply(Node):
 
 
 class Name(Node):
-    __slots__ = ("definition", "name")
+    """`role` tells the user's values ("value") from cotangents ("cotangent")."""
+
+    __slots__ = ("definition", "name", "role")
 
     name: str
     definition: Node
+    role: str
 
     @property
     def children(self) -> tuple[Node, ...]:

@@ -92,9 +92,8 @@ def build_product(
             break
     ends = [labels.find(end) for end in ends]
     carried = {label for factor in flat for label in factor.labels}
-    for label in range(len(labels.parent)):
-        alone = labels.find(label) == label and label not in labels.dead
-        if alone and label not in carried and label not in ends:
+    for label in set(range(len(labels.parent))) - carried - labels.dead:
+        if labels.parent[label] == label and label not in ends:
             flat.append(Factor(arena.size(labels.dims[label]), (), 1))
             coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
     flat = _hoist(arena, flat, ends, labels)
@@ -233,6 +232,9 @@ def _hoist(
     arena: Arena, factors: list[Factor], ends: Sequence[int], labels: Labels
 ) -> list[Factor]:
     """Replace each part that touches no output label by one scalar factor."""
+    outer = set(ends)
+    if all(not f.labels or not outer.isdisjoint(f.labels) for f in factors):
+        return factors
     component: dict[int, int] = {}
 
     def root(label: int) -> int:
@@ -240,7 +242,6 @@ def _hoist(
             label = component[label]
         return label
 
-    outer = set(ends)
     for factor in factors:
         for label in factor.labels:
             component.setdefault(label, label)

@@ -99,7 +99,7 @@ def stable_log(arena: Arena, x: Node) -> Node | None:
 def stable_factors(arena: Arena, factors: list[Factor]) -> list[Factor]:
     """Replace quotients of exponentials among the factors; the same list if none."""
     for index, (node, labels, exponent) in enumerate(factors):
-        if not isinstance(exponent, int) or exponent >= 0:
+        if exponent == 1 or not isinstance(exponent, int) or exponent > 0:
             continue
         rest = factors[:index] + factors[index + 1 :]
         found = _one_plus(node)

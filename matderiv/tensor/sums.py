@@ -83,7 +83,7 @@ def _shared_scalars(nodes: list[Node]) -> list[Factor]:
             continue
         both = common.keys() & scalars.keys()
         common = {
-            k: min(common[k], scalars[k], key=lambda f: abs(f.exponent))
+            k: min(common[k], scalars[k], key=lambda f: abs(Fraction(f.exponent)))
             for k in common
             if k in both and (common[k].exponent > 0) == (scalars[k].exponent > 0)
         }

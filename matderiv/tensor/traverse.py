@@ -70,7 +70,8 @@ def remake(
         arguments = (new.get(a.id, a) for a in node.arguments)
         return target.apply(node.primitive, *arguments, parameters=node.parameters)
     if isinstance(node, Name):
-        return target.name(node.name, new.get(node.definition.id, node.definition))
+        definition = new.get(node.definition.id, node.definition)
+        return target.name(node.name, definition, node.role)
     return node
 
 

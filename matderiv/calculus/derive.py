@@ -1,0 +1,43 @@
+"""From a value to its simplified derivatives of any order.
+
+Attributes of a variable (symmetric, diagonal, …) are facts about the point, not about
+the directions in which it may move: the caller differentiates by a plain variable and
+puts the attributed one in its place afterwards (`substitute`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matderiv.calculus.derivative import forward, reverse
+from matderiv.calculus.simplify import simplify
+from matderiv.tensor.nodes import Node, Variable
+
+__all__ = ["MODES", "derive", "derive_raw"]
+
+MODES = ("auto", "reverse", "forward")
+
+
+def derive_raw(
+    root: Node, wrt: Sequence[Variable], mode: str = "auto", *, names: bool = False
+) -> list[Node]:
+    """∂root/∂v of shape root + v for each v, not simplified."""
+    return forward(root, wrt) if mode == "forward" else reverse(root, wrt, names=names)
+
+
+def derive(
+    root: Node,
+    wrt: Sequence[Variable],
+    *,
+    then: Sequence[Variable] = (),
+    mode: str = "auto",
+    names: bool = True,
+) -> list[Node]:
+    """∂root/∂v of shape root + v, then by each variable of `then`, simplified jointly."""
+    current = simplify([root])
+    current = derive_raw(current[0], wrt, mode, names=names and not then)
+    current = simplify(current)
+    for variable in then:
+        current = [derive_raw(node, [variable], mode)[0] for node in current]
+        current = simplify(current)
+    return current
