@@ -1,8 +1,7 @@
 """Shorter forms of one value: factor, expand, cancel, whatever prints with less.
 
-A candidate replaces a node only if (printed weight, number of tensor factors) falls,
-lexicographically.  Both are natural numbers, so rewriting ends, whatever the rules and
-in whatever order they fire.
+A candidate replaces a node only if the printed weight falls.  It is a natural number,
+so rewriting ends, whatever the rules and in whatever order they fire.
 
 Candidates for a Sum: pull a factor out of several terms; pull out a power that only
 some terms have (a common denominator); collect diagonals into one.  For both kinds:
@@ -14,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from matderiv.calculus.weight import Weights
-from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term
+from matderiv.tensor.nodes import Factor, Map, Node, Number, Product, Sum, Term
+from matderiv.tensor.rules import COMPLEMENTS
 from matderiv.tensor.traverse import reachable, remake
 
 __all__ = ["Shortener"]
@@ -24,6 +24,7 @@ Ports = tuple[int | None, ...]
 _HEAVIEST = 300  # heavier nodes are left alone
 _OPAQUE = 80  # heavier children are not looked into
 _MOST_TERMS = 40
+_DEEPEST = 3  # candidates within candidates
 
 
 class Shortener:
@@ -31,7 +32,8 @@ class Shortener:
 
     def __init__(self) -> None:
         self.weight = Weights()
-        self._done: dict[int, Node] = {}
+        self._done: dict[int, tuple[int, Node]] = {}  # by the depth at which it was found
+        self._depth = 0
 
     def shorten_all(self, roots: Sequence[Node]) -> list[Node]:
         new: dict[int, Node] = {}
@@ -43,29 +45,27 @@ class Shortener:
         """The shortest form found; its children are taken to be short already."""
         if not isinstance(node, Sum | Product) or self.weight(node) > _HEAVIEST:
             return node
-        known = self._done.get(node.id)
-        if known is not None:
+        depth, known = self._done.get(node.id, (_DEEPEST, node))
+        if depth <= self._depth:
             return known
-        self._done[node.id] = node  # while candidates are under construction
+        self._done[node.id] = (self._depth, node)  # while candidates are under construction
+        self._depth += 1
         best: Node = node
-        cost = self._cost(node)
         for candidate in self._candidates(node):
-            price = self._cost(candidate)
-            if price < cost:
-                best, cost = candidate, price
+            if self.weight(candidate) < self.weight(best):
+                best = candidate
+        self._depth -= 1
         if best is not node:
             best = self.shorten(best)
-        self._done[node.id] = best
+        self._done[node.id] = (self._depth, best)
         return best
-
-    def _cost(self, node: Node) -> tuple[int, int]:
-        return self.weight(node), _tensor_factors(node)
 
     def _candidates(self, node: Node) -> Iterator[Node]:
         if isinstance(node, Sum):
             yield from self._pulled(node)
             yield from self._common_denominator(node)
             yield from _collected_diagonals(node)
+            yield from self._complemented(node)
         expanded = expand(node, self.weight) if _may_merge(node) else node
         if expanded is not node:
             yield expanded
@@ -78,6 +78,24 @@ class Shortener:
         """A Product on the short forms of its Sums."""
         new = {c.id: self.shorten(c) for c in node.children if isinstance(c, Sum)}
         return remake(node, new)
+
+    def _complemented(self, node: Sum) -> Iterator[Node]:
+        """f(-x) = 1 - f(x), where a sum has both, as sigmoid."""
+        arena = node.arena
+        found = {
+            factor.node.id: factor.node
+            for term in node.terms
+            for factor in _as_product(term.node).factors
+            if isinstance(factor.node, Map) and factor.node.function.key in COMPLEMENTS
+        }
+        for one in found.values():
+            other = arena.map(one.function, -one.arguments[0])
+            if other.id in found and self.weight(one) <= self.weight(other):
+                new = {t.node.id: remake(t.node, {other.id: 1 - one}) for t in node.terms}
+                new[other.id] = 1 - one
+                replaced = remake(node, new)
+                yield self.shorten(expand(replaced, self.weight))
+                return
 
     # ---- factors of several terms -------------------------------------------------
 
@@ -164,18 +182,6 @@ class Shortener:
             inner = self.shorten(arena.sum(terms, node.shape, inline))
             inlined = frozenset({inner.id}) if isinstance(inner, Product) else frozenset[int]()
             yield arena.product(1, [factor, Factor(inner, axes, 1)], axes, None, inlined)
-
-
-def _tensor_factors(node: Node) -> int:
-    if isinstance(node, Product):
-        return sum(bool(f.labels) + _tensor_factors_below(f.node) for f in node.factors)
-    return _tensor_factors_below(node)
-
-
-def _tensor_factors_below(node: Node) -> int:
-    if isinstance(node, Sum):
-        return sum(len(t.node.factors) if isinstance(t.node, Product) else 1 for t in node.terms)
-    return 1
 
 
 def _as_product(node: Node) -> Product:

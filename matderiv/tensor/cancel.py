@@ -1,4 +1,4 @@
-"""An inverse beside its argument: X⁻¹ X = I, Q'Q = I, (X'X)⁻¹ X'X = I.
+"""An inverse beside its argument: X⁻¹ X = I, Q'Q = I, (X'X)⁻¹ X'X = I; and Σ p = 1.
 
 The argument of an inverse may itself be a product of matrices; it is then found as a
 path of those matrices in the surrounding product.
@@ -26,12 +26,18 @@ def cancel_inverses(
     arena: Arena, factors: list[Factor], ends: Sequence[int], labels: Labels
 ) -> bool:
     """Remove one inverse and its argument from `factors`; tell whether there was one."""
-    candidates = [f for f in factors if f.exponent in (1, 2) and _inverts(f.node)]
+    candidates = [f for f in factors if f.exponent in (1, 2) and _may_cancel(f.node)]
     if not candidates:
         return False
     uses = Counter(k for f in factors for k in f.labels)
     uses.update(2 * [labels.find(end) for end in ends])
     for factor in candidates:
+        if _is_stochastic(factor.node):
+            if factor.exponent == 1 and uses[factor.labels[-1]] == 1:
+                factors.remove(factor)
+                labels.dead.add(factor.labels[-1])
+                return True
+            continue
         if factor.exponent == 2:
             if _is_orthogonal(factor.node) and _drop_square(factor, factors, uses, labels):
                 return True
@@ -50,8 +56,14 @@ def cancel_inverses(
     return False
 
 
-def _inverts(node: Node) -> bool:
-    return _is_orthogonal(node) or (isinstance(node, Apply) and node.primitive.is_inverse)
+def _may_cancel(node: Node) -> bool:
+    if isinstance(node, Variable):
+        return not node.attributes.isdisjoint(("orthogonal", "stochastic"))
+    return isinstance(node, Apply) and node.primitive.is_inverse
+
+
+def _is_stochastic(node: Node) -> bool:
+    return isinstance(node, Variable) and "stochastic" in node.attributes and node.order > 0
 
 
 def _is_orthogonal(node: Node) -> bool:

@@ -54,6 +54,7 @@ class Elementwise:
                  "nonzero" (away from a kink at 0)
     latex        a template over {x} (and {z})
     weight       scalar operations to evaluate it once, for those who count functions
+    unchanged_by functions g with f(g(x)) = f(x): code may read g(x) and forget x
     """
 
     name: str
@@ -66,6 +67,7 @@ class Elementwise:
     nonnegative: bool = False
     weight: int = 10
     kink: str = ""
+    unchanged_by: tuple[str, ...] = ()
 
     @property
     def key(self) -> Hashable:
@@ -245,6 +247,7 @@ elementwise(
     nonnegative=True,
     weight=1,
     kink="step(0) = 0",
+    unchanged_by=("relu", "leaky_relu", "elu"),
 )
 elementwise(
     "leaky_relu",

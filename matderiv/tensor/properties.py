@@ -46,8 +46,14 @@ def is_symmetric(arena: Arena, node: Node) -> bool:
     arena.symmetric[node.id] = False  # while the transpose is under construction
     if isinstance(node, Variable):
         answer = bool(node.attributes & SYMMETRIC)
-    elif isinstance(node, Sum | Map):
+    elif isinstance(node, Map):
         answer = all(is_symmetric(arena, child) for child in node.children)
+    elif isinstance(node, Sum):
+        # A + A' is symmetric though its terms are not.
+        loose = {(t.coefficient, t.node.id): t for t in node.terms if not is_symmetric(arena, t.node)}
+        answer = len(loose) <= 8 and all(
+            (t.coefficient, arena.transpose(t.node).id) in loose for t in loose.values()
+        )
     elif isinstance(node, Apply):
         answer = node.primitive.keeps_symmetry and is_symmetric(arena, node.arguments[0])
     elif isinstance(node, Name):

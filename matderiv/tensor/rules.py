@@ -10,15 +10,17 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from matderiv.tensor.dims import Shape
 from matderiv.tensor.elementwise import ElementwiseFunction
 from matderiv.tensor.nodes import Apply, Factor, Map, Node, Number, Product, Sum, Variable
 from matderiv.tensor.primitives import PrimitiveFunction
+from matderiv.tensor.reshapes import split_product
 from matderiv.tensor.stable import stable_log
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["merge_pointwise", "rewrite_apply", "rewrite_map"]
+__all__ = ["COMPLEMENTS", "merge_pointwise", "rewrite_apply", "rewrite_map"]
 
 # ----- products of functions of one argument ----------------------------------------
 # f(x)^k = …, and f(x) g(x) = …, as functions of x; None stands for x itself.
@@ -31,6 +33,10 @@ PAIRS: dict[tuple[str, str], str | None] = {
     ("relu", "step"): "relu",
     ("abs", "sign"): None,
 }
+
+
+# f(-x) = 1 - f(x)
+COMPLEMENTS = frozenset({"sigmoid", "normcdf"})
 
 
 def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
@@ -269,7 +275,7 @@ def _of_transpose(arena: Arena, name: str, x: Node) -> Node | None:
     return None
 
 
-def _reshape(arena: Arena, x: Node, axes: int, dims: tuple[object, ...]) -> Node | None:
+def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
     """Reshapes compose; one that changes nothing is no reshape; numbers move outside."""
     if x.shape[x.order - axes :] == dims:
         return x
@@ -281,7 +287,7 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: tuple[object, ...]) -> Node
     if isinstance(x, Product) and x.coefficient != 1:
         core = arena.product(1, x.factors, x.out, dict(enumerate(x.sizes)))
         return arena.scale(x.coefficient, arena.apply("reshape", core, parameters=(axes, dims)))
-    return None
+    return split_product(arena, x, axes, dims) if isinstance(x, Product) else None
 
 
 _APPLY_RULES: dict[str, Callable[..., Node | None]] = {

@@ -1,0 +1,151 @@
+"""Reshapes inside products: a fused label comes apart where all who carry it can.
+
+    Σ_(ij) (A ⊗ B)_(ij),(kl) …   =   Σ_i,j A_ik B_jl …
+
+An axis that a reshape fused from axes i, j is split again when it is summed and every
+factor on it is such a reshape, or a vector.  This makes tr(A ⊗ X) = tr(A) tr(X) and
+vec(X)' vec(Y) = Σ X_ij Y_ij without a rule for either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matderiv.tensor.dims import Shape, divide_dims, multiply_dims
+from matderiv.tensor.nodes import Apply, Factor, Node, Product
+
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+    from matderiv.tensor.products import Labels
+
+__all__ = ["blocks", "split_labels", "split_product"]
+
+
+def blocks(old: Shape, new: Shape) -> list[tuple[Shape, Shape]]:
+    """The finest pairing of consecutive axes with equal sizes, in C order.
+
+    >>> from matderiv.tensor.dims import multiply_dims
+    >>> blocks(("m", "n", "k"), (multiply_dims("m", "n"), "k"))
+    [(('m', 'n'), (Composite(coefficient=1, names=('m', 'n')),)), (('k',), ('k',))]
+    """
+    pairs: list[tuple[Shape, Shape]] = []
+    i = j = 0
+    while i < len(old) or j < len(new):
+        a, b = i + 1, j + 1
+        while a <= len(old) and b <= len(new):
+            left, right = multiply_dims(*old[i:a]), multiply_dims(*new[j:b])
+            if left == right:
+                break
+            if divide_dims(left, right) is not None:
+                b += 1
+            elif divide_dims(right, left) is not None:
+                a += 1
+            else:
+                a, b = a + 1, b + 1
+        else:
+            a, b = len(old), len(new)
+        pairs.append((old[i:a], new[j:b]))
+        i, j = a, b
+    return pairs
+
+
+def _fused_axes(node: Node) -> dict[int, Shape]:
+    """axis -> the sizes it was fused from, for a reshape node."""
+    if not isinstance(node, Apply) or node.primitive.key != "reshape":
+        return {}
+    (inner,) = node.arguments
+    axes, dims = node.parameters
+    assert isinstance(axes, int)
+    assert isinstance(dims, tuple)
+    found, at = {}, node.order - len(dims)
+    for old, new in blocks(inner.shape[inner.order - axes :], dims):
+        if len(new) == 1 and len(old) > 1:
+            found[at] = old
+        at += len(new)
+    return found
+
+
+def _open(arena: Arena, node: Node, splits: Mapping[int, Shape]) -> Node:
+    """A node with some axes split; a reshape that fused them gives its argument back."""
+    dims = [dim for k, size in enumerate(node.shape) for dim in splits.get(k, (size,))]
+    first = min(splits)
+    return arena.reshape(node, node.order - first, tuple(dims[first:]))
+
+
+def split_labels(
+    arena: Arena, factors: list[Factor], ends: Sequence[int], labels: Labels
+) -> list[Factor]:
+    """Split one summed label that a reshape fused; the same list where there is none."""
+    if not any(isinstance(f.node, Apply) and f.node.primitive.key == "reshape" for f in factors):
+        return factors
+    closed = {labels.find(end) for end in ends}
+    for factor in factors:
+        for axis, dims in _fused_axes(factor.node).items():
+            label = labels.find(factor.labels[axis])
+            if label in closed:
+                continue
+            parts = _split_carriers(arena, factors, label, dims, labels)
+            if parts is not None:
+                return parts
+    return factors
+
+
+def _split_carriers(
+    arena: Arena, factors: list[Factor], label: int, dims: Shape, labels: Labels
+) -> list[Factor] | None:
+    fresh: list[int] | None = None
+    changed: list[Factor] = []
+    for node, axes, exponent in factors:
+        at = [k for k, axis in enumerate(axes) if labels.find(axis) == label]
+        if not at:
+            changed.append(Factor(node, axes, exponent))
+            continue
+        fused = _fused_axes(node)
+        if node.order > 1 and any(fused.get(k) != dims for k in at):
+            return None
+        if fresh is None:
+            fresh = [labels.new(dim) for dim in dims]
+        opened = _open(arena, node, dict.fromkeys(at, dims))
+        spread = [
+            part
+            for k, axis in enumerate(axes)
+            for part in (fresh if k in at else (axis,))
+        ]
+        changed.append(Factor(opened, tuple(spread), exponent))
+    labels.dead.add(label)
+    return changed
+
+
+def split_product(arena: Arena, x: Product, axes: int, dims: Shape) -> Node | None:
+    """reshape(x) as a Product again, where it only splits axes that come apart."""
+    lead = x.order - axes
+    splits: dict[int, Shape] = {}
+    for at, (old, new) in enumerate(blocks(x.shape[lead:], dims), start=lead):
+        if len(old) != 1:
+            return None
+        if len(new) > 1:
+            splits[at] = new
+    if not splits:
+        return None
+    new_labels: dict[int, tuple[int, ...]] = {}
+    sizes = dict(enumerate(x.sizes))
+    for axis, parts in splits.items():
+        label = x.out[axis]
+        if any(k not in splits or splits[k] != parts for k, o in enumerate(x.out) if o == label):
+            return None
+        if label not in new_labels:
+            names = tuple(range(len(sizes), len(sizes) + len(parts)))
+            sizes.update(zip(names, parts, strict=True))
+            new_labels[label] = names
+    factors = []
+    for node, labels, exponent in x.factors:
+        at = {k: splits[x.out.index(o)] for k, o in enumerate(labels) if o in new_labels}
+        fused = _fused_axes(node)
+        if at and node.order > 1 and any(fused.get(k) != parts for k, parts in at.items()):
+            return None
+        opened = _open(arena, node, at) if at else node
+        spread = [part for label in labels for part in new_labels.get(label, (label,))]
+        factors.append(Factor(opened, tuple(spread), exponent))
+    out = [part for label in x.out for part in new_labels.get(label, (label,))]
+    return arena.product(x.coefficient, factors, out, sizes)
