@@ -1,1 +1,37 @@
-"""matderiv."""
+"""matderiv: symbolic matrix derivatives, checked before they are shown.
+
+>>> import matderiv as md
+>>> print(md.diff("||Xw - y||^2", "w"))
+2 Xᵀ(X w - y)
+"""
+
+from matderiv.api import check, compile, cost, diff, parse
+from matderiv.check import CheckReport
+from matderiv.errors import (
+    DomainError,
+    MatderivError,
+    NameResolutionError,
+    ParseError,
+    ShapeError,
+    UnsupportedError,
+)
+from matderiv.results import Derivative, Program
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckReport",
+    "Derivative",
+    "DomainError",
+    "MatderivError",
+    "NameResolutionError",
+    "ParseError",
+    "Program",
+    "ShapeError",
+    "UnsupportedError",
+    "check",
+    "compile",
+    "cost",
+    "diff",
+    "parse",
+]

@@ -131,15 +131,17 @@ def check_nodes(
 
     Raises DomainError where no point is found at which both are finite.
     """
-    sizes = draw_sizes(declared.shape for declared in inputs.values())
     functions = stand_ins([lower, derivative], seed)
     worst, done = 0.0, 0
     with np.errstate(all="ignore"):
-        for arrays, random in _points(inputs, sizes, seed):
-            (jacobian,) = evaluate_named([derivative], arrays, sizes, functions)
-            if not np.all(np.isfinite(jacobian)):
+        for arrays, sizes, random in _points(inputs, seed):
+            try:
+                (jacobian,) = evaluate_named([derivative], arrays, sizes, functions)
+                if not np.all(np.isfinite(jacobian)):
+                    continue
+                error = _directional_error(lower, wrt, jacobian, arrays, sizes, functions, random)
+            except np.linalg.LinAlgError:  # a singular matrix: the point says nothing
                 continue
-            error = _directional_error(lower, wrt, jacobian, arrays, sizes, functions, random)
             if error is None:
                 continue
             worst, done = max(worst, error), done + 1
@@ -151,12 +153,15 @@ def check_nodes(
 
 
 def _points(
-    inputs: Mapping[str, Declared], sizes: Mapping[str, int], seed: int
-) -> Iterator[tuple[dict[str, Array], np.random.Generator]]:
+    inputs: Mapping[str, Declared], seed: int
+) -> Iterator[tuple[dict[str, Array], dict[str, int], np.random.Generator]]:
+    shapes = [declared.shape for declared in inputs.values()]
+    choices = [draw_sizes(shapes), draw_sizes(shapes, falling=True)]
     for number, domain in enumerate(DOMAINS):
         for attempt in range(_ATTEMPTS):
+            sizes = choices[attempt % 2]
             random = np.random.default_rng([seed, number, attempt])
-            yield draw(inputs, sizes, random, domain), random
+            yield draw(inputs, sizes, random, domain), sizes, random
 
 
 def _directional_error(

@@ -95,10 +95,13 @@ def bind(
     return arrays, sizes
 
 
-def draw_sizes(shapes: Iterable[Shape], smallest: int = 2) -> dict[str, int]:
+def draw_sizes(
+    shapes: Iterable[Shape], smallest: int = 2, *, falling: bool = False
+) -> dict[str, int]:
     """A size for each dimension name: distinct, and not one of the literal sizes.
 
-    Past a dozen names the sizes repeat: a program of a thousand layers must stay small.
+    Sizes rise from name to name, or fall: X'X has an inverse for a tall X alone, X X' for
+    a wide one.  Past a dozen names the sizes repeat: a program of a thousand layers must stay small.
     """
     names: list[str] = []
     taken: set[int] = set()
@@ -111,6 +114,8 @@ def draw_sizes(shapes: Iterable[Shape], smallest: int = 2) -> dict[str, int]:
                 if name not in names:
                     names.append(name)
     free = [size for size in range(smallest, smallest + 12 + len(taken)) if size not in taken]
+    if falling:
+        names.reverse()
     return dict(zip(names, cycle(free), strict=False))
 
 

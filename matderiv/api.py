@@ -1,0 +1,147 @@
+"""The public functions; see the package's docstring for an example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from matderiv.check import CheckReport
+from matderiv.errors import MatderivError, UnsupportedError
+from matderiv.results import Derivative, Program, differentiate
+
+if TYPE_CHECKING:
+    from matderiv.program.compiled import CompiledFunction
+    from matderiv.program.cost import Cost
+
+__all__ = ["check", "compile", "cost", "diff", "parse"]
+
+Shapes = Mapping[str, Any] | None
+Attributes = Mapping[str, Any] | None
+Source = str | Program
+
+
+def parse(source: Source, *, shapes: Shapes = None, attributes: Attributes = None) -> Program:
+    """Read a program.
+
+    Raises ParseError, NameResolutionError, ShapeError or UnsupportedError, each with the
+    place in the text and, where one can be computed, a hint.
+
+    >>> parse("x' A x").inputs["A"].shape
+    ('n', 'n')
+    """
+    if isinstance(source, Program):
+        return source
+    if not isinstance(source, str):
+        raise UnsupportedError(f"a source is text or a Program, not {type(source).__name__}")
+    return Program.read(source, shapes, attributes)
+
+
+@overload
+def diff(
+    source: Source,
+    wrt: str,
+    *,
+    order: int = 1,
+    layout: str = "mixed",
+    mode: str = "auto",
+    shapes: Shapes = None,
+    attributes: Attributes = None,
+) -> Derivative: ...
+@overload
+def diff(
+    source: Source,
+    wrt: Sequence[str],
+    *,
+    order: int = 1,
+    layout: str = "mixed",
+    mode: str = "auto",
+    shapes: Shapes = None,
+    attributes: Attributes = None,
+) -> dict[str, Derivative]: ...
+def diff(
+    source: Source,
+    wrt: str | Sequence[str],
+    *,
+    order: int = 1,
+    layout: str = "mixed",
+    mode: str = "auto",
+    shapes: Shapes = None,
+    attributes: Attributes = None,
+) -> Derivative | dict[str, Derivative]:
+    """∂source/∂wrt; for a list of names, a mapping whose derivatives share intermediates.
+
+    layout  "mixed" (a gradient has its variable's shape), "numerator" or "denominator"
+    mode    "reverse", "forward" or "auto"
+    order   2 is the Hessian, and so on
+
+    >>> print(diff("x' A x", "x").to("ascii"))
+    (A + A') x
+    """
+    program = parse(source, shapes=shapes, attributes=attributes)
+    if not isinstance(order, int) or order < 1:
+        raise MatderivError(f"the order of a derivative is a positive integer, not {order!r}")
+    single = isinstance(wrt, str)
+    names = [program.name_of(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
+    result = differentiate(program, [(name,) * order for name in names[:1]], layout, mode)
+    if order == 1 and len(names) > 1:
+        return differentiate(program, [(name,) for name in names], layout, mode)
+    for name in names[1:]:
+        result |= differentiate(program, [(name,) * order], layout, mode)
+    return result[names[0]] if single else result
+
+
+def check(
+    source: Source,
+    wrt: str,
+    *,
+    order: int = 1,
+    layout: str = "mixed",
+    shapes: Shapes = None,
+    attributes: Attributes = None,
+    seed: int = 0,
+) -> CheckReport:
+    """Differentiate, and compare with finite differences at random points.
+
+    >>> bool(check("logdet(X)", "X"))
+    True
+    """
+    derivative = diff(
+        source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes
+    )
+    return derivative.check(seed)
+
+
+def compile(
+    source: Source,
+    wrt: str | Sequence[str] = (),
+    *,
+    order: int = 1,
+    layout: str = "mixed",
+    backend: str = "numpy",
+    shapes: Shapes = None,
+    attributes: Attributes = None,
+) -> CompiledFunction:
+    """Generate the NumPy module of a value and its derivatives."""
+    from matderiv.generate import compile_program
+
+    if backend != "numpy":
+        raise UnsupportedError(f"there is no backend {backend!r} yet; numpy is there")
+    program = parse(source, shapes=shapes, attributes=attributes)
+    names = [program.name_of(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
+    return compile_program(program, names, order, layout)
+
+
+def cost(
+    source: Source,
+    wrt: str | Sequence[str] = (),
+    *,
+    order: int = 1,
+    shapes: Shapes = None,
+    attributes: Attributes = None,
+) -> Cost:
+    """FLOPs and memory of a value and its derivatives, as formulas in the dimensions."""
+    from matderiv.generate import program_cost
+
+    program = parse(source, shapes=shapes, attributes=attributes)
+    names = [program.name_of(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
+    return program_cost(program, names, order)

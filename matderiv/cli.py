@@ -1,0 +1,311 @@
+"""The command line: `matderiv diff "||Xw - y||^2" wrt w`.
+
+Exit status: 0, or 1 for a failed check, or 2 for bad input or usage.  Errors are one
+short message on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from matderiv.errors import MatderivError, NameResolutionError, UnsupportedError
+from matderiv.values import shape_text
+
+if TYPE_CHECKING:
+    from matderiv.program.polynomial import Polynomial
+    from matderiv.results import Derivative, Program
+
+__all__ = ["main"]
+
+FAILED, BAD = 1, 2
+_LETTERS = "ijklmnpqrstuvw"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    sys.stdout.reconfigure(errors="replace") if hasattr(sys.stdout, "reconfigure") else None
+    parser = _parser()
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        command: Callable[[argparse.Namespace], int] = options.run
+        return command(options)
+    except MatderivError as error:
+        print(error, file=sys.stderr)
+        return BAD
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="matderiv",
+        description="Symbolic matrix derivatives: formula, costs and code, checked.",
+        epilog='example: matderiv diff "||Xw - y||^2" wrt w',
+    )
+    parser.add_argument("command", choices=sorted(_COMMANDS), help=" · ".join(_COMMANDS))
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="EXPR wrt NAME …",
+        help="a formula, a file, or - for standard input; then wrt NAME [NAME …] [then NAME …]",
+    )
+    parser.add_argument("--layout", choices=("mixed", "numerator", "denominator"), default="mixed")
+    parser.add_argument(
+        "--shape", action="append", default=[], metavar="X=n,d", help="declare a shape"
+    )
+    parser.add_argument("--order", type=int, default=1)
+    parser.add_argument("--mode", choices=("auto", "reverse", "forward"), default="auto")
+    parser.add_argument(
+        "--format", default="unicode", help="unicode, ascii, latex, index, json, numpy"
+    )
+    parser.add_argument("--no-check", action="store_true", help="print without the check")
+    parser.add_argument("--at", metavar="B=64,D=512", help="sizes for the cost formulas")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where `compile` writes")
+    parser.add_argument("--force", action="store_true", help="overwrite FILE")
+    parser.set_defaults(run=_run)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    return _COMMANDS[options.command](options)
+
+
+# ---- reading the words -----------------------------------------------------------------
+
+
+def _read(options: argparse.Namespace) -> tuple[Program, list[str], list[str]]:
+    """The program, the names after `wrt` and those after `then`."""
+    from matderiv.api import parse
+
+    words: list[str] = options.words
+    if not words:
+        raise MatderivError("no formula is given", hint='matderiv diff "x\' A x" wrt x')
+    source, rest = words[0], words[1:]
+    if rest and rest[0] != "wrt":
+        raise MatderivError(
+            f"after the formula comes wrt, not {rest[0]!r}",
+            hint="put the formula in quotation marks",
+        )
+    names = [name.strip(",") for name in rest[1:]]
+    then: list[str] = []
+    if "then" in names:
+        at = names.index("then")
+        names, then = names[:at], [name for name in names[at + 1 :] if name != "then"]
+    if source == "-":
+        source = sys.stdin.read()
+    elif "\n" not in source and len(source) < 1024 and Path(source).is_file():
+        source = Path(source).read_text(encoding="utf-8")
+    return parse(source, shapes=_shapes(options.shape)), names, then
+
+
+def _shapes(declared: Sequence[str]) -> dict[str, tuple[str | int, ...]]:
+    shapes: dict[str, tuple[str | int, ...]] = {}
+    for text in declared:
+        name, equals, dims = text.partition("=")
+        if not equals:
+            raise MatderivError(f"--shape wants NAME=SIZES, not {text!r}", hint="--shape X=n,d")
+        parts = [dim.strip() for dim in dims.strip("() ").split(",") if dim.strip()]
+        shapes[name.strip()] = tuple(int(dim) if dim.isdecimal() else dim for dim in parts)
+    return shapes
+
+
+def _sizes(text: str | None) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for part in (text or "").split(","):
+        if part.strip():
+            name, _, number = part.partition("=")
+            if not number.strip().isdecimal() or int(number) < 1:
+                raise MatderivError(f"--at wants NAME=SIZE, not {part!r}", hint="--at n=1000,d=20")
+            sizes[name.strip()] = int(number)
+    return sizes
+
+
+def _derivatives(options: argparse.Namespace) -> list[Derivative]:
+    from matderiv.results import differentiate
+
+    program, names, then = _read(options)
+    if not names:
+        raise NameResolutionError(
+            "differentiate by what?", hint=f"wrt {next(iter(program.inputs), 'x')}"
+        )
+    resolved = [program.name_of(name) for name in names]
+    order = options.order
+    if order < 1:
+        raise MatderivError(f"the order of a derivative is a positive integer, not {order}")
+    if then:
+        if len(names) > 1 or order > 1:
+            raise UnsupportedError("wrt x then y takes one name before then, and no --order")
+        chains = [(resolved[0], *(program.name_of(name) for name in then))]
+    else:
+        chains = [(name,) * order for name in resolved]
+    if order == 1:
+        return list(differentiate(program, chains, options.layout, options.mode).values())
+    return [
+        differentiate(program, [chain], options.layout, options.mode)[chain[0]]
+        for chain in chains
+    ]
+
+
+# ---- commands --------------------------------------------------------------------------
+
+
+def _diff(options: argparse.Namespace) -> int:
+    derivatives = _derivatives(options)
+    reports = []
+    if not options.no_check:
+        for derivative in derivatives:
+            report = derivative.check()
+            if not report:
+                print(
+                    f"∂/∂{_by(derivative)}: {report}: the derivative is not shown",
+                    file=sys.stderr,
+                )
+                return FAILED
+            reports.append(report)
+    if options.format != "unicode":
+        for derivative in derivatives:
+            print(derivative.to(options.format))
+        return 0
+    for derivative in derivatives:
+        print(_statement(derivative))
+    program = derivatives[0].program
+    for note in program.notes:
+        print(note)
+    if derivatives[0].order == 1:
+        print(_flops_line(program, [str(derivative.wrt) for derivative in derivatives]))
+    if reports:
+        worst = max(reports, key=lambda report: report.max_relative_error)
+        print(worst)
+    return 0
+
+
+def _by(derivative: Derivative) -> str:
+    wrt = derivative.wrt
+    return wrt if isinstance(wrt, str) else "∂".join(wrt)
+
+
+def _statement(derivative: Derivative) -> str:
+    """∂/∂w f = formula, its where-lines, its shape and index rule."""
+    order = derivative.order
+    names = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
+    above = f"∂{order if order > 1 else ''}".replace("2", "²").replace("3", "³")
+    below = " ".join(f"∂{name}" for name in names)
+    head = f"{above}/({below})" if order > 1 else f"∂/{below}"
+    text = str(derivative)
+    value = str(derivative.program)
+    line = f"{head} {value} = {text}" if "\n" not in value and len(value) < 80 else f"{head} = {text}"
+    return f"{line}\n  shape {shape_text(derivative.shape)}{_index_rule(derivative)}"
+
+
+def _index_rule(derivative: Derivative) -> str:
+    """Which entry stands where, for results with more than one axis."""
+    total = len(derivative.shape)
+    value_order = len(derivative.program.shape)
+    if total < 2 or total > len(_LETTERS):
+        return ""
+    from matderiv.calculus.layout import layout_axes
+
+    axes = layout_axes(derivative.layout, value_order, total)
+    mixed = [""] * total
+    for letter, axis in zip(_LETTERS, axes, strict=False):
+        mixed[axis] = letter
+    stands = ",".join(_LETTERS[:total])
+    above = f"[{','.join(mixed[:value_order])}]" if value_order else ""
+    names = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
+    below, at = [], value_order
+    for name in names:
+        width = len(derivative.program.inputs[name].shape)
+        index = f"[{','.join(mixed[at : at + width])}]" if width else ""
+        below.append(f"∂{name}{index}")
+        at += width
+    power = {1: "∂", 2: "∂²", 3: "∂³"}.get(len(names), f"∂^{len(names)}")
+    return f", {derivative.layout} layout: entry [{stands}] is {power}f{above}/{' '.join(below)}"
+
+
+def _flops_line(program: Program, names: list[str]) -> str:
+    from matderiv.api import cost
+
+    counts = cost(program, names).polynomials
+    ratio = _ratio(counts.backward.leading, counts.forward.leading)
+    return f"FLOPs  forward {counts.forward} · backward {counts.backward} · ratio {ratio}"
+
+
+def _ratio(above: Polynomial, below: Polynomial) -> str:
+    """The ratio of the leading terms: a number where they are in proportion."""
+    for multiple in (Fraction(k, 4) for k in range(1, 41)):
+        if not above - multiple * below:
+            return f"→ {multiple}"
+    if not below:
+        return "→ ∞" if above else "→ 1"
+    return f"→ ({above})/({below})"
+
+
+def _check(options: argparse.Namespace) -> int:
+    status = 0
+    for derivative in _derivatives(options):
+        report = derivative.check()
+        print(f"∂/∂{_by(derivative)}: {report}")
+        if not report:
+            status = FAILED
+    return status
+
+
+def _compile(options: argparse.Namespace) -> int:
+    from matderiv.api import compile
+
+    program, names, then = _read(options)
+    if then:
+        raise UnsupportedError("compile takes wrt NAME …; for a higher order give --order")
+    compiled = compile(program, names, order=options.order, layout=options.layout)
+    if options.output is None:
+        print(compiled.source, end="")
+    else:
+        compiled.save(options.output, force=options.force)
+        print(f"wrote {options.output}")
+    return 0
+
+
+def _flops(options: argparse.Namespace) -> int:
+    from matderiv.api import cost
+
+    program, names, _ = _read(options)
+    found = cost(program, names, order=options.order)
+    rows = [("step", "name", "shape", "operation", "exact", "leading")]
+    rows += [
+        (row.phase, row.name, shape_text(row.shape), row.formula, str(row.exact), str(row.leading))
+        for row in found.table()
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    counts = found.polynomials
+    print(f"forward   {counts.forward}  (leading {counts.forward.leading})")
+    print(f"backward  {counts.backward}  (leading {counts.backward.leading})")
+    print(f"ratio     {_ratio(counts.backward.leading, counts.forward.leading)}")
+    for name, count in counts.evaluations.items():
+        print(f"{name}: {count} evaluations, counted apart")
+    print(f"cache     {counts.cache} bytes")
+    sizes = _sizes(options.at)
+    if sizes:
+        at = found.at(**sizes)
+        print(
+            f"at {options.at}: forward {at.forward:,} · backward {at.backward:,} FLOPs, "
+            f"cache {at.cache_memory:,} · peak {at.peak_memory:,} bytes"
+        )
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[Any], int]] = {
+    "diff": _diff,
+    "compile": _compile,
+    "flops": _flops,
+    "check": _check,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

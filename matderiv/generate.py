@@ -1,0 +1,110 @@
+"""From a program and its derivatives to a plan, its code and its costs.
+
+Two forms of the same graph go to the planner, the one a reader likes and the one in
+which nothing was refactored for reading; it takes the one of fewer FLOPs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matderiv.calculus.derive import derive
+from matderiv.calculus.derivative import pull_back
+from matderiv.calculus.layout import LAYOUTS, arrange
+from matderiv.calculus.maps import seed
+from matderiv.calculus.simplify import simplify, substitute
+from matderiv.errors import MatderivError
+from matderiv.language import canonical_name
+from matderiv.notation import present
+from matderiv.program import Graph, Plan, plan
+from matderiv.program.compiled import CompiledFunction
+from matderiv.program.cost import Cost
+from matderiv.results import structured_variables, taken_names
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.nodes import Node, Variable
+
+if TYPE_CHECKING:
+    from matderiv.results import Program
+
+__all__ = ["compile_program", "program_cost", "program_plan"]
+
+
+def program_plan(
+    program: Program,
+    wrt: Sequence[str],
+    order: int = 1,
+    layout: str = "mixed",
+    sizes: Mapping[str, int] | None = None,
+) -> tuple[Plan, Mapping[str, Node]]:
+    """The plan of a value with its derivatives, and the derivatives as a reader sees them.
+
+    Order 1: gradients of a scalar, vector-Jacobian products of anything else, for
+    `backward`.  Other orders and other values: also the dense derivative in the layout.
+    """
+    if layout not in LAYOUTS:
+        raise MatderivError(f"there is no layout {layout!r}; the layouts are {', '.join(LAYOUTS)}")
+    arena = Arena()
+    lowered = program.lowered(arena, wrt)
+    root = lowered.root
+    variables = [lowered.variables[name] for name in wrt]
+    cotangent: Variable | None = None
+    start = arena.delta(())
+    if root.order:
+        taken = taken_names(program)
+        name = next(n for n in ("G", "Y_bar", "G_1", "G_2") if n not in taken)
+        start = cotangent = seed(root, name)
+    gradients = pull_back(root, variables, start, names=root.order == 0)
+    dense: list[Node] = []
+    if wrt and (order > 1 or root.order):
+        dense = [
+            derive(root, [variable], then=[variable] * (order - 1))[0] for variable in variables
+        ]
+        dense = [arrange(node, layout, root.order) for node in dense]
+    count = len(gradients)
+    roots = [root, *gradients, *dense]
+    structured = structured_variables(program, lowered.variables, arena)
+
+    def graph(short: bool) -> Graph:
+        nodes = simplify(roots, short=short)
+        if structured:
+            nodes = simplify(substitute(nodes, structured), short=short)
+        return Graph(
+            nodes[0],
+            dict(zip(wrt, nodes[1 : 1 + count], strict=True)),
+            dict(zip(wrt, nodes[1 + count :], strict=False)),
+        )
+
+    read, plain = graph(short=True), graph(short=False)
+    inputs = [structured.get(v.id, v) for v in lowered.variables.values()]
+    made = plan(
+        read.value,
+        read.gradients,
+        read.derivatives,
+        inputs=[v for v in inputs if isinstance(v, Variable)],
+        sizes=sizes,
+        cotangent=cotangent,
+        alternatives=[plain],
+        wrt={name: (name,) * order for name in wrt},
+        layout=layout,
+    )
+    return made, {**read.gradients, **read.derivatives}
+
+
+def compile_program(
+    program: Program, wrt: Sequence[str], order: int = 1, layout: str = "mixed"
+) -> CompiledFunction:
+    """The generated NumPy module of a program and its derivatives."""
+    made, shown = program_plan(program, wrt, order, layout)
+    taken = taken_names(program)
+    equations = [f"value = {program}"]
+    for name, node in shown.items():
+        text = present(node, taken=taken).text("unicode")
+        equations.append(f"{'∂' * order}value/∂{name} = {text}")
+    title = " ".join(program.source.split())
+    return CompiledFunction(made, title=title, equations=equations, canonical=canonical_name)
+
+
+def program_cost(program: Program, wrt: Sequence[str], order: int = 1) -> Cost:
+    """FLOPs and memory of the code that `compile_program` generates."""
+    return Cost(program_plan(program, wrt, order)[0])

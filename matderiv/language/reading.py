@@ -1,0 +1,136 @@
+"""The pipeline from a text to its typed program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lark.exceptions import UnexpectedToken
+
+from matderiv.errors import MatderivError, NameResolutionError, ParseError
+from matderiv.language.alphabet import canonical_name
+from matderiv.language.bars import pair_bars
+from matderiv.language.checker import Checker
+from matderiv.language.emission import Emission
+from matderiv.language.faults import explain
+from matderiv.language.functions import METHODS, spellings
+from matderiv.language.grammar import parse_tokens, raw_tokens
+from matderiv.language.hints import near
+from matderiv.language.inference import Given, infer
+from matderiv.language.latex import plain_tokens
+from matderiv.language.symbols import ATTRIBUTES, Piece, Symbols, read_statements
+from matderiv.language.tokens import Token, span_of
+from matderiv.language.typed import TypedProgram
+from matderiv.language.words import Words
+
+__all__ = ["LIMIT", "read_program"]
+
+LIMIT = 1_000_000
+
+
+def read_program(
+    source: str,
+    shapes: Mapping[str, Iterable[str | int]],
+    attributes: Mapping[str, str | Iterable[str]],
+) -> TypedProgram:
+    """See `matderiv.language.read`."""
+    if not isinstance(source, str):
+        raise ParseError(f"the source is a text, not {type(source).__name__}")
+    if len(source) > LIMIT:
+        raise ParseError(f"the text has {len(source):,} characters; the limit is {LIMIT:,}")
+    try:
+        return _read(source, _given(shapes, attributes))
+    except MatderivError as error:
+        error.source = source if error.source is None else error.source
+        raise
+
+
+def _read(source: str, given: dict[str, Given]) -> TypedProgram:
+    check = Checker(source)
+    raw = plain_tokens(raw_tokens(source), check.notes, frozenset(spellings()))
+    if not any(token.type != "NEWLINE" for token in raw):
+        raise ParseError("the text is empty: there is no expression")
+    symbols = Symbols()
+    for name, (dims, _) in given.items():
+        symbols.declared[name] = None
+        for dim in dims or ():
+            if isinstance(dim, str):
+                symbols.dimensions[dim] = None
+    pieces = read_statements(raw, symbols, spellings())
+    words = Words(symbols, spellings(), METHODS, check.notes)
+    tokens = _emit(source, raw, pieces, words, check)
+    check.splits = words.splits
+    check.taken = (
+        set(symbols.declared)
+        | set(symbols.functions)
+        | set(symbols.assigned)
+        | set(symbols.dimensions)
+        | symbols.loops
+        | symbols.used
+        | symbols.split
+    )
+    try:
+        program = parse_tokens(tokens)
+    except UnexpectedToken as error:
+        raise explain(error, tokens, source) from None
+    return infer(program, source, symbols, check, given, _spellings(tokens, source))
+
+
+def _emit(
+    source: str, raw: list[Token], pieces: list[Piece], words: Words, check: Checker
+) -> list[Token]:
+    emission = Emission(source, words, check.notes)
+    tokens: list[Token] = []
+    for piece in pieces:
+        if isinstance(piece, Token):
+            tokens.append(piece)
+        else:
+            tokens += pair_bars(emission.expression(raw, *piece), source, check.notes)
+    return tokens
+
+
+def _spellings(tokens: list[Token], source: str) -> dict[str, str]:
+    """The first spelling of each name in the text."""
+    known: dict[str, str] = {}
+    for token in tokens:
+        if token.type in ("NAME", "DECLARED", "TARGET"):
+            text = source[slice(*span_of(token))]
+            known.setdefault(str(token), text if "\\" not in text else str(token))
+    return known
+
+
+def _given(
+    shapes: Mapping[str, Iterable[str | int]], attributes: Mapping[str, str | Iterable[str]]
+) -> dict[str, Given]:
+    """Shapes and attributes from outside the text, in canonical names."""
+    given: dict[str, Given] = {}
+    for name, shape in shapes.items():
+        dims = (shape,) if isinstance(shape, str | int) else tuple(shape)
+        given[_name(name)] = tuple(_dim(dim, name) for dim in dims), frozenset()
+    for name, marks in attributes.items():
+        words = marks.replace(",", " ").split() if isinstance(marks, str) else list(marks)
+        for word in words:
+            if word not in ATTRIBUTES:
+                raise NameResolutionError(
+                    f"{word} is no attribute{near(word, ATTRIBUTES)}; there are "
+                    f"{', '.join(sorted(ATTRIBUTES))}"
+                )
+        key = _name(name)
+        dims_or_none = given[key][0] if key in given else None
+        given[key] = dims_or_none, frozenset(words)
+    return given
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str) or not name.strip():
+        raise NameResolutionError(f"{name!r} is no name of a variable")
+    return canonical_name(name.strip().lstrip("\\"))
+
+
+def _dim(dim: object, name: object) -> str | int:
+    if isinstance(dim, str) and dim.strip().isdigit():
+        dim = int(dim)
+    if isinstance(dim, str) and dim.strip().replace("_", "").isalnum():
+        return canonical_name(dim.strip())
+    if hasattr(dim, "__index__") and not isinstance(dim, bool) and dim.__index__() > 0:
+        return int(dim.__index__())
+    raise ParseError(f"a size is a name or a positive integer, not {dim!r} in the shape of {name}")

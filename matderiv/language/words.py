@@ -1,0 +1,167 @@
+"""What a run of letters is.
+
+In this order: a declared or assigned name, a function or keyword, a Greek name, one
+letter, a differential dX, and at last a product of one-letter names.  A run that
+could surprise is refused instead of being split.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from matderiv.errors import NameResolutionError, ParseError
+from matderiv.language.alphabet import canonical_name, is_single_name, leading_pieces, plain
+from matderiv.language.hints import near
+from matderiv.language.symbols import Symbols
+from matderiv.language.tokens import Notes, Token, make, span_of
+
+__all__ = ["Words"]
+
+_KEYWORDS = frozenset(("where", "repeat", "in"))
+
+
+class Words:
+    """Reads words with a symbol table; `functions` maps each spelling to its name."""
+
+    def __init__(
+        self, symbols: Symbols, functions: dict[str, str], methods: frozenset[str], notes: Notes
+    ) -> None:
+        self.symbols = symbols
+        self.functions = functions
+        self.methods = methods
+        self.notes = notes
+        self._noted: set[str] = set()
+        self.splits: list[tuple[tuple[int, int], str]] = []
+
+    def note(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self.notes.append(text)
+
+    def is_variable(self, word: str) -> bool:
+        return self.symbols.is_variable(canonical_name(word))
+
+    def check_transpose_letter(self, word: Token) -> None:
+        """`X^T` with T declared has two readings."""
+        if self.is_variable("T"):
+            raise ParseError(
+                "^T is the transpose or the power T, which is declared; "
+                "write ' for the transpose, ^(T) is not read either",
+                span=span_of(word),
+            )
+
+    def method(self, word: Token) -> str:
+        if word in self.methods or word in self.functions:
+            return str(word)
+        known = [*self.methods, *self.functions]
+        raise NameResolutionError(
+            f"there is no method {word}{near(word, known)}", span=span_of(word)
+        )
+
+    def read(self, word: Token, following: Token | None) -> list[Token]:
+        """The tokens of a word, given the raw token after it."""
+        symbols, place = self.symbols, span_of(word)
+        name = canonical_name(word)
+        called = following is not None and following.type == "LPAR"
+        raised = following is not None and following.type in ("CARET", "DOTPOWER", "STARSTAR")
+        if symbols.knows(name):
+            if str(word) in self.functions and symbols.is_variable(name):
+                self.note(f"{word} is the declared name, not the function {word}")
+            return [make("NAME", name, *place)]
+        if str(word) in self.functions and (called or name != "σ"):
+            return [make("CALL" if called else "FUNCTION", self.functions[word], *place)]
+        if name == "σ" and called:
+            return [make("CALL", "sigmoid", *place)]
+        if word in _KEYWORDS:
+            raise ParseError(f"'{word}' is a keyword and stands elsewhere", span=place)
+        if name == "D" and called and "scalar" in symbols.functions.values():
+            return [make("CALL", "D", *place)]
+        if name == "e" and symbols.euler and raised:
+            return [make("NUMBER", "e", *place)]
+        if is_single_name(word):
+            if plain(word) != word and unicodedata.normalize("NFKC", word) != word:
+                self._note_alphabet(word)
+            self._note_product(name, word, following)
+            return [make("NAME", name, *place)]
+        if name[0] == "d" and self._is_differential(name, place):
+            return [make("NAME", name, *place)]
+        return self._split(word, called)
+
+    def _note_alphabet(self, word: Token) -> None:
+        letters = "".join(letter for letter in word if ord(letter) > 0x2100)
+        if letters and "𝟏" not in letters:
+            self.note(f"{word} is read as {plain(word)}")
+
+    def _note_product(self, name: str, word: Token, following: Token | None) -> None:
+        if following is None or following.type != "LPAR" or name in ("I", "π", "𝟏"):
+            return
+        if span_of(following)[0] == span_of(word)[1]:
+            self.note(
+                f"{word}(…) is a product; if {word} is a function, declare {word}: elementwise"
+            )
+
+    def _is_differential(self, name: str, place: tuple[int, int]) -> bool:
+        """`dX` is one name where X is a name of the program."""
+        symbols, variable = self.symbols, name[1:]
+        if variable not in symbols.used | symbols.split and not symbols.is_variable(variable):
+            return False
+        if symbols.is_variable("d"):
+            raise NameResolutionError(
+                f"d{variable} is the differential of {variable} or d times {variable}",
+                span=place,
+                hint=f"d {variable}",
+            )
+        self.note(f"d{variable} is the differential of {variable}, one name")
+        return True
+
+    # ---- splitting ---------------------------------------------------------------
+
+    def _split(self, word: Token, called: bool) -> list[Token]:
+        start, end = span_of(word)
+        prefix = self._function_prefix(word)
+        pieces = leading_pieces(word)
+        known = [name for name in (*self.symbols.declared, *self.symbols.assigned) if len(name) > 1]
+        close = near(word, [*self.functions, *self.symbols.functions, *known])
+        if prefix and not (called and close):
+            raise NameResolutionError(
+                f"{_short(word)} is unknown; it begins with the function {prefix}",
+                span=(start, end),
+                hint=f"{prefix} {word[len(prefix) :]}" if len(word) < 40 else None,
+            )
+        if called:
+            raise NameResolutionError(
+                f"{_short(word)} is an unknown function{close}; declare "
+                f"{_short(word)}: elementwise, or put a space for a product",
+                span=(start, end),
+            )
+        if pieces is None:
+            raise NameResolutionError(f"{_short(word)} is unknown{close}", span=(start, end))
+        names = [canonical_name(piece) for piece in pieces]
+        strangers = [
+            name for name in names[:-1] if "a" <= name[0] <= "z" and not self.symbols.knows(name)
+        ]
+        if strangers:
+            raise NameResolutionError(
+                f"{_short(word)} is unknown{close}; it is not split into a product because "
+                f"{strangers[0]} is not declared",
+                span=(start, end),
+                hint=" ".join(pieces) if len(pieces) == 2 else None,
+            )
+        self.splits.append(((start, end), _short(word)))
+        self.note(f"{_short(word)} is read as {_short(' '.join(pieces))}")
+        made, position = [], start
+        for piece, name in zip(pieces, names, strict=True):
+            made.append(make("NAME", name, position, position + len(piece)))
+            position += len(piece)
+        return made
+
+    def _function_prefix(self, word: str) -> str:
+        longest = min(len(word) - 1, 16)
+        for length in range(longest, 1, -1):
+            if word[:length] in self.functions:
+                return word[:length]
+        return ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "…"

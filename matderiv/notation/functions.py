@@ -1,0 +1,164 @@
+"""Functions and primitives in matrix notation.
+
+A function is a call of its name, its LaTeX the template of its declaration.  What
+notation writes otherwise is in the one table `SPECIAL`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from fractions import Fraction
+from functools import cache
+
+from matderiv.notation.forms import inverse, multiply_number, transpose
+from matderiv.notation.signs import negate
+from matderiv.notation.slices import selection
+from matderiv.notation.sums import without_broadcast
+from matderiv.notation.terms import Call, Kronecker, Partial, Power, Symbol, Term
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.elementwise import ELEMENTWISE, AbstractElementwise, Elementwise
+from matderiv.tensor.dims import multiply_dims
+from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product
+from matderiv.tensor.primitives import AbstractFunction, Primitive
+
+__all__ = ["lift_apply", "lift_map"]
+
+Lift = Callable[[Node], Term]
+
+
+def lift_map(node: Map, lift: Lift) -> Term:
+    """f(x, …), elementwise; a scalar argument is not repeated to the shape of the others."""
+    function = node.function
+    children = node.arguments
+    stripped = [without_broadcast(child) for child in children]
+    if len(children) > 1 and any(s is c for s, c in zip(stripped, children, strict=True)):
+        children = tuple(s if s.order == 0 else c for s, c in zip(stripped, children, strict=True))
+    arguments = tuple(lift(child) for child in children)
+    symmetric = node.arena.is_symmetric(node)
+    if isinstance(function, AbstractElementwise):
+        if len(function.orders) == 1:
+            return Call(
+                function.name,
+                arguments,
+                order=node.order,
+                primes=function.orders[0],
+                symmetric=symmetric,
+                elementwise=True,
+            )
+        slots = tuple(k for k, count in enumerate(function.orders) for _ in range(count))
+        return _abstract(function.name, arguments, slots, node.order)
+    if function.key == "pow":
+        return Power(*arguments, node.order > 0, order=node.order)
+    latex = function.latex if isinstance(function, Elementwise) else None
+    odd = isinstance(function, Elementwise) and len(arguments) == 1 and _is_odd(function)
+    return Call(
+        function.name,
+        arguments,
+        order=node.order,
+        latex=latex,
+        symmetric=symmetric,
+        odd=odd,
+        elementwise=True,
+    )
+
+
+@cache
+def _is_odd(function: Elementwise) -> bool:
+    """Whether the constructors know f(-x) = -f(x), so that a sign may be moved inside.
+
+    >>> [_is_odd(ELEMENTWISE[name]) for name in ("tanh", "sign", "exp")]
+    [True, True, False]
+    """
+    arena = Arena()
+    x = arena.variable("x", ())
+    return arena.map(function, -x) is -arena.map(function, x)
+
+
+def lift_apply(node: Apply, lift: Lift) -> Term:
+    primitive = node.primitive
+    special = SPECIAL.get(primitive.key)
+    if special is not None:
+        return special(node, lift)
+    arguments = tuple(lift(argument) for argument in node.arguments)
+    if isinstance(primitive, AbstractFunction):
+        return _abstract(primitive.name, arguments, primitive.slots, node.order)
+    latex = primitive.latex if isinstance(primitive, Primitive) else None
+    symmetric = node.arena.is_symmetric(node)
+    name = "π" if primitive.key == "pi" else primitive.name
+    if not arguments:
+        return Symbol(name, order=node.order)
+    return Call(name, arguments, order=node.order, latex=latex, symmetric=symmetric)
+
+
+def _abstract(name: str, arguments: tuple[Term, ...], slots: tuple[int, ...], order: int) -> Term:
+    if slots:
+        return Partial(name, arguments, slots, order=order)
+    return Call(name, arguments, order=order)
+
+
+# ----- notation that is no call -------------------------------------------------------
+def _inverse(node: Apply, lift: Lift) -> Term:
+    return inverse(lift(node.arguments[0]))
+
+
+def _along_last(node: Apply, lift: Lift) -> Term:
+    """max(x) of a vector; max(X, axis=1) of the rows of a matrix."""
+    assert isinstance(node.primitive, Primitive)
+    x = lift(node.arguments[0])
+    axis = x.order - 1 if x.order > 1 else None
+    return Call(node.primitive.name, (x,), axis=axis, order=node.order, latex=node.primitive.latex)
+
+
+def _reshape(node: Apply, lift: Lift) -> Term:
+    """A ⊗ B; vec(X') for the entries row by row; else reshape(x, m, n)."""
+    kron = _kronecker(node, lift)
+    if kron is not None:
+        return kron
+    x, (axes, dims) = lift(node.arguments[0]), node.parameters
+    assert isinstance(dims, tuple)
+    if len(dims) == 1 and axes == 2 and x.order == 2:
+        latex = r"\operatorname{{vec}}({x})"
+        return Call("vec", (transpose(x),), order=node.order, latex=latex, odd=True)
+    latex = r"\operatorname{{reshape}}({x})"
+    return Call("reshape", (x,), order=node.order, sizes=node.shape, latex=latex, odd=True)
+
+
+def _kronecker(node: Apply, lift: Lift) -> Term | None:
+    """A ⊗ B where the reshaped value is an outer product A[i,j] B[k,l] at [i,k,j,l]."""
+    (outer,) = node.arguments
+    if not isinstance(outer, Product) or outer.order != 2 * node.order or node.order > 2:
+        return None
+    grouped = tuple(multiply_dims(*outer.shape[k : k + 2]) for k in range(0, outer.order, 2))
+    ends = outer.out[::2], outer.out[1::2]
+    if node.shape != grouped or set(ends[0]) & set(ends[1]):
+        return None
+    sides: tuple[list[Factor], list[Factor]] = [], []
+    for factor in outer.factors:
+        if set(factor.labels) <= set(ends[0]):
+            sides[0].append(factor)
+        elif set(factor.labels) <= set(ends[1]):
+            sides[1].append(factor)
+        else:
+            return None
+    sizes = dict(enumerate(outer.sizes))
+    left, right = (
+        lift(node.arena.product(1, side, out, sizes)) for side, out in zip(sides, ends, strict=True)
+    )
+    product = Kronecker(left, right, order=node.order)
+    coefficient = Fraction(outer.coefficient)
+    scaled = multiply_number(abs(coefficient), product)
+    return scaled if coefficient > 0 else negate(scaled)
+
+
+def _select(node: Apply, lift: Lift) -> Term:
+    dim, start, stop = node.parameters
+    return selection(dim, start, stop)  # type: ignore[arg-type]
+
+
+SPECIAL: dict[Hashable, Callable[[Apply, Lift], Term]] = {
+    "inv": _inverse,
+    "max": _along_last,
+    "min": _along_last,
+    "reshape": _reshape,
+    "select": _select,
+}

@@ -1,0 +1,208 @@
+"""From nodes to terms: matrix notation for every node, names for the heavy shared ones.
+
+Nodes are lifted children first, so depth costs nothing; a `Name` is a leaf, and a term
+that grows too deep gets a name of its own.  Where no matrix notation fits, the term is
+an `Einsum`, which the caller may write in indices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from matderiv.notation.forms import scale
+from matderiv.notation.functions import lift_apply, lift_map
+from matderiv.notation.products import lift_product, operand
+from matderiv.notation.scalars import norm_power, scalar_factors
+from matderiv.notation.signs import negate
+from matderiv.notation.sums import lift_sum
+from matderiv.notation.terms import (
+    Einsum,
+    Identity,
+    Ones,
+    Symbol,
+    Term,
+    as_symmetric,
+)
+from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Size, Sum, Variable
+from matderiv.tensor.traverse import reachable
+
+__all__ = ["Lifter", "lift_all"]
+
+_DEEPEST = 40  # a term deeper than this is broken up by a name
+_SAVING = 3  # a name must save more than this many tokens
+_LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def lift_all(roots: Iterable[Node]) -> Lifter:
+    """Lift roots and all definitions below them; use counts settle in a second pass."""
+    roots = list(roots)
+    nodes = reachable(roots)
+    starts = [*roots, *(node.definition for node in nodes if isinstance(node, Name))]
+    first = Lifter(_uses(nodes, starts, None), starts)
+    first.lift(starts)
+    uses = _uses(nodes, starts, first.shared)
+    if uses == first.uses:
+        return first
+    second = Lifter(uses, starts)
+    second.lift(starts)
+    return second
+
+
+def _uses(
+    nodes: list[Node], starts: list[Node], shared: Mapping[int, Term] | None
+) -> Counter[int]:
+    """How often each node is printed: by edges, or (given what is named) by occurrences."""
+    uses: Counter[int] = Counter(start.id for start in starts)
+    for node in reversed(nodes):
+        if isinstance(node, Name):
+            continue
+        times = 1 if shared is None or node.id in shared else min(uses[node.id], 1000)
+        for child in node.children:
+            uses[child.id] += times
+    return uses
+
+
+class Lifter:
+    """The terms of nodes; `shared` holds the full terms of those that got a name."""
+
+    def __init__(self, uses: Counter[int], roots: Iterable[Node] = ()) -> None:
+        self.uses = uses
+        self.terms: dict[int, Term] = {}
+        self.full: dict[int, Term] = {}
+        self.shared: dict[int, Term] = {}
+        self.nodes: dict[str, Node] = {}
+        self._mentions: dict[int, float] = {}
+        self._kept = {root.id for root in roots}
+
+    def lift(self, roots: Iterable[Node]) -> None:
+        for node in reachable(roots, stop=lambda n: n.id in self.terms or isinstance(n, Name)):
+            if node.id not in self.terms:
+                self.terms[node.id] = self._named(node, self._term(node))
+
+    def __call__(self, node: Node) -> Term:
+        known = self.terms.get(node.id)
+        if known is None:
+            self.lift([node])
+            known = self.terms[node.id]
+        return known
+
+    def mention(self, node: Node) -> float:
+        """The id of the first name in a value; infinite for a constant."""
+        if node.id not in self._mentions:
+            known = self._mentions
+            for below in reachable([node], lambda n: n.id in known or isinstance(n, Name)):
+                if isinstance(below, Variable | Name):
+                    known.setdefault(below.id, below.id)
+                else:
+                    known.setdefault(
+                        below.id, min((known[c.id] for c in below.children), default=math.inf)
+                    )
+        return self._mentions[node.id]
+
+    def definition(self, node: Node) -> Term:
+        """The term of a node in full, even where it is printed by name."""
+        self(node)
+        return self.full[node.id]
+
+    def _named(self, node: Node, term: Term) -> Term:
+        self.full[node.id] = term
+        if not node.children or isinstance(node, Name):
+            return term
+        saved = (self.uses[node.id] - 1) * (term.weight - 1)
+        if saved <= _SAVING and term.depth <= _DEEPEST:
+            return term
+        if node.id in self._kept and self.uses[node.id] < 2:
+            return term
+        name = f"#{node.id}"  # `names.py` gives the final one
+        self.shared[node.id] = term
+        self.nodes[name] = node
+        return Symbol(name, order=node.order, symmetric=node.arena.is_symmetric(node))
+
+    # ----- one node -------------------------------------------------------------------
+    def _term(self, node: Node) -> Term:
+        if isinstance(node, Variable | Name):
+            if isinstance(node, Name):
+                self.nodes[node.name] = node.definition
+            symmetric = node.arena.is_symmetric(node)
+            return Symbol(node.name, order=node.order, symmetric=symmetric)
+        if isinstance(node, Size):
+            return Symbol(str(node.dim), order=0)
+        if isinstance(node, Sum):
+            return lift_sum(node, self, self.mention)
+        if isinstance(node, Map):
+            return lift_map(node, self)
+        if isinstance(node, Apply):
+            return lift_apply(node, self)
+        assert isinstance(node, Product)
+        term = self._product(node)
+        if node.order == 2 and node.arena.is_symmetric(node):
+            return as_symmetric(term)
+        return term
+
+    def _product(self, node: Product) -> Term:
+        candidates: list[Term] = []
+        if not node.order and (norm := norm_power(node, Fraction(1), self)) is not None:
+            candidates.append(norm)
+        if node.order <= 2:
+            lifted = lift_product(node, self)
+            if lifted is not None:
+                sign, term = lifted
+                candidates.append(term if sign > 0 else negate(term))
+            elif (opened := _opened(node)) is not None:
+                candidates.append(self(opened))
+        if candidates:
+            return min(candidates, key=lambda term: term.weight)
+        return self._einsum(node)
+
+    def _einsum(self, node: Product) -> Term:
+        """einsum("ik,kj->ij", …) of the factors; δ and 𝟏 become operands."""
+        scalars = [factor for factor in node.factors if not factor.labels]
+        tensors = [factor for factor in node.factors if factor.labels]
+        coefficient = Fraction(node.coefficient)
+        magnitude, above, below = scalar_factors(abs(coefficient), scalars, self)
+        letters = {label: _LETTERS[label] for label in range(len(node.sizes))}
+        inputs = ["".join(letters[k] for k in factor.labels) for factor in tensors]
+        operands = [operand(Factor(*factor), self) for factor in tensors]
+        output, fresh = "", len(node.sizes)
+        for label in node.out:
+            letter = letters[label]
+            if letter in output:
+                letter = _LETTERS[fresh]
+                fresh += 1
+                inputs.append(letters[label] + letter)
+                operands.append(Identity(node.sizes[label]))
+            elif not any(letter in axes for axes in inputs):
+                if node.out.count(label) == 1:
+                    inputs.append(letter)
+                    operands.append(Ones((node.sizes[label],), order=1))
+            output += letter
+        body = Einsum(",".join(inputs) + "->" + output, tuple(operands), order=node.order)
+        term = scale(magnitude, above, below, body)
+        return negate(term) if coefficient < 0 else term
+
+
+def _opened(node: Product) -> Node | None:
+    """The Product with its factors of order > 2 merged into it, or distributed."""
+    inline = frozenset(
+        f.node.id
+        for f in node.factors
+        if f.node.order > 2 and isinstance(f.node, Product) and f.exponent == 1
+    )
+    sizes = dict(enumerate(node.sizes))
+    if inline:
+        opened = node.arena.product(node.coefficient, node.factors, node.out, sizes, inline)
+        return opened if opened is not node else None
+    for place, factor in enumerate(node.factors):
+        child = factor.node
+        if child.order > 2 and isinstance(child, Sum) and factor.exponent == 1:
+            terms = []
+            for coefficient, part in child.terms:
+                factors = list(node.factors)
+                factors[place] = factor._replace(node=part)
+                terms.append((coefficient, node.arena.product(1, factors, node.out, sizes)))
+            total = node.arena.sum(terms, node.shape)
+            return node.arena.scale(node.coefficient, total)
+    return None

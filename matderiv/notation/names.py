@@ -1,0 +1,84 @@
+"""Names as each dialect writes them, and new names that collide with none.
+
+>>> ascii_name("λ2"), ascii_name("δz1"), latex_name("x_hat"), latex_name("W_in")
+('lambda2', 'delta_z1', '\\\\hat{x}', 'W_{in}')
+>>> unicode_name("T_0"), latex_name("δz1"), latex_name("yhat")
+('T₀', '\\\\delta_{z_{1}}', '\\\\mathrm{yhat}')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from itertools import count
+
+from matderiv.language.alphabet import GREEK, canonical_name
+
+__all__ = ["ascii_name", "fresh_names", "latex_name", "unicode_name"]
+
+_SPELLED: dict[str, str] = {}
+for _word, _letter in GREEK.items():
+    _SPELLED.setdefault(_letter, _word)
+
+_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
+
+
+def unicode_name(name: str) -> str:
+    """The name as it is, a generated T_0 with its index below."""
+    generated = re.fullmatch(r"T_(\d+)", name)
+    return "T" + generated[1].translate(_DIGITS) if generated else name
+
+
+def ascii_name(name: str) -> str:
+    """Greek letters spelled; δz1, the cotangent of z1, is delta_z1."""
+    spelled = []
+    for place, letter in enumerate(name):
+        word = _SPELLED.get(letter, letter)
+        following = name[place + 1 : place + 2]
+        spelled.append(word + "_" * (len(word) > 1 and following.isalpha()))
+    return "".join(spelled)
+
+
+def latex_name(name: str) -> str:
+    """Letters with subscripts and accents; a word upright."""
+    if len(name) > 1 and name[0] in "δd" and name[1].isalpha() and name[0] != name[1:]:
+        inner = latex_name(name[1:])
+        return rf"\delta_{{{inner}}}" if name[0] == "δ" else rf"\mathrm{{d}}{inner}"
+    head, *parts = name.split("_")
+    letters = head.rstrip("0123456789")
+    digits = head[len(letters) :]
+    accents = [part for part in parts if part in _ACCENTS]
+    below = [digits] * bool(digits) + [_latex_word(p, "") for p in parts if p not in _ACCENTS]
+    text = _latex_word(letters, r"\mathrm")
+    for accent in accents:
+        text = f"{_ACCENTS[accent]}{{{text}}}"
+    return f"{text}_{{{','.join(below)}}}" if below else text
+
+
+def _latex_word(word: str, font: str) -> str:
+    pieces = [rf"\{_SPELLED[c]}" if c in _SPELLED else c for c in word]
+    if len(word) == 1:
+        return pieces[0]
+    text = " ".join(pieces) if any(c in _SPELLED for c in word) else "".join(pieces)
+    return f"{font}{{{text}}}" if font else text
+
+
+def fresh_names(wanted: Collection[str], taken: Collection[str]) -> dict[str, str]:
+    """A final name for each wanted one: generated ("#12") as T_0, T_1 …; clashes get primes off.
+
+    >>> fresh_names(["#7", "z", "#9"], ["T0", "z"])
+    {'#7': 'T_1', 'z': 'z', '#9': 'T_2'}
+    """
+    used = {canonical_name(ascii_name(name)) for name in taken}
+    used |= {canonical_name(ascii_name(name)) for name in wanted if not name.startswith("#")}
+    numbers = count()
+    final: dict[str, str] = {}
+    for name in wanted:
+        if not name.startswith("#"):
+            final[name] = name
+            continue
+        while (generated := f"T_{next(numbers)}") and canonical_name(generated) in used:
+            pass
+        final[name] = generated
+    return final

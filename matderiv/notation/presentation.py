@@ -1,0 +1,179 @@
+"""A derivative on the page: its headline, and the lines that name its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from matderiv.notation.entries import lift_entries
+from matderiv.notation.forms import transpose
+from matderiv.notation.lift import Lifter, lift_all
+from matderiv.notation.names import fresh_names
+from matderiv.notation.render import render_lines
+from matderiv.notation.terms import Einsum, Symbol, Term, walk
+from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.traverse import reachable
+
+__all__ = ["JointPresentation", "Line", "Presentation", "present", "present_joint"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A value in matrix notation, and by its entries where no matrix notation says it."""
+
+    name: str
+    term: Term
+    indices: tuple[str, ...] = ()
+    entry: Term | None = None
+
+    @property
+    def is_matrix_form(self) -> bool:
+        return self.entry is None
+
+    def equation(self, by_entries: bool) -> tuple[str, tuple[str, ...], Term]:
+        if by_entries and self.entry is not None:
+            return self.name, self.indices, self.entry
+        return self.name, (), self.term
+
+
+@dataclass(frozen=True)
+class JointPresentation:
+    """Several values whose lines below are shared.
+
+    >>> from matderiv.tensor.arena import Arena
+    >>> arena = Arena()
+    >>> A, x = arena.variable("A", ("n", "n")), arena.variable("x", ("n",))
+    >>> joint = present_joint({"x": arena.einsum("ij,j->i", A, x), "A": arena.einsum("i,j->ij", x, x)})
+    >>> print(joint.text("ascii"))
+    x = A x
+    A = x x'
+    """
+
+    lines: tuple[Line, ...]
+    where: tuple[Line, ...]
+    names: Mapping[str, str]
+
+    def text(self, dialect: str = "unicode") -> str:
+        """Unicode, ascii, latex, mathml; or "index", the entries in unicode.
+
+        Ascii is input again; it writes what no matrix notation says with einsum.
+        """
+        if dialect == "index":
+            dialect = "unicode"
+        by_entries = dialect != "ascii"
+        return render_lines(
+            [line.equation(by_entries) for line in self.lines],
+            [line.equation(by_entries) for line in self.where],
+            dialect,
+            self.names,
+        )
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """One value: `headline`, the lines below it, its weight and its text.
+
+    >>> from matderiv.tensor.arena import Arena
+    >>> arena = Arena()
+    >>> X, w = arena.variable("X", ("n", "d")), arena.variable("w", ("d",))
+    >>> y = arena.variable("y", ("n",))
+    >>> residual = arena.einsum("ij,j->i", X, w) - y
+    >>> gradient = present(2 * arena.einsum("ij,i->j", X, residual))
+    >>> gradient.text("unicode"), gradient.text("ascii"), gradient.weight
+    ('2 Xᵀ(X w - y)', "2 X' (X w - y)", 7)
+    """
+
+    joint: JointPresentation
+
+    @property
+    def line(self) -> Line:
+        return self.joint.lines[0]
+
+    @property
+    def headline(self) -> Term:
+        """The term printed: in matrix notation, else the entry at `line.indices`."""
+        return self.line.term if self.line.entry is None else self.line.entry
+
+    @property
+    def is_matrix_form(self) -> bool:
+        return self.line.is_matrix_form
+
+    @property
+    def where(self) -> tuple[tuple[str, Term], ...]:
+        names = self.joint.names
+        return tuple((names.get(line.name, line.name), line.term) for line in self.joint.where)
+
+    @property
+    def weight(self) -> int:
+        """Tokens of the headline, and of each line that was made up for it, plus 2."""
+        head = self.headline.weight + (len(self.line.indices) + 1 if self.line.indices else 0)
+        generated = [line for line in self.joint.where if line.name.startswith("#")]
+        return head + sum(2 + line.term.weight for line in generated)
+
+    def text(self, dialect: str = "unicode") -> str:
+        return self.joint.text(dialect)
+
+
+def present(root: Node, *, row: bool = False, taken: Iterable[str] = ()) -> Presentation:
+    """How to print a value; `row` turns a vector, `taken` are names not to be given anew."""
+    return Presentation(_present({"": root}, {""} if row else set(), taken))
+
+
+def present_joint(
+    roots: Mapping[str, Node], *, rows: Iterable[str] = (), taken: Iterable[str] = ()
+) -> JointPresentation:
+    """How to print several values that share the lines below them."""
+    return _present(roots, set(rows), taken)
+
+
+def present_entries(root: Node, *, explicit: bool = True, taken: Iterable[str] = ()) -> Presentation:
+    """A value in index notation throughout; `explicit` writes every sum as Σ.
+
+    >>> from matderiv.tensor.arena import Arena
+    >>> arena = Arena()
+    >>> h, g = arena.variable("h", ("b", "i")), arena.variable("g", ("b", "k"))
+    >>> print(present_entries(arena.einsum("bi,bk->ik", h, g)).text())
+    [i,j] = Σ_k h[k,i] g[k,j]
+    """
+    lifter = lift_all([root])
+    indices, entry = lift_entries(root, lifter, explicit=explicit)
+    line = Line("", lifter.definition(root), indices, entry)
+    return Presentation(_finish([line], lifter, [root], taken))
+
+
+def _present(roots: Mapping[str, Node], rows: set[str], taken: Iterable[str]) -> JointPresentation:
+    lifter = lift_all(roots.values())
+    lines = []
+    for name, root in roots.items():
+        term = lifter.definition(root)
+        lines.append(_line(name, root, transpose(term) if name in rows else term, lifter))
+    return _finish(lines, lifter, roots.values(), taken)
+
+
+def _line(name: str, node: Node, term: Term, lifter: Lifter) -> Line:
+    if not any(isinstance(part, Einsum) for part in walk(term)):
+        return Line(name, term)
+    indices, entry = lift_entries(node, lifter)
+    return Line(name, term, indices, entry)
+
+
+def _finish(
+    lines: list[Line], lifter: Lifter, roots: Iterable[Node], taken: Iterable[str]
+) -> JointPresentation:
+    """Add the lines of every name that is printed, definitions before uses."""
+    below: dict[str, Line] = {}
+    pending = list(lines)
+    while pending:
+        line = pending.pop()
+        for term in (line.term, line.entry):
+            for part in walk(term) if term is not None else ():
+                if isinstance(part, Symbol) and part.name in lifter.nodes:
+                    if part.name not in below:
+                        node = lifter.nodes[part.name]
+                        found = _line(part.name, node, lifter.definition(node), lifter)
+                        below[part.name] = found
+                        pending.append(found)
+    where = sorted(below.values(), key=lambda line: lifter.nodes[line.name].id)
+    used = {node.name for node in reachable(roots) if isinstance(node, Variable)}
+    names = fresh_names([line.name for line in where], {*taken, *used})
+    return JointPresentation(tuple(lines), tuple(where), names)

@@ -1,0 +1,289 @@
+r"""Writing terms down: one renderer, every dialect a table.
+
+>>> from matderiv.notation.terms import Mark, Symbol
+>>> w, X = Symbol("w", order=1), Symbol("X", order=2)
+>>> term = Postfix(Juxtaposed((X, w), order=1), Mark.TRANSPOSE, order=1)
+>>> [render(term, name) for name in ("unicode", "ascii", "latex")]
+['(X w)ᵀ', "(X w)'", '\\left(X w\\right)^{\\top}']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from fractions import Fraction
+
+from matderiv.notation.dialects import DIALECTS, Dialect
+from matderiv.notation.terms import (
+    Bars,
+    Call,
+    Delta,
+    Einsum,
+    Entry,
+    Hadamard,
+    Identity,
+    Juxtaposed,
+    Kronecker,
+    Number,
+    Ones,
+    Partial,
+    Postfix,
+    Power,
+    Quotient,
+    Sigma,
+    Sum,
+    Symbol,
+    Term,
+    Zeros,
+)
+from matderiv.tensor.dims import Composite, Dim
+
+__all__ = ["render", "render_lines"]
+
+
+_DIGITS = "0123456789"
+_RAISED = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹"
+
+
+class Level(IntEnum):
+    """How tightly a text holds together, as in the language's table of operators."""
+
+    SUM = 1
+    HADAMARD = 2
+    PRODUCT = 3
+    FACTOR = 4
+    POSTFIX = 5
+    ATOM = 6
+
+
+def render(term: Term, dialect: str = "unicode", names: Mapping[str, str] | None = None) -> str:
+    """The text of a term; `names` gives the final name of each symbol that has another."""
+    return _Writer(DIALECTS[dialect], names or {}).write(term)[0]
+
+
+def render_lines(
+    lines: Sequence[tuple[str, Sequence[str], Term]],
+    where: Sequence[tuple[str, Sequence[str], Term]],
+    dialect: str,
+    names: Mapping[str, str],
+) -> str:
+    """A document of lines `name[indices] = term` (name and indices may be empty), and below."""
+    table = DIALECTS[dialect]
+    writer = _Writer(table, names)
+    head = [writer.equation(*line) for line in lines]
+    below = [writer.equation(*line) for line in where]
+    text = ("\n" if dialect in ("unicode", "ascii") else table.line).join(head)
+    if below:
+        text += table.where.format() + table.line.join(below)
+    return table.document.format(x=text)
+
+
+def _dim(dim: Dim) -> str:
+    if isinstance(dim, Composite):
+        parts = ([str(dim.coefficient)] if dim.coefficient != 1 else []) + list(dim.names)
+        return "*".join(parts)
+    return str(dim)
+
+
+def _decimal(value: int | Fraction) -> str:
+    """An exact decimal: the denominator has no prime factors but 2 and 5."""
+    if isinstance(value, int) or value.denominator == 1:
+        return str(int(value))
+    places = 0
+    while (value * 10**places).denominator != 1:
+        places += 1
+    digits = str(int(value * 10**places)).rjust(places + 1, "0")
+    if places > 8 and len(digits.strip("0")) < 8:
+        mantissa = digits.strip("0")
+        return f"{mantissa}e-{places - (len(digits) - len(digits.rstrip('0')))}"
+    return f"{digits[:-places]}.{digits[-places:]}"
+
+
+class _Writer:
+    def __init__(self, dialect: Dialect, names: Mapping[str, str]) -> None:
+        self.dialect = dialect
+        self.names = names
+
+    def name(self, name: str) -> str:
+        return self.dialect.symbol(self.names.get(name, name))
+
+    def equation(self, name: str, indices: Sequence[str], term: Term) -> str:
+        text = self.write(term)[0]
+        left = self.name(name) if name else ""
+        if indices:
+            left = left or self.dialect.unnamed
+            left = self.dialect.entry.format(x=left, y=self.indices(indices))
+        return left + self.dialect.equals + text if left else text
+
+    def at(self, term: Term, level: Level) -> str:
+        """The text, in brackets where it holds less tightly than `level`."""
+        text, own = self.write(term)
+        return text if own >= level else self.dialect.brackets.format(x=text)
+
+    def write(self, term: Term) -> tuple[str, Level]:
+        return _RULES[type(term)](self, term)
+
+    def indices(self, indices: Sequence[str]) -> str:
+        joiner = self.dialect.index if all(len(index) == 1 for index in indices) else ","
+        return joiner.join(indices)
+
+    # ----- leaves ---------------------------------------------------------------------
+    def symbol(self, term: Symbol) -> tuple[str, Level]:
+        return self.name(term.name), Level.ATOM
+
+    def number(self, term: Number) -> tuple[str, Level]:
+        return self.dialect.number.format(x=_decimal(term.value)), Level.ATOM
+
+    def ones(self, term: Ones) -> tuple[str, Level]:
+        dims = ", ".join(map(_dim, term.dims))
+        if len(term.dims) == 1:
+            return self.dialect.ones.format(x=dims), Level.ATOM
+        text = self.dialect.ones_matrix.format(x=dims)
+        return text, Level.ATOM if dims in text else Level.PRODUCT
+
+    def zeros(self, term: Zeros) -> tuple[str, Level]:
+        return self.dialect.zeros.format(x=", ".join(map(_dim, term.dims))), Level.ATOM
+
+    def identity(self, term: Identity) -> tuple[str, Level]:
+        return self.dialect.identity.format(x=_dim(term.dim)), Level.ATOM
+
+    # ----- marks and powers -----------------------------------------------------------
+    def postfix(self, term: Postfix) -> tuple[str, Level]:
+        template = self.dialect.marks[term.mark]
+        return template.format(x=self.at(term.body, Level.ATOM)), Level.POSTFIX
+
+    def power(self, term: Power) -> tuple[str, Level]:
+        base = self.at(term.body, Level.ATOM)
+        exponent, level = self.write(term.exponent)
+        if not term.elementwise and (raised := self.dialect.superscript(exponent)) is not None:
+            return base + raised, Level.POSTFIX
+        signed = isinstance(term.exponent, Sum) and term.exponent.is_negation
+        atomic = level == Level.ATOM or signed and isinstance(term.exponent.parts[0], Number)
+        if not atomic and not self.dialect.stacked:
+            exponent = self.dialect.brackets.format(x=exponent)
+        template = self.dialect.elementwise_power if term.elementwise else self.dialect.power
+        return template.format(x=base, y=exponent), Level.POSTFIX
+
+    # ----- products -------------------------------------------------------------------
+    def juxtaposed(self, term: Juxtaposed) -> tuple[str, Level]:
+        text = ""
+        for place, factor in enumerate(term.factors):
+            if place == 0 and isinstance(factor, Quotient) and factor.order == 0:
+                text = self.quotient(factor, leading=True)[0]
+                continue
+            piece = self.at(factor, Level.FACTOR)
+            if not place:
+                text = piece
+                continue
+            if text[-1] in _DIGITS and piece[0] in _DIGITS:
+                piece = self.dialect.brackets.format(x=piece)
+            tight = self.dialect.tight and piece[0] == "(" and text[-1] in _RAISED
+            text += piece if tight else self.dialect.juxtaposition + piece
+        return text, Level.PRODUCT
+
+    def hadamard(self, term: Hadamard) -> tuple[str, Level]:
+        above = [self.at(factor, Level.PRODUCT) for factor in term.factors]
+        text = self.dialect.hadamard.join(above) or self.dialect.number.format(x="1")
+        if term.divisors:
+            below = [self.at(d, Level.FACTOR) for d in term.divisors]
+            bottom = below[0]
+            if len(below) > 1:
+                bottom = self.dialect.brackets.format(x=self.dialect.hadamard.join(below))
+            text += self.dialect.divide + bottom
+        return text, Level.HADAMARD
+
+    def kronecker(self, term: Kronecker) -> tuple[str, Level]:
+        left, right = self.at(term.left, Level.FACTOR), self.at(term.right, Level.FACTOR)
+        return self.dialect.kronecker.format(x=left, y=right), Level.PRODUCT
+
+    def quotient(self, term: Quotient, leading: bool = False) -> tuple[str, Level]:
+        if self.dialect.stacked:
+            top, bottom = self.write(term.top)[0], self.write(term.bottom)[0]
+            return self.dialect.quotient.format(x=top, y=bottom), Level.FACTOR
+        inner = isinstance(term.top, Juxtaposed) and any(f.order for f in term.top.factors)
+        whole = isinstance(term.top, Quotient) or leading and inner
+        level = Level.FACTOR if whole else Level.PRODUCT
+        text = self.dialect.quotient.format(
+            x=self.at(term.top, level), y=self.at(term.bottom, Level.POSTFIX)
+        )
+        return text, Level.PRODUCT
+
+    # ----- sums -----------------------------------------------------------------------
+    def sum(self, term: Sum) -> tuple[str, Level]:
+        text = ""
+        for place, (sign, part) in enumerate(term.members):
+            piece = self.at(part, Level.HADAMARD)
+            if place:
+                text += (self.dialect.plus if sign > 0 else self.dialect.minus) + piece
+            else:
+                text = piece if sign > 0 else self.dialect.negative.format(x=piece)
+        return text, Level.SUM
+
+    # ----- functions ------------------------------------------------------------------
+    def call(self, term: Call) -> tuple[str, Level]:
+        arguments = [self.write(argument)[0] for argument in term.arguments]
+        if self.dialect.templates and term.latex is not None:
+            shown = dict(zip(("x", "z"), arguments, strict=False))
+            if term.axis is not None:
+                shown["x"] += self.dialect.comma + self.dialect.axis.format(x=term.axis)
+            if term.sizes:
+                shown["x"] += self.dialect.comma + ", ".join(map(_dim, term.sizes))
+            template = term.latex.replace("({x", r"\left({x").replace("})", r"}\right)")
+            return template.format(**shown), Level.ATOM
+        arguments += [_dim(size) for size in term.sizes]
+        if term.axis is not None:
+            arguments.append(self.dialect.axis.format(x=term.axis))
+        name = self.name(term.function) + self.dialect.prime * term.primes
+        joined = self.dialect.comma.join(arguments)
+        return self.dialect.call.format(x=name, y=joined), Level.ATOM
+
+    def partial(self, term: Partial) -> tuple[str, Level]:
+        times = {slot: term.slots.count(slot) for slot in term.slots}
+        ascii_form = self.dialect.partial.startswith("D(")
+        by = []
+        for slot, count in times.items():
+            text = self.at(term.arguments[slot], Level.SUM if ascii_form else Level.ATOM)
+            if ascii_form:
+                by += [text] * count
+            else:
+                by.append(self.dialect.partial_by.format(x=text, n=self.degree(count)))
+        joined = (self.dialect.comma if ascii_form else "").join(by)
+        text = self.dialect.partial.format(
+            x=self.name(term.function), y=joined, n=self.degree(len(term.slots))
+        )
+        return text, Level.ATOM if ascii_form else Level.FACTOR
+
+    def degree(self, count: int) -> str:
+        if count == 1:
+            return ""
+        raised = self.dialect.superscript(str(count))
+        return raised if raised is not None else f"^{count}"
+
+    def bars(self, term: Bars) -> tuple[str, Level]:
+        return self.dialect.bars.format(x=self.write(term.body)[0]), Level.ATOM
+
+    # ----- indices --------------------------------------------------------------------
+    def entry(self, term: Entry) -> tuple[str, Level]:
+        body = self.at(term.body, Level.ATOM if self.dialect.stacked else Level.POSTFIX)
+        return self.dialect.entry.format(x=body, y=self.indices(term.indices)), Level.ATOM
+
+    def delta(self, term: Delta) -> tuple[str, Level]:
+        return self.dialect.delta.format(y=self.indices(term.indices)), Level.ATOM
+
+    def sigma(self, term: Sigma) -> tuple[str, Level]:
+        body = self.at(term.body, Level.PRODUCT)
+        return self.dialect.sigma.format(x=body, y=self.indices(term.indices)), Level.PRODUCT
+
+    def einsum(self, term: Einsum) -> tuple[str, Level]:
+        operands = [self.write(part)[0] for part in term.operands]
+        joined = self.dialect.comma.join([f'"{term.spec}"', *operands])
+        return self.dialect.call.format(x=self.name("einsum"), y=joined), Level.ATOM
+
+
+_RULES: dict[type[Term], Callable[[_Writer, Term], tuple[str, Level]]] = {
+    kind: getattr(_Writer, kind.__name__.lower())
+    for kind in (
+        Bars, Call, Delta, Einsum, Entry, Hadamard, Identity, Juxtaposed, Kronecker, Number, Ones,
+        Partial, Postfix, Power, Quotient, Sigma, Sum, Symbol, Zeros,
+    )
+}  # fmt: skip

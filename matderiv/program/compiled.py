@@ -1,0 +1,172 @@
+"""A generated module, loaded: call it, read it, save it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matderiv.errors import DomainError, MatderivError, NameResolutionError, ShapeError
+from matderiv.program.cost import Cost
+from matderiv.program.emit_numpy import Names, emit, name_all
+from matderiv.program.naming import function_name, identifier
+from matderiv.program.plan import Plan
+from matderiv.program.steps import Step
+
+__all__ = ["CompiledFunction"]
+
+Array = NDArray[Any]
+Values = Mapping[str, Any]
+
+
+class CompiledFunction:
+    """The functions of a generated module, called with a mapping name -> array.
+
+    source     the module; it needs NumPy alone (SciPy where NumPy lacks a function)
+    cost       FLOPs and memory of what it executes
+
+    Abstract functions are values too: "phi", "phi_prime" for its derivative, "dl_0" for
+    the gradient of l by its first argument; so are sizes that no input shows.
+    `canonical` maps a key of `values` to the name that the plan knows.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        title: str = "A value and its derivatives",
+        equations: Sequence[str] = (),
+        canonical: Callable[[str], str] = str,
+    ) -> None:
+        self.plan = plan
+        self.source = emit(plan, title=title, equations=equations)
+        self.cost = Cost(plan)
+        self._canonical = canonical
+
+    @cached_property
+    def _names(self) -> Names:
+        return name_all(self.plan)
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The loaded module.  Only text made by `emit` is ever executed."""
+        module = ModuleType("generated")
+        exec(compile(self.source, "<generated>", "exec"), module.__dict__)
+        return module
+
+    # ---- calls -----------------------------------------------------------------------
+
+    def forward(self, values: Values) -> tuple[Array, list[Any]]:
+        """Return the value and the cache that `backward` reads."""
+        found: tuple[Array, list[Any]] = self._call("forward", values, self.plan.forward)
+        return found
+
+    def backward(
+        self, cache: Sequence[Any], cotangent: Any = None, values: Values | None = None
+    ) -> dict[str, Array]:
+        """Return the gradients; `values` need only hold abstract functions, if any."""
+        self._need(self.plan.gradients, "gradients")
+        given = self._functions(values or {}, self.plan.backward)
+        if self.plan.cotangent is not None and cotangent is None:
+            raise ShapeError("the value is no scalar: give a cotangent of its shape")
+        found: dict[str, Array] = self._run("backward", list(cache), cotangent, **given)
+        return found
+
+    def value_and_grad(
+        self, values: Values, cotangent: Any = None
+    ) -> tuple[Array, dict[str, Array]]:
+        """Return the value and the gradients by input."""
+        self._need(self.plan.gradients, "gradients")
+        extra = {}
+        if self.plan.cotangent is not None:
+            if cotangent is None:
+                raise ShapeError("the value is no scalar: give a cotangent of its shape")
+            extra["cotangent"] = cotangent
+        steps = [*self.plan.forward, *self.plan.backward]
+        value, gradients = self._call("value_and_grad", values, steps, **extra)
+        if cotangent is not None and not extra:
+            gradients = {name: np.multiply(g, cotangent) for name, g in gradients.items()}
+        return value, gradients
+
+    def derivative(self, values: Values) -> dict[str, Array]:
+        """Return the derivatives of higher order, or of a value that is no scalar."""
+        self._need(self.plan.derivatives, "derivatives")
+        found: dict[str, Array] = self._call("derivative", values, self.plan.derivative)
+        return found
+
+    def _call(self, function: str, values: Values, steps: Iterable[Step], **extra: Any) -> Any:
+        arguments = {**self._inputs(values), **self._functions(values, steps), **extra}
+        return self._run(function, **arguments)
+
+    def _run(self, function: str, *arguments: Any, **named: Any) -> Any:
+        try:
+            return getattr(self.module, function)(*arguments, **named)
+        except np.linalg.LinAlgError as error:
+            raise DomainError(f"at these values: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ShapeError(str(error)) from error
+
+    def _inputs(self, values: Values) -> dict[str, Any]:
+        given = {self._canonical(name): value for name, value in values.items()}
+        known = {**given, **{identifier(name): value for name, value in values.items()}}
+        arguments = {}
+        for variable, name in self._names.inputs.items():
+            if variable is not self.plan.cotangent:
+                arguments[name] = self._find(known, variable.name, name)
+        for dim, name in zip(self.plan.free_sizes, self._names.free_sizes, strict=True):
+            arguments[name] = self._find(known, dim, name)
+        return arguments
+
+    def _functions(self, values: Values, steps: Iterable[Step]) -> dict[str, Any]:
+        called = {step.callee for step in steps}
+        return {
+            name: self._find(values, function_name(function), name)
+            for function, name in self._names.functions.items()
+            if function in called
+        }
+
+    @staticmethod
+    def _find(values: Values, *names: str) -> Any:
+        for name in names:
+            if name in values:
+                return values[name]
+        raise NameResolutionError(f"no value is given for {names[0]}")
+
+    def _need(self, results: Mapping[str, Any], what: str) -> None:
+        if not results:
+            raise MatderivError(f"this function was compiled without {what}")
+
+    # ---- the file --------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+        """Write the module to a file, whole or not at all; keep an existing one.
+
+        Raises MatderivError if the file exists, unless `force`, or cannot be written.
+        """
+        target = Path(path)
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", dir=target.parent, suffix=".tmp", delete=False
+            ) as file:
+                file.write(self.source)
+            partial = Path(file.name)
+            try:
+                partial.chmod(0o644)
+                if force:
+                    partial.replace(target)
+                else:
+                    os.link(partial, target)  # fails, at once, if the file exists
+            finally:
+                partial.unlink(missing_ok=True)
+        except FileExistsError:
+            raise MatderivError(f"{target} exists", hint="force=True to replace it") from None
+        except OSError as error:
+            raise MatderivError(f"{target} cannot be written: {error.strerror}") from error
+        return target

@@ -1,0 +1,233 @@
+"""What a plan costs: FLOPs and bytes as formulas in the dimensions.
+
+Counts are those of the steps that generated code executes (rule: `counting.py`).
+Polynomials become SymPy expressions only when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matderiv.program.counting import WEIGHTS
+from matderiv.program.emit_numpy import name_all, statement
+from matderiv.program.liveness import Peak, bytes_of, peak
+from matderiv.program.plan import Plan
+from matderiv.program.polynomial import ZERO, Polynomial
+from matderiv.program.steps import Step
+from matderiv.tensor.dims import Shape
+from matderiv.tensor.nodes import Number
+
+if TYPE_CHECKING:
+    import sympy
+
+__all__ = ["Cost", "Numbers", "Row"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One operation: its result, the call, and what it costs.
+
+    phase         "forward", "backward" or "derivative"
+    exact         FLOPs
+    evaluations   values of the transcendental function it computes
+    """
+
+    phase: str
+    name: str
+    shape: Shape
+    formula: str
+    exact: Polynomial
+    leading: Polynomial
+    evaluations: Polynomial
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A cost at some sizes; `ratio` is backward over forward."""
+
+    forward: Number
+    backward: Number
+    derivative: Number
+    evaluations: Number
+    peak_memory: int
+    cache_memory: int
+
+    @property
+    def ratio(self) -> float:
+        return float(self.backward) / float(self.forward) if self.forward else float("nan")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The polynomials behind a cost."""
+
+    forward: Polynomial
+    backward: Polynomial
+    derivative: Polynomial
+    cache: Polynomial
+    peak: Polynomial
+    evaluations: Mapping[str, Polynomial]
+
+    def map(self, change: Callable[[Polynomial], Polynomial]) -> Counts:
+        return Counts(
+            change(self.forward),
+            change(self.backward),
+            change(self.derivative),
+            change(self.cache),
+            change(self.peak),
+            {name: change(p) for name, p in self.evaluations.items()},
+        )
+
+
+class Cost:
+    """FLOPs and memory of the code that a plan stands for.
+
+    forward        FLOPs of the value
+    backward       FLOPs of what gradients and derivatives compute beyond it
+    derivative     all FLOPs of the function `derivative`
+    evaluations    values of transcendental functions computed, by function
+    peak_memory    bytes alive at once in `value_and_grad`, inputs not counted: the
+                   formula of the step where they are most at `sizes`
+    cache_memory   bytes that forward keeps for backward, inputs not counted
+    """
+
+    def __init__(self, plan: Plan, counts: Counts | None = None) -> None:
+        self._plan = plan
+        self._counts = counts or _count(plan)
+        self.sizes = dict(plan.sizes)
+
+    @property
+    def forward(self) -> sympy.Expr:
+        return self._counts.forward.to_sympy()
+
+    @property
+    def backward(self) -> sympy.Expr:
+        return self._counts.backward.to_sympy()
+
+    @property
+    def derivative(self) -> sympy.Expr:
+        return self._counts.derivative.to_sympy()
+
+    @property
+    def ratio(self) -> sympy.Expr:
+        import sympy
+
+        return sympy.cancel(self.backward / self.forward) if self.forward != 0 else sympy.nan
+
+    @property
+    def cache_memory(self) -> sympy.Expr:
+        return self._counts.cache.to_sympy()
+
+    @property
+    def peak_memory(self) -> sympy.Expr:
+        return self._counts.peak.to_sympy()
+
+    @property
+    def evaluations(self) -> dict[str, sympy.Expr]:
+        return {name: p.to_sympy() for name, p in self._counts.evaluations.items()}
+
+    def weighted(self, weights: Mapping[str, int] = WEIGHTS) -> sympy.Expr:
+        """FLOPs of forward and backward, each function evaluation counted by its weight."""
+        parts = [self._counts.forward, self._counts.backward]
+        parts += [weights[name] * p for name, p in self._counts.evaluations.items()]
+        return Polynomial.total(parts).to_sympy()
+
+    @property
+    def polynomials(self) -> Counts:
+        """The same counts as `Polynomial`s, without SymPy."""
+        return self._counts
+
+    @property
+    def leading(self) -> Cost:
+        """This cost cut to its terms of highest degree."""
+        return Cost(self._plan, self._counts.map(lambda p: p.leading))
+
+    def table(self) -> list[Row]:
+        """One row for each operation that costs something."""
+        names = name_all(self._plan)
+        rows = []
+        for phase, steps in _phases(self._plan).items():
+            for step in steps:
+                if step.flops or step.evaluations:
+                    line = statement(step, names).partition("  #")[0]
+                    formula = line.partition(" = ")[2] if not step.writes else line
+                    rows.append(
+                        Row(
+                            phase,
+                            names.values[step.value],
+                            step.shape,
+                            formula.replace("np.", ""),
+                            step.flops,
+                            step.flops.leading,
+                            step.evaluations,
+                        )
+                    )
+        return rows
+
+    def at(self, **sizes: int) -> Numbers:
+        """The numbers at some sizes; dimensions left out keep the sizes planned for."""
+        numbers = {**self.sizes, **sizes}
+        counts = self._counts
+        return Numbers(
+            forward=counts.forward.at(numbers),
+            backward=counts.backward.at(numbers),
+            derivative=counts.derivative.at(numbers),
+            evaluations=Polynomial.total(counts.evaluations.values()).at(numbers),
+            peak_memory=_peak(self._plan, numbers).bytes,
+            cache_memory=int(counts.cache.at(numbers)),
+        )
+
+    def __repr__(self) -> str:
+        return f"<Cost forward {self._counts.forward}, backward {self._counts.backward}>"
+
+
+def _phases(plan: Plan) -> dict[str, list[Step]]:
+    known = {step.value for step in plan.forward}
+    gradient = known | {step.value for step in plan.backward}
+    return {
+        "forward": list(plan.forward),
+        "backward": [step for step in plan.backward if step.value not in known],
+        "derivative": [step for step in plan.derivative if step.value not in gradient],
+    }
+
+
+def _count(plan: Plan) -> Counts:
+    phases = _phases(plan)
+    evaluations: dict[str, Polynomial] = {}
+    for step in [s for steps in phases.values() for s in steps]:
+        if step.evaluations:
+            known = evaluations.get(step.function, ZERO)
+            evaluations[step.function] = known + step.evaluations
+    by_value = {step.value: step for step in plan.forward}
+    while_cached = (bytes_of(_owner(by_value[k], by_value)) for k in plan.cache)
+    return Counts(
+        forward=_flops(plan.forward),
+        backward=_flops([*phases["backward"], *phases["derivative"]]),
+        derivative=_flops(plan.derivative),
+        cache=Polynomial.total(while_cached),
+        peak=_peak(plan, plan.sizes).polynomial,
+        evaluations=evaluations,
+    )
+
+
+def _owner(step: Step, steps: Mapping[int, Step]) -> Step:
+    while step.alias is not None and step.alias in steps:
+        step = steps[step.alias]
+    return step
+
+
+def _flops(steps: Iterable[Step]) -> Polynomial:
+    return Polynomial.total(step.flops for step in steps)
+
+
+def _peak(plan: Plan, sizes: Mapping[str, int]) -> Peak:
+    made = {step.value for step in plan.forward}
+    again = [s for s in plan.backward if s.value not in made]
+    kept = {plan.value.value, *(ref.value for ref in plan.gradients.values())}
+    peaks = [peak([*plan.forward, *again], kept, sizes)]
+    if plan.derivative:
+        results = [ref.value for ref in plan.derivatives.values()]
+        peaks.append(peak(plan.derivative, results, sizes))
+    return max(peaks, key=lambda p: p.bytes)

@@ -1,0 +1,39 @@
+"""Products of products as one product, so that all their factors are ordered together.
+
+A product that one other product uses is merged into it: its coefficient then moves to
+the cheapest array, and A (B x) and (A B) x are weighed against each other.  Shared
+products, named ones and powers stay apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matderiv.tensor.nodes import Node, Product
+from matderiv.tensor.traverse import reachable, remake, use_counts
+
+__all__ = ["flatten"]
+
+_MOST_FACTORS = 6  # as many as are ordered exhaustively
+
+
+def flatten(roots: Sequence[Node]) -> list[Node]:
+    """The roots with single-use products merged into the products that use them."""
+    uses = use_counts(roots)
+    new: dict[int, Node] = {}
+    for node in reachable(roots):
+        inline: list[int] = []
+        if isinstance(node, Product):
+            count = len(node.factors)
+            for factor in node.factors:
+                child = new[factor.node.id]
+                if (
+                    isinstance(child, Product)
+                    and factor.exponent == 1
+                    and uses[factor.node.id] == 1
+                    and count + len(child.factors) - 1 <= _MOST_FACTORS
+                ):
+                    inline.append(child.id)
+                    count += len(child.factors) - 1
+        new[node.id] = remake(node, new, frozenset(inline))
+    return [new[root.id] for root in roots]

@@ -1,0 +1,279 @@
+"""From nodes to steps, children first; one node, one value.
+
+Sums add the smallest parts first and write diagonals into the dense array; elementwise
+functions stay as small as their arguments; an inverse that is only ever multiplied is
+solved with.  Products are in `products.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from matderiv.program.pieces import Piece, aligned
+from matderiv.program.products import ScaleKey, Scalar, lower_product, scale_keys, scaled
+from matderiv.program.programs import constant, record
+from matderiv.program.steps import Dims, Length, Operand, Ref
+from matderiv.program.tape import Tape
+from matderiv.program.wired import Wired, dense, plain, renumber, write_diagonal
+from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
+from matderiv.tensor.nodes import Apply, Map, Name, Node, Number, Product, Size, Sum, Variable
+from matderiv.tensor.primitives import AbstractFunction, Primitive
+from matderiv.tensor.traverse import reachable, use_counts
+
+__all__ = ["Lowering"]
+
+
+class Lowering:
+    """Records the roots on a tape; `computed` lists inverses to be computed, not solved with."""
+
+    def __init__(
+        self,
+        roots: Iterable[Node],
+        inputs: Iterable[Variable],
+        sizes: Mapping[str, int],
+        computed: frozenset[int] = frozenset(),
+    ) -> None:
+        self.tape = Tape(sizes)
+        self.names: dict[int, str] = {}
+        self.inputs: dict[Variable, int] = {}
+        self.computed = computed
+        self._values: dict[int, Wired] = {}
+        self._roots = list(roots)
+        self._nodes = reachable(self._roots)
+        self._uses = use_counts(self._roots)
+        self._maps = {
+            (n.function.key, n.arguments[0].id): n for n in self._nodes if isinstance(n, Map)
+        }
+        self.solvable = _solvable_inverses(self._nodes, self._roots)
+        self.scale_uses: Counter[ScaleKey] = Counter()
+        for variable in inputs:
+            value = self.tape.input(variable.shape)
+            self.inputs[variable] = value
+            self._values[variable.id] = plain(Ref(value), variable.order)
+
+    def run(self) -> None:
+        scaled_terms = self._scaled_terms()
+        for node in self._nodes:
+            if isinstance(node, Product) and node.id not in scaled_terms:
+                self.scale_uses.update(scale_keys(node))
+        for node in self._nodes:
+            if node.id not in scaled_terms and self.uninverted(node) is None:
+                self.value(node)
+
+    def _scaled_terms(self) -> frozenset[int]:
+        """Products that only one Sum uses, with a coefficient: they take it in."""
+        found = set()
+        for node in self._nodes:
+            if isinstance(node, Sum):
+                for coefficient, term in node.terms:
+                    if isinstance(term, Product) and self._absorbs(term, coefficient):
+                        found.add(term.id)
+                        self.scale_uses.update(scale_keys(term, coefficient))
+        return frozenset(found)
+
+    def _absorbs(self, term: Product, coefficient: Number) -> bool:
+        return abs(coefficient) != 1 and self._uses[term.id] == 1 and bool(term.factors)
+
+    # ---- values ----------------------------------------------------------------------
+
+    def value(self, node: Node) -> Wired:
+        known = self._values.get(node.id)
+        if known is None:
+            known = self._values[node.id] = self._lower(node)
+        return known
+
+    def array(self, node: Node) -> Ref:
+        return dense(self.tape, self.value(node), node.shape)
+
+    def uninverted(self, node: Node) -> Ref | None:
+        if node.id not in self.solvable or node.id in self.computed:
+            return None
+        return self.array(node.children[0])
+
+    def _lower(self, node: Node) -> Wired:
+        if isinstance(node, Product):
+            return lower_product(self, node)
+        if isinstance(node, Sum):
+            return self._sum(node)
+        if isinstance(node, Map):
+            return self._map(node)
+        if isinstance(node, Apply):
+            return self._apply(node)
+        if isinstance(node, Name):
+            return self._name(node)
+        if isinstance(node, Size):
+            return Wired(Length(node.dim), (), ())
+        raise ValueError(f"{node!r} is not among the inputs of the plan")
+
+    def _name(self, node: Name) -> Wired:
+        wired = self.value(node.definition)
+        if isinstance(wired.source, Ref) and wired.labels == wired.out:
+            if wired.source.value not in self.inputs.values():
+                self.names.setdefault(wired.source.value, node.name)
+        return wired
+
+    # ---- sums ------------------------------------------------------------------------
+
+    def _sum(self, node: Sum) -> Wired:
+        tape = self.tape
+        if not node.terms:
+            return renumber(0.0, (), range(node.order))
+        terms = [self._term(coefficient, term) for coefficient, term in node.terms]
+        patterns = {wired.out for _, wired in terms}
+        axes = tuple(range(node.order))
+        (pattern, *others) = patterns
+        if others or len(set(pattern)) == len(pattern):
+            full = [(sign, w) for sign, w in terms if not w.has_delta]
+            diagonal = [(sign, w) for sign, w in terms if w.has_delta]
+            total = self._add([(sign, _by_axes(w)) for sign, w in full]) if full else None
+            if not diagonal:
+                assert total is not None
+                return renumber(total.ref, total.labels, axes)
+            return self._write_diagonals(node, total, diagonal)
+        # One delta pattern: add what it spreads.
+        compact = self._add([(sign, (w.source, w.labels)) for sign, w in terms])
+        return Wired(compact.ref, compact.labels, pattern)
+
+    def _term(self, coefficient: Number, node: Node) -> tuple[int, Wired]:
+        """A term as a sign and a value."""
+        if isinstance(node, Product) and self._absorbs(node, coefficient):
+            return 1, lower_product(self, node, coefficient)
+        wired = self.value(node)
+        if abs(coefficient) == 1:
+            return int(coefficient), wired
+        if isinstance(wired.source, float):
+            return 1, wired._replace(source=wired.source * float(coefficient))
+        if isinstance(wired.source, Length):
+            product = self.tape.call("multiply", wired.source, float(coefficient))
+            return 1, wired._replace(source=product)
+        piece = scaled(self.tape, Piece(wired.source, wired.labels), Scalar(abs(coefficient)))
+        return (1 if coefficient > 0 else -1), wired._replace(source=piece.ref)
+
+    def _add(self, terms: list[tuple[int, tuple[Operand, tuple[int, ...]]]]) -> Piece:
+        """Add labelled arrays, the smallest first."""
+        tape = self.tape
+        order = sorted(terms, key=lambda term: len(term[1][1]))
+        sign, (source, labels) = order[0]
+        for next_sign, (other, more) in order[1:]:
+            union = tuple(sorted({*labels, *more}))
+            left, right = _seen(source, labels, union), _seen(other, more, union)
+            if isinstance(left, float) and isinstance(right, float):
+                source, labels, sign = sign * left + next_sign * right, union, 1
+                continue
+            if sign == next_sign:
+                source = tape.call("add", left, right)
+            elif sign > 0:
+                source = tape.call("subtract", left, right)
+            else:
+                source, sign = tape.call("subtract", right, left), 1
+            labels = union
+        if isinstance(source, float):
+            return Piece(tape.call("full", Dims(()), sign * source, shape=()), ())
+        if sign < 0 or not isinstance(source, Ref):
+            source = tape.call("negative" if sign < 0 else "positive", source)
+        return Piece(source, labels)
+
+    def _write_diagonals(
+        self, node: Sum, total: Piece | None, diagonal: list[tuple[int, Wired]]
+    ) -> Wired:
+        tape, axes = self.tape, tuple(range(node.order))
+        if total is None:
+            array = tape.fresh("zeros", Dims(node.shape), shape=node.shape)
+        else:
+            array = dense(tape, renumber(total.ref, total.labels, axes), node.shape, fresh=True)
+        for sign, wired in diagonal:
+            array = write_diagonal(tape, array, wired, "add" if sign > 0 else "subtract")
+        return plain(array, node.order)
+
+    # ---- functions -------------------------------------------------------------------
+
+    def _map(self, node: Map) -> Wired:
+        tape = self.tape
+        sources: list[tuple[Operand, tuple[int, ...]]] = []
+        for argument in self._arguments(node):
+            wired = self.value(argument)
+            if wired.has_delta:
+                wired = plain(dense(tape, wired, argument.shape), argument.order)
+            sources.append(_by_axes(wired))
+        union = tuple(sorted({label for _, labels in sources for label in labels}))
+        operands = [_seen(source, labels, union) for source, labels in sources]
+        function = node.function
+        if isinstance(function, Elementwise):
+            ref = record(tape, function.numpy, dict(zip(("x", "z"), operands, strict=False)))
+        else:
+            assert isinstance(function, AbstractElementwise)
+            shape = tuple(node.shape[axis] for axis in union)
+            ref = tape.call("", *operands, shape=shape, callee=function)
+        return renumber(ref, union, range(node.order))
+
+    def _arguments(self, node: Map) -> tuple[Node, ...]:
+        """The arguments, or an output that gives the same value: step(relu(x)) = step(x)."""
+        function = node.function
+        if isinstance(function, Elementwise):
+            for name in function.unchanged_by:
+                output = self._maps.get((name, node.arguments[0].id))
+                if output is not None and output.id in self._values:
+                    return (output,)
+        return node.arguments
+
+    def _apply(self, node: Apply) -> Wired:
+        tape, primitive = self.tape, node.primitive
+        arguments: list[Operand] = [self.array(argument) for argument in node.arguments]
+        if not isinstance(primitive, Primitive):
+            assert isinstance(primitive, AbstractFunction)
+            ref = tape.call("", *arguments, shape=node.shape, callee=primitive)
+            return plain(ref, node.order)
+        if not arguments and primitive.infer is not None:
+            return self._selection(node)
+        number = constant(primitive.numpy)
+        if number is not None:
+            return Wired(number, (), ())
+        names: dict[str, Operand] = dict(zip(("x", "z"), arguments, strict=False))
+        names["shape"] = Dims(node.shape)
+        if primitive.infer is None:
+            for core, argument in zip(primitive.cores, node.arguments, strict=False):
+                shape = argument.shape[argument.order - len(core) :]
+                for name, dim in zip(core, shape, strict=True):
+                    names[name] = Length(dim)
+        return plain(record(tape, primitive.numpy, names), node.order)
+
+    def _selection(self, node: Apply) -> Wired:
+        """Rows of the identity."""
+        dim, start, stop = node.parameters
+        assert isinstance(start, int) and isinstance(stop, int)
+        _, width = node.shape
+        identity = self.tape.call("eye", Length(width), shape=(width, width))
+        return plain(self.tape.slice(identity, ((start, stop), None), node.shape), 2)
+
+
+def _by_axes(wired: Wired) -> tuple[Operand, tuple[int, ...]]:
+    """The array of a value without deltas, its labels the axes of the node."""
+    return wired.source, tuple(wired.out.index(label) for label in wired.labels)
+
+
+def _seen(source: Operand, labels: tuple[int, ...], union: tuple[int, ...]) -> Operand:
+    return aligned(Piece(source, labels), union) if isinstance(source, Ref) else source
+
+
+def _solvable_inverses(nodes: Iterable[Node], roots: Iterable[Node]) -> frozenset[int]:
+    """Inverses that products alone use, each time summed over one axis of theirs."""
+    nodes = list(nodes)
+    inverses = {
+        n.id
+        for n in nodes
+        if isinstance(n, Apply) and n.primitive.is_inverse and n.order == 2
+    }
+    if not inverses:
+        return frozenset()
+    spoiled = {root.id for root in roots}
+    for node in nodes:
+        if not isinstance(node, Product):
+            spoiled.update(child.id for child in node.children)
+            continue
+        for factor in node.factors:
+            if factor.node.id in inverses:
+                ends = set(factor.labels) & set(node.out)
+                if factor.exponent != 1 or len(set(factor.labels)) != 2 or len(ends) == 2:
+                    spoiled.add(factor.node.id)
+    return frozenset(inverses - spoiled)

@@ -1,0 +1,124 @@
+"""The parts of a generated module that are text: docstrings and the shape check."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from matderiv.program.plan import Plan
+from matderiv.program.polynomial import Polynomial
+from matderiv.tensor.dims import Shape, dim_text
+from matderiv.tensor.nodes import Variable
+
+__all__ = ["docstring", "module_docstring", "shape_check", "shape_text"]
+
+
+def docstring(text: str) -> str:
+    r"""Text as a docstring; whatever it holds, it stays text.
+
+    >>> docstring("a backslash: \\, a control: \a")[3:-3]
+    'a backslash: \\\\, a control: \\x07'
+    """
+    safe = "".join(letter if _harmless(letter) else _escaped(letter) for letter in text)
+    safe = safe.replace('"""', r"\"\"\"")
+    if safe.endswith('"'):
+        safe += " "
+    return f'"""{safe}"""'
+
+
+def _harmless(letter: str) -> bool:
+    return letter == "\n" or (letter.isprintable() and letter != "\\")
+
+
+def _escaped(letter: str) -> str:
+    return "\\\\" if letter == "\\" else letter.encode("unicode_escape", "backslashreplace").decode()
+
+
+def module_docstring(
+    plan: Plan, inputs: Mapping[Variable, str], title: str, equations: Sequence[str]
+) -> str:
+    lines = [title, ""]
+    lines += [f"    {line}" for equation in equations for line in equation.splitlines()]
+    lines += ["", "Inputs, converted to float64:"]
+    width = max((len(name) for name in inputs.values()), default=0)
+    for variable, name in inputs.items():
+        marks = ", ".join(sorted(variable.attributes))
+        shape = f"shape {shape_text(variable.shape)}" if variable.shape else "a scalar"
+        lines.append(f"    {name:{width}}  {shape}{', ' + marks if marks else ''}")
+    if plan.functions:
+        lines.append("and the functions that are given as arguments.")
+    lines += ["", *_flops(plan)]
+    lines += [_assumption(plan)] if plan.sizes else []
+    return docstring("\n".join(lines) + "\n")
+
+
+def _flops(plan: Plan) -> list[str]:
+    parts = {"forward": plan.forward, "backward": plan.backward, "derivative": plan.derivative}
+    lines = ["FLOPs, exactly (function evaluations, such as exp, apart):"]
+    for name, steps in parts.items():
+        if steps:
+            flops = Polynomial.total(step.flops for step in steps)
+            calls = Polynomial.total(step.evaluations for step in steps)
+            text = f"{flops}" + (f"  and {calls} evaluations" if calls else "")
+            lines += textwrap.wrap(
+                f"{name:10}  {text}", 88, initial_indent="    ", subsequent_indent=" " * 16
+            )
+    return lines
+
+
+def _assumption(plan: Plan) -> str:
+    sizes = ", ".join(f"{name} = {size}" for name, size in plan.sizes.items())
+    return textwrap.fill(f"The order of operations was chosen for {sizes}.", 88)
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as NumPy prints one, with names.
+
+    >>> shape_text(("n",)), shape_text(("n", 3)), shape_text(())
+    ('(n,)', '(n, 3)', '()')
+    """
+    text = ", ".join(dim_text(dim) for dim in shape)
+    return f"({text},)" if len(shape) == 1 else f"({text})"
+
+
+_CHECK = '''
+def _array(name, value, shape, sizes):
+    """Return `value` as an array of this shape; sizes are bound as they are met."""
+    array = np.asarray(value, dtype=float)
+    known = dict(sizes)
+    fits = array.ndim == len(shape)
+    for dim, length in zip(shape, array.shape):
+        expected = dim if isinstance(dim, int) else sizes.setdefault(dim, length)
+        fits = fits and expected == length
+    if not fits:
+        expected = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+        bound = "".join(f"; {dim} = {length}" for dim, length in known.items() if dim in shape)
+        raise ValueError(f"{name} has shape {array.shape}, expected {expected}{bound}")
+    return array
+'''
+
+_CHECK_PRODUCTS = '''
+def _length(dim, length, sizes):
+    """Return the length that an axis must have; a size not known yet follows from it."""
+    if isinstance(dim, int):
+        return dim
+    if isinstance(dim, str):
+        return sizes.setdefault(dim, length)
+    total, missing = 1, None
+    for part in dim:  # a product of sizes
+        if isinstance(part, str) and part not in sizes:
+            missing = part
+        else:
+            total *= sizes.get(part, part)
+    if missing is not None:
+        total *= sizes.setdefault(missing, length // total)
+    return total
+'''
+
+
+def shape_check(products: bool) -> str:
+    """The function that checks an input; `products`: some axes are products of sizes."""
+    if not products:
+        return _CHECK
+    call = "dim if isinstance(dim, int) else sizes.setdefault(dim, length)"
+    return _CHECK.replace(call, "_length(dim, length, sizes)") + "\n" + _CHECK_PRODUCTS

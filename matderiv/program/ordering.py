@@ -1,0 +1,151 @@
+"""The order in which a product of several arrays is joined pairwise.
+
+Up to six arrays the cheapest binary tree is found by dynamic programming over subsets
+(bit masks); beyond that, the pair that is cheapest relative to what it removes is
+joined first.  Costs are FLOPs at the assumed sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = ["Operand", "Tree", "cheapest_tree"]
+
+_EXHAUSTIVE = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A piece as the search sees it: a mask of labels, what it stands for."""
+
+    labels: int
+    inverted: bool = False
+    inverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A leaf (`leaf` ≥ 0) or the join of two trees; `labels` of its result."""
+
+    labels: int
+    cost: float
+    leaf: int = -1
+    left: Tree | None = None
+    right: Tree | None = None
+    lazy: bool = False  # an inverse that is not computed
+
+
+def cheapest_tree(operands: Sequence[Operand], out: int, sizes: Mapping[int, int]) -> Tree:
+    """Return the tree of joins; `out` masks the labels of the result.
+
+    A product A B x is joined from the right:
+
+    >>> A, B, x = Operand(0b011), Operand(0b110), Operand(0b100)
+    >>> tree = cheapest_tree([A, B, x], 0b001, {0: 50, 1: 60, 2: 70})
+    >>> tree.left.leaf, (tree.right.left.leaf, tree.right.right.leaf)
+    (0, (1, 2))
+    """
+    search = _Search(operands, out, sizes)
+    return search.exhaustive() if len(operands) <= _EXHAUSTIVE else search.greedy()
+
+
+class _Search:
+    def __init__(self, operands: Sequence[Operand], out: int, sizes: Mapping[int, int]) -> None:
+        self.operands = operands
+        self.out = out
+        self.sizes = sizes
+        self._volumes: dict[int, int] = {0: 1}
+
+    def volume(self, labels: int) -> int:
+        known = self._volumes.get(labels)
+        if known is None:
+            low = labels & -labels
+            known = self.sizes[low.bit_length() - 1] * self.volume(labels ^ low)
+            self._volumes[labels] = known
+        return known
+
+    def leaf(self, index: int) -> Tree:
+        operand = self.operands[index]
+        return Tree(operand.labels, 0.0, leaf=index, lazy=operand.inverse or operand.inverted)
+
+    def join(self, a: Tree, b: Tree, outside: int) -> Tree:
+        """The join of two trees whose result must keep the labels in `outside`."""
+        union = a.labels | b.labels
+        kept = union & outside
+        cost = a.cost + b.cost
+        volume = self.volume(union)
+        if kept == union:
+            cost += sum(self._inverse_cost(tree) for tree in (a, b) if tree.lazy)
+            return Tree(kept, cost + volume, left=a, right=b)
+        cost += 2 * volume - self.volume(kept)
+        for this, other in ((a, b), (b, a)):
+            if this.lazy:
+                cost += self._lazy_cost(this, other, union ^ kept)
+        return Tree(kept, cost, left=a, right=b)
+
+    def _inverse_cost(self, this: Tree) -> float:
+        return 2 * self.volume(this.labels) ** 1.5 if self.operands[this.leaf].inverse else 0.0
+
+    def _lazy_cost(self, this: Tree, other: Tree, summed: int) -> float:
+        """What it costs to compute an inverse, or to solve instead, in a contraction."""
+        operand = self.operands[this.leaf]
+        if not operand.inverse:
+            return self.volume(this.labels)
+        n = self.volume(this.labels) ** 0.5
+        solvable = (
+            summed.bit_count() == 1
+            and not other.lazy
+            and other.labels.bit_count() <= 2
+            and not (this.labels & ~summed & other.labels)
+        )
+        return (2 / 3 if solvable else 2) * n**3
+
+    def needed(self, members: int) -> int:
+        """The labels that the result or operands outside of `members` carry."""
+        labels = self.out
+        for index, operand in enumerate(self.operands):
+            if not members >> index & 1:
+                labels |= operand.labels
+        return labels
+
+    def exhaustive(self) -> Tree:
+        count = len(self.operands)
+        best: dict[int, Tree] = {1 << index: self.leaf(index) for index in range(count)}
+        for members in range(1, 1 << count):
+            if members in best:
+                continue
+            outside = self.needed(members)
+            found: Tree | None = None
+            part = (members - 1) & members
+            while part:
+                rest = members ^ part
+                if part > rest:  # each split once
+                    part = (part - 1) & members
+                    continue
+                tree = self.join(best[part], best[rest], outside)
+                if found is None or tree.cost < found.cost:
+                    found = tree
+                part = (part - 1) & members
+            assert found is not None
+            best[members] = found
+        return best[(1 << count) - 1]
+
+    def greedy(self) -> Tree:
+        """Join the pair with the least result minus operands, then the least cost."""
+        trees = [(1 << index, self.leaf(index)) for index in range(len(self.operands))]
+        while len(trees) > 1:
+            choices = []
+            for i in range(len(trees)):
+                for j in range(i + 1, len(trees)):
+                    (p, a), (q, b) = trees[i], trees[j]
+                    connected = bool(a.labels & b.labels) or not (a.labels and b.labels)
+                    tree = self.join(a, b, self.needed(p | q))
+                    gain = self.volume(tree.labels) - self.volume(a.labels) - self.volume(b.labels)
+                    key = (not connected, gain, tree.cost - a.cost - b.cost, i, j)
+                    choices.append((key, tree))
+            (*_, i, j), tree = min(choices, key=lambda choice: choice[0])
+            members = trees[i][0] | trees[j][0]
+            trees = [entry for k, entry in enumerate(trees) if k not in (i, j)]
+            trees.append((members, tree))
+        return trees[0][1]

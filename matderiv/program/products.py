@@ -1,0 +1,390 @@
+"""Products: from factors to pieces, joined in the cheapest order.
+
+What has no array is settled first: deltas unify labels, ones become sizes, selections
+become slices, scalars gather into one factor, which is multiplied onto the smallest
+array on the way.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+from matderiv.program.ordering import Operand as Leaf
+from matderiv.program.ordering import Tree, cheapest_tree
+from matderiv.program.pieces import Piece, as_plain, join, sum_out
+from matderiv.program.powers import guarded_power, number_power, positive_power
+from matderiv.program.steps import Dims, Length, Operand, Ref
+from matderiv.program.tape import Tape
+from matderiv.program.wired import Wired, dense, plain, renumber
+from matderiv.tensor.dims import Dim, dim_value
+from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
+from matderiv.tensor.properties import is_sum_of_squares
+
+__all__ = ["ScaleKey", "Scalar", "Values", "lower_product", "scale_keys", "scaled"]
+
+# A tensor factor, and what scalar part the product has: counted over all products.
+ScaleKey = tuple[int, Number, tuple[tuple[int, Number], ...]]
+
+
+class Values(Protocol):
+    """What a product needs to know of the nodes lowered before it."""
+
+    tape: Tape
+    scale_uses: Counter[ScaleKey]
+
+    def value(self, node: Node) -> Wired: ...
+    def uninverted(self, node: Node) -> Ref | None:
+        """X where the node is X⁻¹ and is better solved with than computed."""
+
+
+@dataclass(slots=True)
+class Scalar:
+    """coefficient · Π numerators / Π denominators."""
+
+    coefficient: Number | float
+    numerators: list[Operand] = field(default_factory=list)
+    denominators: list[Operand] = field(default_factory=list)
+
+    @property
+    def is_one(self) -> bool:
+        return self.coefficient == 1 and not self.numerators and not self.denominators
+
+
+@dataclass(slots=True)
+class _Work:
+    """A product while it is taken apart: labels are unified in `parent`."""
+
+    sizes: tuple[Dim, ...]
+    out: list[int]
+    parent: list[int]
+    scalar: Scalar
+    pieces: list[Piece] = field(default_factory=list)
+    keys: list[ScaleKey | None] = field(default_factory=list)
+    padding: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def find(self, label: int) -> int:
+        while self.parent[label] != label:
+            label = self.parent[label]
+        return label
+
+    def unify(self, a: int, b: int) -> None:
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            self.parent[max(a, b)] = min(a, b)
+
+
+def scale_keys(node: Product, coefficient: Number = 1) -> list[ScaleKey]:
+    """For each factor with axes, the key under which a scaled copy of it can be shared."""
+    scalars = tuple((f.node.id, f.exponent) for f in node.factors if not f.labels)
+    total = coefficient * node.coefficient
+    return [(f.node.id, total, scalars) for f in node.factors if f.labels]
+
+
+def lower_product(values: Values, node: Product, coefficient: Number = 1) -> Wired:
+    """Record coefficient · node."""
+    tape = values.tape
+    work = _Work(
+        sizes=node.sizes,
+        out=list(node.out),
+        parent=list(range(len(node.sizes))),
+        scalar=Scalar(coefficient * node.coefficient),
+    )
+    factors, selections = _split_selections(node)
+    keys = iter(scale_keys(node, coefficient))
+    for factor in factors:
+        key = next(keys) if factor.labels else None
+        _add_factor(values, work, factor, key)
+    for labels, start, stop in selections:
+        _select(tape, work, labels, start, stop)
+    _settle_labels(tape, work)
+    result = _contract(values, work)
+    out = [work.find(label) for label in work.out]
+    wired = renumber(result.ref if isinstance(result, Piece) else result, _labels(result), out)
+    for axis, start, length in work.padding:
+        wired = _pad(tape, wired, node, work, axis, start, length)
+    return wired
+
+
+def _labels(result: Piece | Operand) -> tuple[int, ...]:
+    return result.labels if isinstance(result, Piece) else ()
+
+
+# ---- taking apart --------------------------------------------------------------------
+
+Selection = tuple[tuple[int, int], int, int]
+
+
+def _split_selections(node: Product) -> tuple[list[Factor], list[Selection]]:
+    """Selections whose axis is summed here become slices; others stay arrays."""
+    factors: list[Factor] = []
+    selections: list[Selection] = []
+    taken: set[int] = set()
+    for factor in node.factors:
+        child = factor.node
+        if not (isinstance(child, Apply) and child.primitive.name == "select"):
+            factors.append(factor)
+            continue
+        row, column = factor.labels
+        summed = [label for label in (row, column) if label not in node.out]
+        _, start, stop = child.parameters
+        if row != column and summed and not taken & {row, column} and factor.exponent > 0:
+            taken |= {row, column}
+            selections.append(((row, column), int(str(start)), int(str(stop))))
+        else:
+            factors.append(factor)
+    return factors, selections
+
+
+def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | None) -> None:
+    node, labels, exponent = factor
+    tape = values.tape
+    if exponent == 1 and len(set(labels)) == 2:
+        argument = values.uninverted(node)
+        if argument is not None:
+            work.pieces.append(Piece(argument, labels, inverse=True))
+            work.keys.append(None)
+            return
+    wired = values.value(node)
+    if exponent < 0 and wired.has_delta:  # 1/0 off the diagonal
+        wired = plain(dense(tape, wired, node.shape), node.order)
+    place: dict[int, int] = {}
+    for inner, outer in zip(wired.out, labels, strict=True):
+        if inner in place:
+            work.unify(place[inner], outer)
+        place[inner] = outer
+    source = wired.source
+    axes = tuple(place[label] for label in wired.labels)
+    if isinstance(source, float):
+        work.scalar.coefficient = float(work.scalar.coefficient) * number_power(source, exponent)
+        return
+    inverted = exponent < 0
+    power = abs(exponent)
+    if inverted and is_sum_of_squares(node):
+        source, inverted = guarded_power(tape, source, exponent), False
+    elif power == 2 and not inverted and _sums_alone(work, axes, factor) and axes:
+        # Σ x² is a contraction of x with itself: no array of squares.
+        assert isinstance(source, Ref)
+        work.pieces.append(Piece(source, axes))
+        work.keys.append(None)
+    elif power != 1:
+        source = positive_power(tape, source, power)
+    if not axes:
+        (work.scalar.denominators if inverted else work.scalar.numerators).append(source)
+        return
+    assert isinstance(source, Ref)
+    work.pieces.append(Piece(source, axes, inverted=inverted))
+    work.keys.append(key if exponent == 1 else None)
+
+
+def _sums_alone(work: _Work, axes: tuple[int, ...], factor: Factor) -> bool:
+    """Whether a factor has a summed axis and axes that are all different."""
+    out = {work.find(label) for label in work.out}
+    found = [work.find(axis) for axis in axes]
+    return len(set(found)) == len(found) and any(axis not in out for axis in found)
+
+
+def _select(tape: Tape, work: _Work, labels: tuple[int, int], start: int, stop: int) -> None:
+    """Σ_j S_ij x_j = x[start:stop]; Σ_i S_ij x_i is x with zeros around it."""
+    row, column = (work.find(label) for label in labels)
+    pieces = []
+    for piece in work.pieces:
+        axes = [work.find(label) for label in piece.labels]
+        if column not in axes:
+            pieces.append(piece)
+            continue
+        piece = _merged(tape, as_plain(tape, piece), tuple(axes))
+        index = tuple((start, stop) if label == column else None for label in piece.labels)
+        shape = tuple(
+            stop - start if label == column else dim
+            for label, dim in zip(piece.labels, tape.shape(piece.ref), strict=True)
+        )
+        ref = tape.slice(piece.ref, index, shape)
+        pieces.append(Piece(ref, tuple(row if k == column else k for k in piece.labels)))
+    work.pieces = pieces
+    work.keys = [None] * len(pieces)
+    if column in (work.find(label) for label in work.out):
+        for axis, label in enumerate(work.out):
+            if work.find(label) == column:
+                work.out[axis] = row
+                work.padding.append((axis, start, stop - start))
+    else:
+        work.parent[column] = row  # both are now the selected range
+
+
+def _merged(tape: Tape, piece: Piece, labels: tuple[int, ...]) -> Piece:
+    """A piece with these labels, repeated ones merged into a diagonal."""
+    if len(set(labels)) == len(labels):
+        return piece._replace(labels=labels)
+    distinct = tuple(dict.fromkeys(labels))
+    local = tuple(distinct.index(label) for label in labels)
+    view = tape.diagonal(piece.ref, local, tuple(range(len(distinct))))
+    return piece._replace(ref=view, labels=distinct)
+
+
+def _settle_labels(tape: Tape, work: _Work) -> None:
+    """Unified labels become one; a summed label that nobody carries is a size."""
+    out = {work.find(label) for label in work.out}
+    carried: set[int] = set()
+    pieces = []
+    for piece in work.pieces:
+        if piece.inverse and work.find(piece.labels[0]) == work.find(piece.labels[1]):
+            piece = as_plain(tape, piece)
+        labels = tuple(work.find(label) for label in piece.labels)
+        pieces.append(_merged(tape, piece, labels))
+        carried.update(labels)
+    work.pieces = pieces
+    for label in range(len(work.sizes)):
+        if work.find(label) == label and label not in carried and label not in out:
+            dim = work.sizes[label]
+            if isinstance(dim, int):
+                work.scalar.coefficient *= dim
+            else:
+                work.scalar.numerators.append(Length(dim))
+
+
+# ---- joining -------------------------------------------------------------------------
+
+
+def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
+    tape, out = values.tape, [work.find(label) for label in work.out]
+    if not work.pieces:
+        return _scalar_value(tape, work.scalar)
+    uses = Counter(label for piece in work.pieces for label in piece.labels)
+    for index, piece in enumerate(work.pieces):
+        dropped = [k for k in piece.labels if uses[k] == 1 and k not in out]
+        if dropped and not piece.inverse:
+            work.pieces[index] = sum_out(tape, piece, dropped)
+            work.keys[index] = None
+    tree, rank = _tree(values, work, out)
+    spot = _cheapest_spot(values, work, tree, rank)
+    result = _execute(tape, work, tree, spot, rank)
+    dropped = [label for label in result.labels if label not in out]
+    return sum_out(tape, result, dropped) if dropped else as_plain(tape, result)
+
+
+def _tree(values: Values, work: _Work, out: list[int]) -> tuple[Tree, list[int]]:
+    """The order of joins, and the labels in the order wanted of results."""
+    rank = list(dict.fromkeys([*out, *(k for p in work.pieces for k in p.labels)]))
+    bit = {label: 1 << position for position, label in enumerate(rank)}
+    leaves = [
+        Leaf(sum(bit[k] for k in piece.labels), piece.inverted, piece.inverse)
+        for piece in work.pieces
+    ]
+    numbers = {
+        position: dim_value(_dim(values.tape, work, label), values.tape.sizes)
+        for position, label in enumerate(rank)
+    }
+    mask = sum(bit[label] for label in set(out))
+    return cheapest_tree(leaves, mask, numbers), rank
+
+
+def _dim(tape: Tape, work: _Work, label: int) -> Dim:
+    for piece in work.pieces:
+        if label in piece.labels:
+            return tape.shape(piece.ref)[piece.labels.index(label)]
+    return work.sizes[label]
+
+
+def _trees(tree: Tree) -> Iterable[Tree]:
+    """The nodes of a tree, operands before results."""
+    stack, order = [tree], []
+    while stack:
+        node = stack.pop()
+        order.append(node)
+        stack += [child for child in (node.left, node.right) if child is not None]
+    return reversed(order)
+
+
+def _cheapest_spot(values: Values, work: _Work, tree: Tree, rank: list[int]) -> Tree | None:
+    """Where the scalar part is multiplied on: the least array, counting shared use."""
+    if work.scalar.is_one:
+        return None
+    tape = values.tape
+
+    def cost(node: Tree) -> float:
+        if node.leaf < 0:
+            kept = [label for p, label in enumerate(rank) if node.labels >> p & 1]
+            return tape.volume(tuple(_dim(tape, work, label) for label in kept))
+        piece, key = work.pieces[node.leaf], work.keys[node.leaf]
+        uses = values.scale_uses[key] if key is not None else 1
+        return tape.volume(tape.shape(piece.ref)) / max(1, uses)
+
+    # Of equals the last: a result is nearer to its only user than an operand.
+    candidates = [n for n in _trees(tree) if n.leaf < 0 or not work.pieces[n.leaf].inverse]
+    return min(reversed(candidates), key=cost) if candidates else None
+
+
+def _execute(
+    tape: Tape, work: _Work, tree: Tree, spot: Tree | None, rank: list[int]
+) -> Piece:
+    made: dict[int, Piece] = {}
+    out = tuple(dict.fromkeys(work.find(label) for label in work.out))
+    orders = [out, *(piece.labels for piece in work.pieces)]
+    for node in _trees(tree):
+        if node.leaf >= 0:
+            piece = work.pieces[node.leaf]
+        else:
+            assert node.left is not None and node.right is not None
+            keep = {label for p, label in enumerate(rank) if node.labels >> p & 1}
+            piece = join(tape, made[id(node.left)], made[id(node.right)], keep, orders)
+        made[id(node)] = scaled(tape, piece, work.scalar) if node is spot else piece
+    return made[id(tree)]
+
+
+# ---- scalars -------------------------------------------------------------------------
+
+
+def _gather(tape: Tape, operands: list[Operand], start: float) -> Operand:
+    """The product of scalars; the number 1.0 for none."""
+    total: Operand = start
+    for operand in sorted(operands, key=str):
+        total = operand if total == 1.0 else tape.call("multiply", total, operand)
+    return total
+
+
+def _scalar_value(tape: Tape, scalar: Scalar) -> Ref | Length | float:
+    total = _gather(tape, scalar.numerators, float(scalar.coefficient))
+    if scalar.denominators:
+        total = tape.call("divide", total, _gather(tape, scalar.denominators, 1.0))
+    assert isinstance(total, Ref | Length | float)
+    return total
+
+
+def scaled(tape: Tape, piece: Piece, scalar: Scalar) -> Piece:
+    coefficient = scalar.coefficient
+    function, other = "multiply", Scalar(coefficient, scalar.numerators, scalar.denominators)
+    if scalar.denominators and not scalar.numerators and coefficient == 1:
+        function, other = "divide", Scalar(1, scalar.denominators)
+    value = _scalar_value(tape, other)
+    if piece.inverted:
+        function = "multiply" if function == "divide" else "divide"
+        if value == -1.0:
+            function = "multiply"
+    if value == -1.0:
+        return piece._replace(ref=tape.call("negative", piece.ref))
+    return piece._replace(ref=tape.call(function, piece.ref, value))
+
+
+# ---- padding -------------------------------------------------------------------------
+
+
+def _pad(
+    tape: Tape, wired: Wired, node: Product, work: _Work, axis: int, start: int, length: int
+) -> Wired:
+    """Zeros along one axis, the value in start … start + length."""
+    done = [a for a, _, _ in work.padding]
+    later = done[done.index(axis) + 1 :]
+    lengths = {a: n for a, _, n in work.padding}
+    inner = tuple(
+        lengths[a] if a == axis or a in later else dim for a, dim in enumerate(node.shape)
+    )
+    shape = tuple(dim if a == axis else inner[a] for a, dim in enumerate(node.shape))
+    ref = dense(tape, wired, inner)
+    zeros = tape.fresh("zeros", Dims(shape), shape=shape)
+    index = tuple((start, start + length) if a == axis else None for a in range(len(shape)))
+    window = tape.slice(zeros, index, inner)
+    return plain(tape.write("copyto", window, zeros, ref), len(shape))

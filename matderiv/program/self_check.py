@@ -1,0 +1,233 @@
+"""The self-check of a generated module: `python module.py`.
+
+It compares what the module returns with central differences of its own `forward` along
+random directions, at points of general shape, and ends with exit status 0 or 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from matderiv.calculus.layout import layout_axes
+from matderiv.program.plan import Plan, least_sizes
+from matderiv.program.steps import Callee, Step
+from matderiv.tensor.dims import Composite, Dim
+from matderiv.tensor.elementwise import AbstractElementwise
+from matderiv.tensor.nodes import Variable
+
+__all__ = ["self_check"]
+
+# What a random array becomes under an attribute; `a` is square where it must be.
+_ATTRIBUTES = {
+    "posdef": "a @ a.T / len(a) + np.eye(len(a))",
+    "symmetric": "a + a.T",
+    "diagonal": "np.diag(np.diag(a))",
+    "orthogonal": "np.linalg.qr(a)[0]",
+    "lower": "np.tril(a)",
+    "upper": "np.triu(a)",
+    "stochastic": "np.abs(a) / np.sum(np.abs(a), axis=-1, keepdims=True)",
+    "positive": "np.abs(a) + 0.1",
+}
+# A direction along which a point keeps its attribute.
+_DIRECTIONS = {
+    "posdef": "v + v.T",
+    "symmetric": "v + v.T",
+    "diagonal": "np.diag(np.diag(v))",
+    "orthogonal": "x @ (v - v.T)",
+    "lower": "np.tril(v)",
+    "upper": "np.triu(v)",
+    "stochastic": "v - np.mean(v, axis=-1, keepdims=True)",
+}
+
+# What the code is given for an abstract function: sin(Σ k a_k), differentiated.
+_TEMPLATES = {
+    "elementwise": "lambda *a: {factor} * np.sin(sum(k * x for k, x in enumerate(a, 1)) + {phase})",
+    "scalar": "lambda *a: {factor} * np.sin(sum(k * np.sum(x) for k, x in enumerate(a, 1)) + {phase})"
+    " * np.ones({shape})",
+}
+
+_DIFFERENCE = '''
+def _difference(inputs, directions, seed, step):
+    """Return the nested central difference of <seed, forward> along (input, direction)s."""
+    if not directions:
+        value, _ = forward(**inputs{functions})
+        return float(np.sum(seed * value))
+    (name, v), *rest = directions
+    ends = [
+        _difference({**inputs, name: inputs[name] + distance * v}, rest, seed, step)
+        for distance in (step, -step)
+    ]
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+def _error(predicted, inputs, directions, seed):
+    """Return the relative error of a predicted derivative along directions."""
+    step = 2.2e-16 ** (1 / (len(directions) + 2))
+    measured = _difference(inputs, directions, seed, step)
+    scale = abs(predicted) + abs(measured)
+    return abs(predicted - measured) / (scale + 1e-3 * abs(_difference(inputs, [], seed, step)) + 1e-9)
+'''
+
+
+def self_check(
+    plan: Plan,
+    inputs: Mapping[Variable, str],
+    functions: Mapping[Callee, str],
+    sizes: Mapping[str, str],
+) -> str:
+    """Source of the functions that check a module, and of its last lines."""
+    known = [v for v in inputs if v is not plan.cotangent]
+    parts = [_draw(plan, {v: inputs[v] for v in known}, functions), _direction(inputs, known)]
+    given = _given(plan.forward, functions)
+    parts.append(_DIFFERENCE.replace("{functions}", given))
+    parts.append(_main(plan, inputs, functions))
+    if functions:
+        parts.insert(0, _samples(functions))
+    return "\n\n\n".join(part.strip("\n") for part in parts)
+
+
+def _samples(functions: Mapping[Callee, str]) -> str:
+    lines = ["# Functions to check with: sin of a weighted sum, and its derivatives.", "_SAMPLES = {"]
+    for function, name in functions.items():
+        if isinstance(function, AbstractElementwise):
+            orders, kind = sum(function.orders), "elementwise"
+            factor = 1.0
+            for weight, order in enumerate(function.orders, 1):
+                factor *= float(weight) ** order
+            shape = ""
+        else:
+            orders, kind, factor = len(function.slots), "scalar", 1.0
+            for slot in function.slots:
+                factor *= slot + 1.0
+            shape = " + ".join([f"np.shape(a[{slot}])" for slot in function.slots] or ["()"])
+        body = _TEMPLATES[kind].format(
+            factor=factor, phase=f"{orders} * np.pi / 2", shape=shape
+        )
+        lines.append(f"    {name!r}: {body},")
+    return "\n".join([*lines, "}"])
+
+
+def _given(steps: Iterable[Step], functions: Mapping[Callee, str]) -> str:
+    """Further arguments of a call: the sample functions that it needs."""
+    called = {step.callee for step in steps}
+    names = [name for function, name in functions.items() if function in called]
+    return "".join(f", {name}=_SAMPLES[{name!r}]" for name in names)
+
+
+def _draw(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee, str]) -> str:
+    least = least_sizes(plan)
+    numbers = {
+        name: max(3 + index % 5, least.get(name, 0)) for index, name in enumerate(plan.sizes)
+    }
+    lines = [
+        "def _draw(rng):",
+        '    """Return random inputs: normal where the value is finite there, else in (0.1, 0.9)."""',
+        "    for normal in (True, False):",
+        "        inputs = {}",
+    ]
+    lines += [f"        inputs[{name!r}] = {numbers[name]}" for name in plan.free_sizes]
+    for variable, name in inputs.items():
+        size = [str(_number(dim, numbers)) for dim in variable.shape]
+        shape = f"({', '.join(size)}{',' if len(size) == 1 else ''})"
+        lines += [
+            f"        a = rng.normal(size={shape}) if normal else rng.uniform(0.1, 0.9, {shape})",
+            f"        inputs[{name!r}] = {_point(variable, size)}",
+        ]
+    lines += [
+        '        with np.errstate(all="ignore"):',
+        f"            value, _ = forward(**inputs{_given(plan.forward, functions)})",
+        "        if np.all(np.isfinite(value)):",
+        "            break",
+        "    return inputs",
+    ]
+    return "\n".join(lines)
+
+
+def _point(variable: Variable, size: Sequence[str]) -> str:
+    for attribute, expression in _ATTRIBUTES.items():
+        if attribute in variable.attributes:
+            return expression
+    if len(size) == 2 and size[0] == size[1]:
+        return "a + len(a) ** 0.5 * np.eye(len(a))"  # general, and well away from singular
+    return "a"
+
+
+def _direction(inputs: Mapping[Variable, str], known: Sequence[Variable]) -> str:
+    lines = [
+        "def _direction(rng, name, x):",
+        '    """Return a random direction in which x keeps its structure."""',
+        "    v = rng.normal(size=np.shape(x))",
+    ]
+    for variable in known:
+        for attribute, expression in _DIRECTIONS.items():
+            if attribute in variable.attributes:
+                lines += [
+                    f"    if name == {inputs[variable]!r}:",
+                    f"        return {expression}",
+                ]
+                break
+    return "\n".join([*lines, "    return v"])
+
+
+def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee, str]) -> str:
+    identifiers = {variable.name: name for variable, name in inputs.items()}
+    lines = [
+        "def self_check():",
+        '    """Print one line; return 0 if all derivatives agree with central differences."""',
+        "    rng = np.random.default_rng(0)",
+        "    worst = 0.0",
+        "    for _ in range(3):",
+        "        inputs = _draw(rng)",
+        f"        value, cache = forward(**inputs{_given(plan.forward, functions)})",
+        "        seed = rng.normal(size=np.shape(value))",
+    ]
+    if plan.gradients:
+        pairs = ", ".join(f"{name!r}: {identifiers[name]!r}" for name in plan.gradients)
+        lines += [
+            f"        found = backward(cache, seed{_given(plan.backward, functions)})",
+            f"        for name, argument in {{{pairs}}}.items():",
+            "            v = _direction(rng, argument, inputs[argument])",
+            "            predicted = float(np.sum(found[name] * v))",
+            "            worst = max(worst, _error(predicted, inputs, [(argument, v)], seed))",
+        ]
+    if plan.derivatives:
+        lines.append(
+            f"        found = derivative(**inputs{_given(plan.derivative, functions)})"
+        )
+    for name, ref in plan.derivatives.items():
+        arguments = [identifiers[variable] for variable in plan.wrt.get(name, (name,))]
+        order = len(plan.shape(ref))
+        axes = layout_axes(plan.layout, len(plan.value_shape), order)
+        inverse = tuple(sorted(range(order), key=axes.__getitem__))
+        part = f"found[{name!r}]"
+        if inverse != tuple(range(order)):
+            part = f"np.transpose({part}, {inverse})"
+        lines += [
+            f"        pairs = [(k, _direction(rng, k, inputs[k])) for k in {arguments!r}]",
+            f"        part = {part}",
+            "        for _, v in reversed(pairs):",
+            "            part = np.tensordot(part, v, axes=np.ndim(v))",
+            "        worst = max(worst, _error(float(np.sum(seed * part)), inputs, pairs, seed))",
+        ]
+    lines += [
+        "    passed = bool(worst < 1e-4)",
+        '    verdict = "agree" if passed else "DISAGREE"',
+        '    print(f"derivatives {verdict} with central differences: relative error {worst:.1e}")',
+        "    return 0 if passed else 1",
+        "",
+        "",
+        'if __name__ == "__main__":',
+        "    raise SystemExit(self_check())",
+    ]
+    return "\n".join(lines)
+
+
+def _number(dim: Dim, numbers: Mapping[str, int]) -> int:
+    if isinstance(dim, int):
+        return dim
+    if isinstance(dim, Composite):
+        total = dim.coefficient
+        for name in dim.names:
+            total *= numbers[name]
+        return total
+    return numbers[dim]

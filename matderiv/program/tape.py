@@ -1,0 +1,189 @@
+"""The tape: steps in order of execution, equal ones recorded once.
+
+A tape gives each value a number and a symbolic shape and returns the known value when
+a call is repeated, so sharing needs no pass of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+
+from matderiv.program.counting import contraction_flops, count
+from matderiv.program.polynomial import ZERO, Polynomial
+from matderiv.program.steps import Callee, Dims, Operand, Option, Ref, Step
+from matderiv.tensor.dims import Shape, dim_value
+
+__all__ = ["Tape", "broadcast", "letters"]
+
+_VIEWS = frozenset({"reshape", "squeeze"})  # a reshape copies only what is not contiguous
+
+
+class Tape:
+    """Records steps; `sizes` are the numbers that decisions about order are based on."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self.sizes = sizes
+        self.steps: list[Step] = []
+        self.shapes: list[Shape] = []
+        self._known: dict[Hashable, int] = {}
+
+    # ---- values --------------------------------------------------------------------
+
+    def input(self, shape: Shape) -> int:
+        self.shapes.append(shape)
+        return len(self.shapes) - 1
+
+    def shape(self, operand: Operand) -> Shape:
+        """The shape of an operand as seen through its view."""
+        if not isinstance(operand, Ref):
+            return ()
+        shape = self.shapes[operand.value]
+        if operand.axes is None:
+            return shape
+        return tuple(1 if axis is None else shape[axis] for axis in operand.axes)
+
+    def volume(self, shape: Shape) -> int:
+        """The number of elements at the sizes assumed."""
+        volume = 1
+        for dim in shape:
+            volume *= dim_value(dim, self.sizes)
+        return volume
+
+    # ---- calls ---------------------------------------------------------------------
+
+    def call(
+        self,
+        function: str,
+        *operands: Operand,
+        shape: Shape | None = None,
+        item: int | None = None,
+        callee: Callee | None = None,
+        **options: Option,
+    ) -> Ref:
+        """Record np.function(*operands, **options); an elementwise call needs no shape."""
+        shapes = [self.shape(operand) for operand in operands if not isinstance(operand, Dims)]
+        result = broadcast(shapes) if shape is None else shape
+        flops, evaluations = count(function, shapes, result)
+        first = operands[0] if operands else None
+        return self._record(
+            Step(
+                value=len(self.shapes),
+                function=function,
+                operands=operands,
+                shape=result,
+                options=tuple(options.items()),
+                alias=first.value if function in _VIEWS and isinstance(first, Ref) else None,
+                item=item,
+                callee=callee,
+                flops=flops,
+                evaluations=evaluations,
+            )
+        )
+
+    def contract(
+        self,
+        function: str,
+        *operands: Operand,
+        shape: Shape,
+        contracted: Shape,
+        spec: str,
+        **options: Option,
+    ) -> Ref:
+        """Record a sum of products over axes of these sizes."""
+        return self._record(
+            Step(
+                value=len(self.shapes),
+                function=function,
+                operands=operands,
+                shape=shape,
+                options=tuple(options.items()),
+                spec=spec,
+                flops=contraction_flops(shape, contracted),
+            )
+        )
+
+    def view(self, function: str, *operands: Operand, base: Ref, shape: Shape) -> Ref:
+        """Record a call whose result shares the buffer of `base`."""
+        return self._record(
+            Step(len(self.shapes), function, operands, shape, alias=base.value)
+        )
+
+    def slice(self, base: Ref, index: tuple[tuple[int, int] | None, ...], shape: Shape) -> Ref:
+        """base[start:stop, :, …]."""
+        return self._record(
+            Step(len(self.shapes), "getitem", (base,), shape, alias=base.value, index=index)
+        )
+
+    def diagonal(self, base: Ref, labels: tuple[int, ...], out: tuple[int, ...]) -> Ref:
+        """The view of `base` with equal labels merged: "ii->i"."""
+        full = self.shape(base)
+        shape = tuple(full[labels.index(label)] for label in out)
+        spec = f"{letters(labels)}->{letters(out)}"
+        return self.view("einsum", spec, base, base=base, shape=shape)
+
+    def write(self, function: str, target: Ref, base: Ref, *operands: Operand) -> Ref:
+        """Write into `target`, a view of the fresh array `base`; return that array after it.
+
+        `copyto` overwrites, any other function computes with `out=target`.
+        """
+        shape = self.shape(target)
+        plain = function == "copyto"
+        flops = ZERO if plain else Polynomial.of(*shape)
+        step = Step(
+            value=len(self.shapes),
+            function=function,
+            operands=(target, *operands) if plain else operands,
+            shape=self.shapes[base.value],
+            options=() if plain else (("out", target),),
+            alias=base.value,
+            writes=True,
+            flops=flops,
+        )
+        self.shapes.append(step.shape)
+        self.steps.append(step)
+        return Ref(step.value)
+
+    def fresh(self, function: str, *operands: Operand, shape: Shape) -> Ref:
+        """Record a call whose result will be written into: never shared."""
+        step = Step(len(self.shapes), function, operands, shape)
+        self.shapes.append(shape)
+        self.steps.append(step)
+        return Ref(step.value)
+
+    def _record(self, step: Step) -> Ref:
+        key = (
+            step.function,
+            step.operands,
+            step.options,
+            step.item,
+            step.index,
+            step.callee,
+            step.shape,
+            tuple(type(operand) for operand in step.operands),
+        )
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = step.value
+            self.shapes.append(step.shape)
+            self.steps.append(step)
+        return Ref(known)
+
+
+def broadcast(shapes: list[Shape]) -> Shape:
+    """The shape of an elementwise result.
+
+    >>> broadcast([("m", 1), ("n",), ()])
+    ('m', 'n')
+    """
+    order = max(map(len, shapes), default=0)
+    result: Shape = ()
+    for axis in range(-order, 0):
+        dims = [shape[axis] for shape in shapes if len(shape) >= -axis]
+        result += (next((dim for dim in dims if dim != 1), 1),)
+    return result
+
+
+def letters(labels: tuple[int, ...]) -> str:
+    """Labels as einsum writes them."""
+    return "".join("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[k] for k in labels)
+

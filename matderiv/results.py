@@ -1,0 +1,407 @@
+"""What the public functions return: programs and their derivatives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matderiv.calculus.derive import MODES, derive, derive_raw
+from matderiv.calculus.layout import LAYOUTS, arrange, is_row, layout_axes
+from matderiv.calculus.maps import adjoint, differential, hessian_map, seed
+from matderiv.calculus.simplify import simplify, substitute
+from matderiv.check import CheckReport, check_nodes, evaluate_named
+from matderiv.errors import (
+    MatderivError,
+    NameResolutionError,
+    ShapeError,
+    UnsupportedError,
+)
+from matderiv.language import canonical_name, lower, read
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.dims import Shape, dim_value
+from matderiv.tensor.nodes import Node, Variable
+from matderiv.values import Array, bind, shape_text
+
+if TYPE_CHECKING:
+    from matderiv.language.lower import Lowered
+    from matderiv.language.typed import Input, TypedProgram
+    from matderiv.notation import Presentation
+    from matderiv.program.cost import Cost
+
+__all__ = ["Derivative", "Form", "Program", "differentiate"]
+
+
+class Program:
+    """A program as it was read, every size known by name.
+
+    >>> program = Program.read("||Xw - y||^2")
+    >>> {name: entry.shape for name, entry in program.inputs.items()}
+    {'X': ('n', 'm'), 'w': ('m',), 'y': ('n',)}
+    >>> float(program.evaluate({"X": [[1.0, 2.0]], "w": [1.0, 1.0], "y": [1.0]}))
+    4.0
+    """
+
+    def __init__(self, typed: TypedProgram) -> None:
+        self.typed = typed
+
+    @classmethod
+    def read(
+        cls,
+        source: str,
+        shapes: Mapping[str, Any] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Program:
+        return cls(read(source, shapes=shapes, attributes=attributes))
+
+    @property
+    def source(self) -> str:
+        return self.typed.source
+
+    @property
+    def inputs(self) -> dict[str, Input]:
+        """name -> shape and attributes, as declared or inferred."""
+        return self.typed.inputs
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was inferred, split, broadcast."""
+        return self.typed.notes
+
+    @cached_property
+    def output(self) -> Node:
+        return self._lowered.root
+
+    @property
+    def shape(self) -> Shape:
+        return self.typed.output.shape
+
+    @cached_property
+    def _lowered(self) -> Lowered:
+        return lower(self.typed, Arena())
+
+    def lowered(self, arena: Arena, plain: Sequence[str] = ()) -> Lowered:
+        """The program as nodes; the variables in `plain` without their attributes."""
+        inputs = {
+            name: replace(entry, attributes=frozenset()) if name in plain else entry
+            for name, entry in self.inputs.items()
+        }
+        return lower(replace(self.typed, inputs=inputs), arena)
+
+    def evaluate(
+        self,
+        values: Mapping[str, Any],
+        functions: Mapping[object, Callable[..., Any]] | None = None,
+    ) -> Array:
+        """The value, by the reference evaluator.
+
+        Raises NameResolutionError and ShapeError where the values do not fit the inputs.
+        """
+        arrays, sizes = bind_values(self, values)
+        return evaluate_named([self.output], arrays, sizes, functions)[0]
+
+    def name_of(self, text: str) -> str:
+        """The input that a user means by `text`."""
+        name = canonical_name(text)
+        if name not in self.inputs:
+            raise NameResolutionError(
+                f"{text!r} does not occur in the program; its inputs are {', '.join(self.inputs)}"
+                if self.inputs
+                else f"{text!r} does not occur in the program, which has no inputs"
+            )
+        return name
+
+    def __str__(self) -> str:
+        from matderiv.notation import present
+
+        return present(self.output, row=self._lowered.row).text("unicode")
+
+    def _repr_latex_(self) -> str:
+        from matderiv.notation import present
+
+        return f"${present(self.output, row=self._lowered.row).text('latex')}$"
+
+
+def bind_values(
+    program: Program, values: Mapping[str, Any]
+) -> tuple[dict[str, Array], dict[str, int]]:
+    """Arrays and sizes; dimension names that no input carries may be given as numbers."""
+    named = {canonical_name(name): value for name, value in values.items()}
+    return bind(program.inputs, named)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Derivatives computed together: they share an arena and their intermediates."""
+
+    program: Program
+    value: Node  # the value as it was read, with plain variables
+    plain: dict[str, Variable]
+    nodes: dict[str, Node]  # mixed layout
+    row: bool
+
+
+class Form:
+    """A derivative as a linear (or higher) map: a formula in the inputs and in seeds.
+
+    `seeds` gives the names and shapes of the seeds; `evaluate` takes their values along
+    with those of the inputs.
+    """
+
+    def __init__(
+        self, program: Program, node: Node, seeds: Mapping[str, Shape], head: str
+    ) -> None:
+        self.program = program
+        self.node = node
+        self.seeds = dict(seeds)
+        self.head = head
+        self.shape = node.shape
+
+    def to(self, format: str = "unicode") -> str:
+        from matderiv.notation import present
+
+        taken = taken_names(self.program) | set(self.seeds)
+        return present(self.node, taken=taken).text(format)
+
+    def evaluate(
+        self,
+        values: Mapping[str, Any],
+        functions: Mapping[object, Callable[..., Any]] | None = None,
+    ) -> Array:
+        """A dense array for values of the inputs and of the seeds."""
+        inner = {name: value for name, value in values.items() if name not in self.seeds}
+        arrays, sizes = bind_values(self.program, inner)
+        for name, shape in self.seeds.items():
+            if name not in values:
+                raise NameResolutionError(f"no value is given for the seed {name}")
+            arrays[name] = np.asarray(values[name], float)
+            expected = tuple(dim_value(dim, sizes) for dim in shape)
+            if arrays[name].shape != expected:
+                raise ShapeError(f"{name} must have shape {expected}, not {arrays[name].shape}")
+        return evaluate_named([self.node], arrays, sizes, functions)[0]
+
+    def __str__(self) -> str:
+        link = " " if self.head.endswith("↦") else " = "
+        return f"{self.head}{link}{self.to('unicode')}"
+
+    def _repr_latex_(self) -> str:
+        return f"${self.to('latex')}$"
+
+
+class Derivative:
+    """∂Y/∂X in a layout: printed, evaluated, checked.
+
+    shape    sizes of its axes in the layout
+    layout   "mixed", "numerator" or "denominator"
+    wrt      the variable, or the tuple of variables for a higher order
+    order    how often the value was differentiated
+    """
+
+    def __init__(self, family: _Family, wrt: tuple[str, ...], layout: str, mode: str) -> None:
+        self._family = family
+        self._names = wrt
+        self.layout = layout
+        self.mode = mode
+        self.order = len(wrt)
+        self.program = family.program
+        self._mixed = family.nodes[wrt[0]]
+        value_order = family.value.order
+        arranged = arrange(self._mixed, layout, value_order)
+        self.node = self._mixed if arranged is self._mixed else simplify([arranged])[0]
+        self.shape = self.node.shape
+        self._row = is_row(layout, value_order, self.node.order, family.row)
+
+    @property
+    def wrt(self) -> str | tuple[str, ...]:
+        return self._names[0] if self.order == 1 else self._names
+
+    # ---- numbers -------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        values: Mapping[str, Any],
+        functions: Mapping[object, Callable[..., Any]] | None = None,
+    ) -> Array:
+        """A dense array in the layout asked for."""
+        arrays, sizes = bind_values(self.program, values)
+        return evaluate_named([self.node], arrays, sizes, functions)[0]
+
+    def check(self, seed: int = 0) -> CheckReport:
+        """Compare with finite differences at random points; see `matderiv.check`.
+
+        Raises DomainError where no point is found at which the derivative is finite.
+        """
+        lower_order = self._family.value
+        for name in self._names[:-1]:
+            lower_order = derive_raw(lower_order, [self._family.plain[name]])[0]
+        value_order = self._family.value.order
+        axes = layout_axes(self.layout, value_order, self.node.order)
+        inverse = sorted(range(len(axes)), key=axes.__getitem__)
+        mixed = self.node.arena.transpose(self.node, inverse)
+        return check_nodes(lower_order, self._names[-1], mixed, self.program.inputs, seed=seed)
+
+    # ---- text ----------------------------------------------------------------------
+
+    @cached_property
+    def presentation(self) -> Presentation:
+        from matderiv.notation import present
+
+        return present(self.node, row=self._row, taken=taken_names(self.program))
+
+    def to(self, format: str = "unicode") -> Any:
+        """The derivative as "unicode", "ascii", "latex", "index", "json", …
+
+        The ascii form is valid input again and evaluates to the same array where the
+        result has order ≤ 2.
+        """
+        if format == "json":
+            return json.dumps(self._json(), ensure_ascii=False)
+        if format == "numpy":
+            from matderiv.api import compile
+
+            names: Any = self.wrt
+            return compile(self.program, names, layout=self.layout).source
+        if format in ("unicode", "ascii", "latex", "mathml", "index"):
+            return self.presentation.text(format)
+        raise UnsupportedError(
+            f"there is no format {format!r}; "
+            "try unicode, ascii, latex, index, json or numpy"
+        )
+
+    def _json(self) -> dict[str, Any]:
+        return {
+            "wrt": list(self._names),
+            "order": self.order,
+            "layout": self.layout,
+            "shape": [str(dim) for dim in self.shape],
+            "inputs": {
+                name: [str(dim) for dim in entry.shape] for name, entry in self.program.inputs.items()
+            },
+            "ascii": self.to("ascii"),
+            "unicode": self.to("unicode"),
+            "latex": self.to("latex"),
+            "notes": list(self.program.notes),
+        }
+
+    def __str__(self) -> str:
+        return str(self.to("unicode"))
+
+    def __repr__(self) -> str:
+        return f"<Derivative by {' then '.join(self._names)} of shape {shape_text(self.shape)}>"
+
+    def _repr_latex_(self) -> str:
+        return f"${self.to('latex')}$"
+
+    # ---- linear maps ---------------------------------------------------------------
+
+    def differential(self) -> Form:
+        """dY in terms of dX (of order 2: d²Y, the same dX twice), in matrix notation.
+
+        >>> import matderiv as md
+        >>> print(md.diff("X^-1", "X").differential().to("ascii"))
+        -X^-1 dX X^-1
+        """
+        family = self._family
+        seeds = {name: seed(family.plain[name], f"d{name}") for name in self._names}
+        node = differential(
+            family.value, [(family.plain[name], seeds[name]) for name in self._names]
+        )
+        return self._form(node, [seeds[name] for name in dict.fromkeys(self._names)], "dY")
+
+    jvp = differential
+
+    def vjp(self) -> Form:
+        """X̄ in terms of a cotangent G of the value: <G, dY> = <X̄, dX>."""
+        if self.order != 1:
+            raise UnsupportedError("a vector-Jacobian product is of a derivative of order 1")
+        family = self._family
+        name = next(n for n in ("G", "Y_bar", "G_1") if n not in taken_names(self.program))
+        cotangent = seed(family.value, name)
+        node = adjoint(family.value, family.plain[self._names[0]], cotangent)
+        return self._form(node, [cotangent], f"{name} ↦")
+
+    def hvp(self) -> Form:
+        """H V for the Hessian H of a scalar value, without forming H."""
+        if self._family.value.order or len(set(self._names)) != 1:
+            raise UnsupportedError("a Hessian-vector product is of a scalar by one variable")
+        variable = self._family.plain[self._names[0]]
+        candidates = ("v", "V", "v_1") if variable.order < 2 else ("V", "V_1")
+        name = next(n for n in candidates if n not in taken_names(self.program))
+        direction = seed(variable, name)
+        node = hessian_map(self._family.value, variable, direction)
+        return self._form(node, [direction], f"{name} ↦")
+
+    def _form(self, node: Node, seeds: Sequence[Variable], head: str) -> Form:
+        structured = structured_variables(self.program, self._family.plain, node.arena)
+        if structured:
+            node = simplify(substitute([node], structured))[0]
+        return Form(self.program, node, {s.name: s.shape for s in seeds}, head)
+
+    # ---- more ----------------------------------------------------------------------
+
+    def diff(self, wrt: str) -> Derivative:
+        """The derivative of this derivative by a variable: a mixed partial."""
+        names = (*self._names, self.program.name_of(wrt))
+        return differentiate(self.program, [names], self.layout, self.mode)[names[0]]
+
+    def cost(self) -> Cost:
+        """FLOPs and memory of the value and this derivative."""
+        from matderiv.api import cost
+
+        return cost(self.program, self._names[0], order=self.order)
+
+    def steps(self) -> tuple[str, ...]:
+        """A numbered derivation."""
+        raise UnsupportedError("a derivation in steps is not there yet")
+
+
+def taken_names(program: Program) -> set[str]:
+    """The names that a printed formula must not give to something else."""
+    names = set(program.inputs) | set(program.typed.functions)
+    for entry in program.inputs.values():
+        names |= {dim for dim in entry.shape if isinstance(dim, str)}
+    return names
+
+
+def structured_variables(
+    program: Program, plain: Mapping[str, Variable], arena: Arena
+) -> dict[int, Node]:
+    """What stands in the place of the plain variables once all derivatives are taken."""
+    return {
+        variable.id: arena.variable(name, variable.shape, program.inputs[name].attributes)
+        for name, variable in plain.items()
+        if program.inputs[name].attributes
+    }
+
+
+def differentiate(
+    program: Program, wrt: Sequence[tuple[str, ...]], layout: str, mode: str
+) -> dict[str, Derivative]:
+    """Derivatives by several variables (each a tuple of names, one per order)."""
+    if layout not in LAYOUTS:
+        raise MatderivError(f"there is no layout {layout!r}; the layouts are {', '.join(LAYOUTS)}")
+    if mode not in MODES:
+        raise MatderivError(f"there is no mode {mode!r}; the modes are {', '.join(MODES)}")
+    arena = Arena()
+    plain_names = {name for names in wrt for name in names}
+    lowered = program.lowered(arena, sorted(plain_names))
+    variables = lowered.variables
+    first = [names[0] for names in wrt]
+    then = wrt[0][1:] if wrt else ()
+    nodes = derive(
+        lowered.root,
+        [variables[name] for name in first],
+        then=[variables[name] for name in then],
+        mode=mode,
+    )
+    structured = structured_variables(program, variables, arena)
+    if structured:
+        nodes = simplify(substitute(nodes, structured))
+    family = _Family(
+        program, lowered.root, variables, dict(zip(first, nodes, strict=True)), lowered.row
+    )
+    return {names[0]: Derivative(family, names, layout, mode) for names in wrt}
