@@ -8,16 +8,19 @@ import numpy as np
 
 import matderiv as md
 
-LAYERS = """
-x: (B, M0);  y: (B, M3)
-w1: (M0, M1);  w2: (M1, M2);  w3: (M2, M3)
-act: elementwise
+SHAPES = "x: (B, M0); y: (B, M3); w1: (M0, M1); w2: (M1, M2); w3: (M2, M3)"
+LINEAR = f"""{SHAPES}
+z1 = x w1
+z2 = z1 w2
+yhat = z2 w3
+||yhat - y||^2
+"""
+ANY = f"""{SHAPES}; act: elementwise
 h1 = x w1;   z1 = act(h1)
 h2 = z1 w2;  z2 = act(h2)
 h3 = z2 w3;  yhat = act(h3)
 ||yhat - y||^2
 """
-LINEAR = LAYERS.replace("act: elementwise\n", "").replace("act", "")
 WEIGHTS = ["w1", "w2", "w3"]
 
 
@@ -37,7 +40,7 @@ def descend(steps: int, rate: float = 0.01) -> list[float]:
 
 
 if __name__ == "__main__":
-    for title, program in {"act(h) = h": LINEAR, "any act": LAYERS}.items():
+    for title, program in {"act(h) = h": LINEAR, "any act": ANY}.items():
         print(f"# {title}")
         for name, gradient in md.diff(program, WEIGHTS).items():
             print(f"∂L/∂{name} = {gradient}")

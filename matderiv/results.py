@@ -46,8 +46,16 @@ class Program:
     4.0
     """
 
-    def __init__(self, typed: TypedProgram) -> None:
+    def __init__(
+        self, typed: TypedProgram, declared: Mapping[str, Sequence[Any]] | None = None
+    ) -> None:
         self.typed = typed
+        # Declared from outside and not in the text: their values may still bind sizes.
+        self.spare = {
+            name: Spare(tuple(shape))
+            for name, shape in (declared or {}).items()
+            if name not in typed.inputs
+        }
 
     @classmethod
     def read(
@@ -56,7 +64,8 @@ class Program:
         shapes: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> Program:
-        return cls(read(source, shapes=shapes, attributes=attributes))
+        typed = read(source, shapes=shapes, attributes=attributes)
+        return cls(typed, {canonical_name(name): dims for name, dims in (shapes or {}).items()})
 
     @property
     def source(self) -> str:
@@ -129,9 +138,18 @@ class Program:
 def bind_values(
     program: Program, values: Mapping[str, Any]
 ) -> tuple[dict[str, Array], dict[str, int]]:
-    """Arrays and sizes; dimension names that no input carries may be given as numbers."""
+    """Arrays and sizes; a dimension name may be given a number as an input is."""
     named = {canonical_name(name): value for name, value in values.items()}
-    return bind(program.inputs, named)
+    spare = {name: entry for name, entry in program.spare.items() if name in named}
+    return bind({**program.inputs, **spare}, named)
+
+
+@dataclass(frozen=True)
+class Spare:
+    """What is known of a name that was declared but does not occur."""
+
+    shape: Shape
+    attributes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

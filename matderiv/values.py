@@ -49,10 +49,16 @@ def bind(
 ) -> tuple[dict[str, Array], dict[str, int]]:
     """Return the arrays of the inputs and the size of each dimension name.
 
-    Raises NameResolutionError for a missing or unknown name, ShapeError where an array
+    A dimension name may stand among the values, with its number.  Raises NameResolutionError for a missing or unknown name, ShapeError where an array
     does not fit its declared shape or the others.
     """
-    unknown = [name for name in values if name not in inputs]
+    dims = {
+        part
+        for declared in inputs.values()
+        for dim in declared.shape
+        for part in (dim.names if isinstance(dim, Composite) else (dim,))
+    }
+    unknown = [name for name in values if name not in inputs and name not in dims]
     if unknown:
         raise NameResolutionError(
             f"no input is called {unknown[0]!r}; the inputs are {', '.join(inputs)}"
@@ -61,7 +67,7 @@ def bind(
     if missing:
         raise NameResolutionError(f"no value is given for {', '.join(missing)}")
     arrays: dict[str, Array] = {}
-    sizes: dict[str, int] = {}
+    sizes = {name: int(values[name]) for name in values if name in dims and name not in inputs}
     composites: list[tuple[str, Composite, int]] = []
     for name, declared in inputs.items():
         try:

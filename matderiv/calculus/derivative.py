@@ -10,7 +10,7 @@ root and moves to the children, highest id first:
     Name     the same g, which becomes the named cotangent δz
 
 Forward: the tangent of a node n has shape n + seed, by the same rules read the other
-way; a primitive is pushed forward by its own adjoint applied to the identity.
+way; a primitive is pushed forward by the adjoint of its adjoint.
 """
 
 from __future__ import annotations
@@ -167,22 +167,28 @@ def _tangents(
             found.append(arena.product(1, factors, (*axes, *tail)))
             continue
         assert isinstance(node, Apply)
-        if node.primitive.is_linear:
-            turned = arena.product(
-                1,
-                [Factor(tangent, (*range(child.order), *tail), 1)],
-                (*tail, *range(child.order)),
-            )
-            moved = arena.apply(node.primitive, turned, parameters=node.parameters)
-            labels = (*tail, *axes)
-            found.append(arena.product(1, [Factor(moved, labels, 1)], (*axes, *tail)))
-            continue
-        jacobian = node.primitive.pull_back(index, arena.delta(node.shape), node)
-        if jacobian is not None:
-            inner = tuple(range(node.order, node.order + child.order))
-            factors = [
-                Factor(jacobian, (*axes, *inner), 1),
-                Factor(tangent, (*inner, *tail), 1),
-            ]
-            found.append(arena.product(1, factors, (*axes, *tail)))
+        pushed = _through(node, index, tangent, extra)
+        if pushed is not None:
+            found.append(pushed)
     return found
+
+
+def _through(node: Apply, index: int, tangent: Node, extra: int) -> Node | None:
+    """The tangent of a primitive for that of one argument: the adjoint of its adjoint.
+
+    The adjoint is linear in the cotangent u, so <u, J v> = <adjoint(u), v> is pulled back
+    to u.
+    """
+    arena = node.arena
+    u = arena.variable("u", node.shape, role="dual")
+    cotangent = node.primitive.pull_back(index, u, node)
+    if cotangent is None:
+        return None
+    order = node.arguments[index].order
+    (pushed,) = pull_back(cotangent, [u], _axes_first(tangent, order, extra))
+    return _axes_first(pushed, extra, node.order)
+
+
+def _axes_first(node: Node, first: int, last: int) -> Node:
+    """The last axes moved to the front."""
+    return node.arena.transpose(node, (*range(first, first + last), *range(first)))

@@ -284,7 +284,7 @@ def _may_merge(node: Node) -> bool:
     if not isinstance(node, Product) or not _opens(node):
         return False
     sums = [f for f in node.factors if isinstance(f.node, Sum)]
-    if len(sums) != 1 or sums[0].exponent != 1:
+    if len(sums) != 1 or sums[0].exponent != 1 or len(node.factors) == 1:
         return True
     around = {f.node.id for f in node.factors}
     around |= {c.id for f in node.factors for c in f.node.children if not isinstance(f.node, Sum)}

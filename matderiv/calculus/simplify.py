@@ -30,11 +30,11 @@ def simplify(roots: Sequence[Node], *, short: bool = True) -> list[Node]:
     Value-preserving and idempotent.  `short=False` leaves out what serves the reader
     alone, for code generation.
     """
-    current = settle_names(roots)
+    current = list(roots)
     shortener = Shortener()
     for _ in range(_ROUNDS):
         before = current
-        current = flatten(distribute(current))
+        current = flatten(distribute(settle_names(current)))
         if short:
             current = shortener.shorten_all(current)
         if all(a is b for a, b in zip(before, current, strict=True)):

@@ -171,7 +171,8 @@ class Build(Transformer):  # type: ignore[type-arg]
     def application(self, children: list[Any]) -> Syntax:
         function, operand = children
         place = span_of(function)
-        return Syntax("call", (operand,), (place[0], operand.span[1]), place, str(function), True)
+        span, head = (place[0], operand.span[1]), (place[0], operand.span[0])
+        return Syntax("call", (operand,), span, place, str(function), head)
 
     def power_application(self, children: list[Any]) -> Syntax:
         function, token, exponent, operand = children
@@ -179,9 +180,8 @@ class Build(Transformer):  # type: ignore[type-arg]
         span = place[0], operand.span[1]
         call = Syntax("call", (operand,), span, place, str(function))
         call.bracketed = True  # (sin x)^2: the power is of the value
-        return Syntax(
-            "power", (call, exponent), span, span_of(token), str(token), not operand.bracketed
-        )
+        head = None if operand.bracketed else (place[0], operand.span[0])
+        return Syntax("power", (call, exponent), span, span_of(token), str(token), head)
 
     def call(self, children: list[Any]) -> Syntax:
         arguments = tuple(child for child in children if isinstance(child, Syntax))
@@ -215,7 +215,7 @@ class Build(Transformer):  # type: ignore[type-arg]
     def group(self, children: list[Any]) -> Syntax:
         opening, inside, closing = children
         inside.span = span_of(opening)[0], span_of(closing)[1]
-        inside.bracketed, inside.bare = True, False
+        inside.bracketed, inside.bare = True, None
         node: Syntax = inside
         return node
 

@@ -18,11 +18,12 @@ __all__ = ["Chain", "Chains"]
 
 @dataclass(slots=True)
 class Chain:
-    """coefficient · Σ Π factor over the labels not in `out`."""
+    """coefficient · Σ Π factor over the labels not in `out`, of shape `shape`."""
 
     coefficient: Number
     factors: list[Factor]
     out: list[int]
+    shape: Shape
 
 
 class Chains:
@@ -42,14 +43,14 @@ class Chains:
         return self.power(node, 1)
 
     def number(self, value: Number) -> Chain:
-        return Chain(value, [], [])
+        return Chain(value, [], [], ())
 
     def power(self, node: Node, exponent: Number) -> Chain:
         """The entries of a node to a rational power."""
         labels = self._new(node.order)
         if exponent == 0:
             return self.of(self.arena.constant(1, node.shape))
-        return Chain(1, [Factor(node, tuple(labels), exponent)], labels)
+        return Chain(1, [Factor(node, tuple(labels), exponent)], labels, node.shape)
 
     def scaled(self, coefficient: Number, chain: Chain) -> Chain:
         chain.coefficient *= coefficient
@@ -78,11 +79,13 @@ class Chains:
     def contract(self, left: Chain, right: Chain) -> Chain:
         """The product: the last axis of `left` with the first of `right`."""
         left_out, right_out, factors = self._join(left, right, [(left.out[-1], right.out[0])])
-        return Chain(left.coefficient * right.coefficient, factors, left_out[:-1] + right_out[1:])
+        coefficient, shape = left.coefficient * right.coefficient, left.shape[:-1] + right.shape[1:]
+        return Chain(coefficient, factors, left_out[:-1] + right_out[1:], shape)
 
     def outer(self, left: Chain, right: Chain) -> Chain:
         left_out, right_out, factors = self._join(left, right, [])
-        return Chain(left.coefficient * right.coefficient, factors, left_out + right_out)
+        coefficient, shape = left.coefficient * right.coefficient, left.shape + right.shape
+        return Chain(coefficient, factors, left_out + right_out, shape)
 
     def pointwise(self, left: Chain, right: Chain, shape: Shape) -> Chain:
         """Entry by entry; fewer axes, and axes of size 1, stretch as in NumPy."""
@@ -90,31 +93,29 @@ class Chains:
         aligned = list(zip(left.out[::-1], right.out[::-1], strict=False))
         left_out, right_out, factors = self._join(left, right, aligned)
         out = left_out if len(left_out) >= len(right_out) else right_out
-        return Chain(left.coefficient * right.coefficient, factors, out)
+        return Chain(left.coefficient * right.coefficient, factors, out, shape)
 
     def _fitted(self, chain: Chain, shape: Shape) -> Chain:
         """A chain whose axes each have the size of the aligned axis of `shape`, or none."""
         repeated = len(set(chain.out)) < len(chain.out)
-        sizes = {k: d for f in chain.factors for k, d in zip(f.labels, f.node.shape, strict=True)}
-        aligned = zip(chain.out[::-1], shape[::-1], strict=False)
-        if not repeated and all(sizes.get(label) == dim for label, dim in aligned):
+        if not repeated and chain.shape == shape[len(shape) - len(chain.shape) :]:
             return chain
-        own = tuple(sizes[label] for label in chain.out)
-        node = self.close(chain, own)
+        node = self.close(chain)
         return self.of(self.stretch(node, shape) if node.order else node)
 
     def transposed(self, chain: Chain) -> Chain:
         chain.out.reverse()
+        chain.shape = chain.shape[::-1]
         return chain
 
     def total(self, chain: Chain) -> Chain:
         """The sum of all entries."""
-        return Chain(chain.coefficient, chain.factors, [])
+        return Chain(chain.coefficient, chain.factors, [], ())
 
     # ---- closing -----------------------------------------------------------------
 
-    def close(self, chain: Chain, shape: Shape) -> Node:
-        sizes = dict(zip(chain.out, shape, strict=True))
+    def close(self, chain: Chain) -> Node:
+        sizes = dict(zip(chain.out, chain.shape, strict=True))
         return self.arena.product(chain.coefficient, chain.factors, chain.out, sizes)
 
     def stretch(self, node: Node, shape: Shape) -> Node:

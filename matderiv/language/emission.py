@@ -248,13 +248,11 @@ class Emission:
             self.add("POWER", "^", start, end)
             return
         word = str(after)
-        if following == "WORD" and word[0] in ("T", "H") and not self.words.is_variable(word):
-            if word[0] == "H":
-                raise ParseError(_CONJUGATE, span=(start, span_of(after)[1]))
+        if following == "WORD" and word == "H" and not self.words.is_variable(word):
+            raise ParseError(_CONJUGATE, span=(start, span_of(after)[1]))
+        if following == "WORD" and self._is_transpose(word):
             self.words.check_transpose_letter(after)
             self._split_transpose(after, start)
-        elif following == "WORD" and word[0] == "T":
-            self.words.check_transpose_letter(after)
         elif following == "SUPERSCRIPT" or following == "QUOTE":
             self.position += 1
             text = "ᵀ" if following == "QUOTE" else word
@@ -275,9 +273,13 @@ class Emission:
         if len(word) == 1:
             self.position += 1
         else:
-            self.tokens[self.position] = make("WORD", word[1:].lstrip("_"), begin + 1, end)
-            if word[1].isdigit():
-                self.tokens[self.position].type = "NUMBER"
+            self.tokens[self.position] = make("WORD", word[1:], begin + 1, end)
+
+    def _is_transpose(self, word: str) -> bool:
+        """T alone, or before letters that are no declared name with it."""
+        return word == "T" or (
+            word[0] == "T" and word[1].isalpha() and not self.words.is_variable(word)
+        )
 
     def _inverse(self, ahead: int, start: int) -> bool:
         """Whether `-1` or `-T` stands `ahead`; if so its token is added."""

@@ -39,6 +39,8 @@ def _fault(
         else (span_of(token))
     )
     shown = _SIGNS.get(token.type) or f"'{_text(token, source)}'"
+    if token.type == "LSQB":
+        return "[ ] hold indices, directly after a name: X[0, :]", here
     if before is None and token.type == "WHERE":
         return "an expression is missing before 'where'", here
     if before is None:
@@ -65,10 +67,8 @@ def _fault(
                 span_of(before)
             )
         return f"an operand is missing after '{sign}'", after
-    if before.type == "LSQB" or token.type in ("LSQB", "RSQB"):
-        if before.type in ("LSQB", "COMMA", "COLON") and token.type not in ("LSQB",):
-            return "an index is an integer from 0, or a slice a:b", here
-        return "[ ] hold indices, directly after a name: X[0, :]", here
+    if before.type == "LSQB" or token.type == "RSQB":
+        return "an index is an integer from 0, or a slice a:b", here
     if at_end:
         return f"an expression is missing after '{sign}'", after
     return f"an operand is missing before {shown}", here

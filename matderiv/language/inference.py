@@ -31,7 +31,8 @@ Given = tuple[tuple[str | int, ...] | None, frozenset[str]]
 """A shape given from outside the text (None: attributes alone), and attributes."""
 
 _SQUARE = frozenset(("symmetric", "posdef", "diagonal", "orthogonal", "lower", "upper"))
-_ELEMENTWISE_KEYWORDS = {"dim": "axis", "keepdim": "keepdims"}
+_TORCH_OPTIONS = {"dim": "axis", "keepdim": "keepdims"}
+_WORDS = {"einsum": 0, "norm": 1}  # the argument that is a quoted text, or a word: norm(X, "fro")
 
 
 @dataclass
@@ -374,7 +375,7 @@ class _Inference:
             if argument.op != "keyword":
                 arguments.append(argument)
                 continue
-            keyword = _ELEMENTWISE_KEYWORDS.get(argument.value, argument.value)
+            keyword = _TORCH_OPTIONS.get(argument.value, argument.value)
             if keyword not in function.options:
                 known = f"; it takes {', '.join(function.options)}" if function.options else ""
                 self.check.fail(
@@ -385,9 +386,9 @@ class _Inference:
             self._refuse_count(node, function.least, function.most, len(arguments))
         node.args, node.op = tuple(arguments), "apply"
         node.value = function.name
-        for argument in arguments:
-            if argument.op == "option" and name != "norm":
-                self.check.fail(f"{argument.value} stands for an option only", argument.span)
+        for place, argument in enumerate(arguments):
+            if argument.op in ("option", "string") and _WORDS.get(function.name) != place:
+                self.check.fail(f"{argument.value} is no value", argument.span, error=ParseError)
         shape = function.rule(self.check, node, options)
         if node.op == "apply" and isinstance(node.value, str):
             node.value = (node.value, ())
@@ -515,6 +516,7 @@ class _Inference:
                 node.span,
             )
         assert output is not None
+        self._targets(typed.values())
         inputs = {
             name: Input(
                 tuple(map(as_dim, variable.size)),
@@ -550,3 +552,14 @@ class _Inference:
         assert step.count is not None
         body = tuple(Assignment(inner.name, typed[id(inner.expression)]) for inner in step.body)
         return Repeat(step.name, as_dim(step.count), body, step.carried)
+
+    def _targets(self, expressions: Iterable[Typed]) -> None:
+        """The targets of a cross entropy are probabilities: their rows sum to 1."""
+        for expression in expressions:
+            if expression.op != "apply" or expression.value[0] != "cross_entropy":
+                continue
+            target = expression.args[1]
+            attributes = self.variables[target.value].attributes if target.op == "input" else None
+            if attributes is not None and "stochastic" not in attributes:
+                attributes.add("stochastic")
+                self.check.notes.append(f"the rows of {self._spelled(target.value)} sum to 1")

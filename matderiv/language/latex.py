@@ -225,11 +225,13 @@ class _Reader:
 
     def _letters(self, token: Token, start: int, end: int) -> None:
         argument = self.open[-1] if self.open else None
-        if argument is not None and not argument.braced and len(token) > 1:
+        single = argument is not None and not argument.braced
+        if single and len(token) > 1 and token[0] != ".":
             # TeX: one character; the rest of the word is read again.
-            rest = make("SUBSCRIPT" if token[1] == "_" else token.type, token[1:], start + 1, end)
-            if rest[0].isalpha() and token.type == "NUMBER":
-                rest.type = "WORD"
+            kind = "SUBSCRIPT" if token[1] == "_" else "DOT" if token[1:] == "." else token.type
+            if token.type == "NUMBER" and token[1].isalpha():
+                kind = "WORD"
+            rest = make(kind, token[1:], start + 1, end)
             self.position -= 1
             self.tokens[self.position] = rest
             token, end = make(token.type, token[0], start, start + 1), start + 1

@@ -62,7 +62,8 @@ def lower(program: TypedProgram, arena: Arena) -> Lowered:
     root = lowering.node(program.output)
     if isinstance(root, Name):
         root = root.definition
-    return Lowered(root, program.output.kind == "row", lowering.names, lowering.variables)
+    variables = {name: lowering.variable(name) for name in program.inputs}
+    return Lowered(root, program.output.kind == "row", lowering.names, variables)
 
 
 class _Lowering:
@@ -70,13 +71,17 @@ class _Lowering:
         self.program = program
         self.arena = arena
         self.chains = Chains(arena)
-        self.variables: dict[str, Variable] = {
-            name: arena.variable(name, entry.shape, entry.attributes)
-            for name, entry in program.inputs.items()
-        }
+        self.variables: dict[str, Variable] = {}
         self.names: dict[str, Node] = {}
         self.values: dict[int, Value] = {}
         self.turn: int | None = None
+
+    def variable(self, name: str) -> Variable:
+        """A leaf, made where it is first met: ids are then the user's reading order."""
+        if name not in self.variables:
+            entry = self.program.inputs[name]
+            self.variables[name] = self.arena.variable(name, entry.shape, entry.attributes)
+        return self.variables[name]
 
     # ---- statements --------------------------------------------------------------
 
@@ -125,7 +130,7 @@ class _Lowering:
         if isinstance(value, Node):
             return value
         if isinstance(value, Chain):
-            node = self.chains.close(value, part.shape)
+            node = self.chains.close(value)
         elif len(value) == 1:
             ((coefficient, single),) = value
             node = self.arena.scale(coefficient, self.chains.stretch(single, part.shape))
@@ -154,7 +159,7 @@ class _Lowering:
     # ---- leaves ------------------------------------------------------------------
 
     def _input(self, part: Typed) -> Value:
-        return self.variables[part.value]
+        return self.variable(part.value)
 
     def _name(self, part: Typed) -> Value:
         return self.names[part.value]

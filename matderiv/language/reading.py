@@ -47,7 +47,7 @@ def read_program(
 def _read(source: str, given: dict[str, Given]) -> TypedProgram:
     check = Checker(source)
     raw = plain_tokens(raw_tokens(source), check.notes, frozenset(spellings()))
-    if not any(token.type != "NEWLINE" for token in raw):
+    if not any(token.type not in ("NEWLINE", "SEMICOLON") for token in raw):
         raise ParseError("the text is empty: there is no expression")
     symbols = Symbols()
     for name, (dims, _) in given.items():

@@ -22,16 +22,19 @@ def refuse_ambiguous(check: Checker, node: Syntax) -> None:
 
 def _refuse_bare_function(check: Checker, node: Syntax, left: Syntax, right: Syntax) -> None:
     """`log x / 2`: a function without brackets takes one factor."""
-    if right.span[0] < right.at[0] <= right.span[0]:
-        return
     if _begins_with_function(right):
         return
-    call = left
-    while not (call.op in ("apply", "call", "power") and call.bare and call.at[0] == call.span[0]):
-        call = call.args[-1]
-    name = check.source[slice(*call.at)].strip()
-    argument = check.source[call.at[1] : call.span[1]].strip()
-    rest = check.source[call.span[1] : right.span[1]].rstrip()
+    assert left.bare is not None
+    name, argument, rest = (
+        " ".join(check.source[start:end].split())
+        for start, end in (
+            left.bare,
+            (left.bare[1], left.span[1]),
+            (left.span[1], right.span[1]),
+        )
+    )
+    if check.source[left.span[1]].isspace():
+        rest = f" {rest}"
     check.fail(
         f"{name} {argument}{rest} has two readings: {name}({argument}){rest} and "
         f"{name}({argument}{rest})",
@@ -42,7 +45,7 @@ def _refuse_bare_function(check: Checker, node: Syntax, left: Syntax, right: Syn
 
 def _begins_with_function(node: Syntax) -> bool:
     """Whether a factor is a function value: sin x cos x has one reading."""
-    return node.bare or (node.at[0] == node.span[0] and node.op in ("apply", "call"))
+    return node.bare is not None or (node.at[0] == node.span[0] and node.op in ("apply", "call"))
 
 
 def _refuse_mixed_products(check: Checker, node: Syntax, operand: Syntax) -> None:

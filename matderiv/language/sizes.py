@@ -50,7 +50,10 @@ def product(*sizes: Size) -> Size:
 def resolve(size: Size) -> Size:
     """The size with every bound unknown replaced."""
     number, atoms = size
-    if all(isinstance(atom, str) or atom.bound is None for atom in atoms):
+    for atom in atoms:
+        if not isinstance(atom, str) and atom.bound is not None:
+            break
+    else:
         return size
     done: list[str | Unknown] = []
     stack = list(reversed(atoms))

@@ -26,7 +26,7 @@ _CONTINUES = frozenset(_SIGNS.split())
 _OPENS, _CLOSES = frozenset(("LPAR", "LSQB", "LBRACE")), frozenset(("RPAR", "RSQB", "RBRACE"))
 _SHAPED = {"eye": 0, "ones": 0, "zeros": 0, "commutation": 0, "reshape": 1}
 _LONGEST_LIST = 64
-_VALUES = ("True", "False", "None", "true", "false")
+_VALUES = frozenset(("True", "False", "None", "true", "false"))
 _DECLARATION = "a declaration is written X: (n, d), λ: (), A: (n, n) symmetric or phi: elementwise"
 
 Piece = Token | tuple[int, int]
@@ -328,16 +328,41 @@ def _find_uses(
     for piece in pieces:
         if isinstance(piece, Token):
             continue
-        for position in range(*piece):
+        # For each open bracket: the arguments to skip before sizes begin, or None.
+        sizes: list[int | None] = []
+        start, end = piece
+        for position in range(start, end):
             token = tokens[position]
-            if token.type != "WORD":
-                continue
-            follows = tokens[position + 1].type if position + 1 < piece[1] else ""
-            if follows == "LPAR" and token in _SHAPED and not symbols.knows(canonical_name(token)):
-                method = position > piece[0] and tokens[position - 1].type == "DOT"
-                _find_sizes(tokens, position + 1, piece[1], _SHAPED[token] - method, symbols)
-            if not (token in reserved or token in _VALUES or follows == "EQUALS"):
-                _use(token, follows, symbols)
+            kind = token.type
+            if kind in _OPENS:
+                before = tokens[position - 1] if position > start else token
+                method = position > start + 1 and tokens[position - 2].type == "DOT"
+                sizes.append(_sizes_after(before, method, symbols) if kind == "LPAR" else None)
+            elif kind in _CLOSES and sizes:
+                sizes.pop()
+            elif kind == "COMMA" and sizes and sizes[-1]:
+                sizes[-1] -= 1
+            elif kind == "WORD":
+                if sizes and sizes[-1] == 0:
+                    _find_sizes(token, symbols)
+                follows = tokens[position + 1].type if position + 1 < end else ""
+                if not (token in reserved or token in _VALUES or follows == "EQUALS"):
+                    _use(token, follows, symbols)
+
+
+def _sizes_after(word: Token, method: bool, symbols: Symbols) -> int | None:
+    """How many arguments of a call come before its sizes; None where it has none."""
+    if word.type != "WORD" or word not in _SHAPED or symbols.knows(canonical_name(word)):
+        return None
+    return max(0, _SHAPED[word] - method)
+
+
+def _find_sizes(word: Token, symbols: Symbols) -> None:
+    """The names of sizes in one word among the arguments of eye, ones, …"""
+    for part in [word] if is_single_name(word) else leading_pieces(word) or [word]:
+        name = canonical_name(part)
+        if not symbols.is_variable(name):
+            symbols.dimensions.setdefault(name, span_of(word))
 
 
 def _use(token: Token, follows: str, symbols: Symbols) -> None:
@@ -351,27 +376,3 @@ def _use(token: Token, follows: str, symbols: Symbols) -> None:
         symbols.split.update(names)
         if "e" in (names if follows != "CARET" else names[:-1]):
             symbols.euler = False
-
-
-def _find_sizes(
-    tokens: list[Token], position: int, end: int, skipped: int, symbols: Symbols
-) -> None:
-    """The names among the arguments of a function whose arguments are sizes."""
-    depth, argument = 0, 0
-    while position < end:
-        token = tokens[position]
-        if token.type in _OPENS:
-            depth += 1
-        elif token.type in _CLOSES:
-            depth -= 1
-            if depth == 0:
-                return
-        elif token.type == "COMMA" and depth == 1:
-            argument += 1
-        elif token.type == "WORD" and depth == 1 and argument >= skipped:
-            words = [token] if is_single_name(token) else leading_pieces(token) or [token]
-            for word in words:
-                name = canonical_name(word)
-                if not symbols.is_variable(name):
-                    symbols.dimensions.setdefault(name, span_of(token))
-        position += 1

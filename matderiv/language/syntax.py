@@ -26,7 +26,8 @@ class Syntax:
     span       the text of the whole node
     at         the text of its operator: where a caret belongs
     bracketed  it stands in brackets of its own
-    bare       its last factor is a function without brackets: `log x`
+    bare       where its last factor is a function without brackets, `2 log x`: that
+               function's place, up to its argument
     kind, size the result of inference: scalar, vector, row, matrix or tensor, and sizes
     """
 
@@ -42,7 +43,7 @@ class Syntax:
         span: Span,
         at: Span | None = None,
         value: Any = None,
-        bare: bool = False,
+        bare: Span | None = None,
     ) -> None:
         self.op = op
         self.args = args

@@ -7,8 +7,6 @@ could surprise is refused instead of being split.
 
 from __future__ import annotations
 
-import unicodedata
-
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import canonical_name, is_single_name, leading_pieces, plain
 from matderiv.language.hints import near
@@ -64,9 +62,11 @@ class Words:
         name = canonical_name(word)
         called = following is not None and following.type == "LPAR"
         raised = following is not None and following.type in ("CARET", "DOTPOWER", "STARSTAR")
+        if not word.isascii():
+            self._note_alphabet(word)
         if symbols.knows(name):
-            if str(word) in self.functions and symbols.is_variable(name):
-                self.note(f"{word} is the declared name, not the function {word}")
+            if symbols.is_variable(name) and self._hides(word, name, called):
+                self.note(f"{word} is the declared name, nothing else")
             return [make("NAME", name, *place)]
         if str(word) in self.functions and (called or name != "σ"):
             return [make("CALL" if called else "FUNCTION", self.functions[word], *place)]
@@ -79,13 +79,15 @@ class Words:
         if name == "e" and symbols.euler and raised:
             return [make("NUMBER", "e", *place)]
         if is_single_name(word):
-            if plain(word) != word and unicodedata.normalize("NFKC", word) != word:
-                self._note_alphabet(word)
             self._note_product(name, word, following)
             return [make("NAME", name, *place)]
         if name[0] == "d" and self._is_differential(name, place):
             return [make("NAME", name, *place)]
         return self._split(word, called)
+
+    def _hides(self, word: Token, name: str, called: bool) -> bool:
+        """Whether a name hides a function or a constant."""
+        return str(word) in self.functions or name in ("I", "π") or (name == "σ" and called)
 
     def _note_alphabet(self, word: Token) -> None:
         letters = "".join(letter for letter in word if ord(letter) > 0x2100)

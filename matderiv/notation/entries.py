@@ -14,7 +14,8 @@ from fractions import Fraction
 from itertools import chain as concatenate
 from itertools import count
 
-from matderiv.notation.forms import multiply_number, power, scale
+from matderiv.notation.forms import multiply_number, power
+from matderiv.notation.numbers import scale
 from matderiv.notation.scalars import scalar_factors
 from matderiv.notation.signs import add, negate, settle
 from matderiv.notation.terms import (
@@ -64,9 +65,7 @@ def _entry(node: Node, indices: tuple[str, ...], lift: Lift, explicit: bool) -> 
     if isinstance(node, Map) and not plain:
         assert isinstance(term, Call)
         arguments = tuple(_entry(a, indices, lift, explicit) for a in node.arguments)
-        return Call(
-            term.function, arguments, order=0, latex=term.latex, primes=term.primes
-        )
+        return Call(term.function, arguments, order=0, latex=term.latex, primes=term.primes)
     return Entry(term, indices)
 
 
@@ -183,7 +182,7 @@ def _in_matrices(
     """A part as a matrix, vector or scalar with its indices behind; the lighter way round."""
     sizes = dict(enumerate(node.sizes))
     candidates = []
-    for out in ([free, free[::-1]] if len(free) == 2 else [free]):
+    for out in [free, free[::-1]] if len(free) == 2 else [free]:
         term = lift(node.arena.product(1, part, out, sizes))
         if _has_einsum(term):
             return None

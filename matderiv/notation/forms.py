@@ -3,6 +3,7 @@
 Each function chooses the form with fewer tokens, as a careful author would:
 (A B)' or B' A', X X X or X^3, B/s or 1/s B.
 
+>>> from matderiv.notation.terms import Symbol
 >>> A, B = Symbol("A", order=2), Symbol("B", order=2)
 >>> transpose(chain((A, B))) == Postfix(Juxtaposed((A, B), order=2), Mark.TRANSPOSE, order=2)
 True
@@ -16,6 +17,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from matderiv.notation.numbers import (
+    number,
+    number_value,
+    scalar_parts,
+    scale,
+    signed_number,
+)
 from matderiv.notation.slices import (
     is_row_entry,
     join_slices,
@@ -35,7 +43,6 @@ from matderiv.notation.terms import (
     Power,
     Quotient,
     Sum,
-    Symbol,
     Term,
     Zeros,
 )
@@ -49,9 +56,7 @@ __all__ = [
     "hadamard",
     "inverse",
     "multiply_number",
-    "number",
     "power",
-    "scale",
     "split",
     "square_root",
     "total",
@@ -62,7 +67,6 @@ __all__ = [
 MEAN = r"\operatorname{{mean}}({x})"
 TOTAL = r"\operatorname{{sum}}({x})"
 _OPPOSITE = {Mark.INVERSE: Mark.INVERSE_TRANSPOSE, Mark.INVERSE_TRANSPOSE: Mark.INVERSE}
-_LONGEST_FRACTION = 16  # 3/16 is read more easily than 0.1875
 
 
 # ----- transposes ---------------------------------------------------------------------
@@ -70,6 +74,12 @@ def transpose(term: Term) -> Term:
     """The transpose in the shorter form; S' = S where that is known."""
     if term.order == 0 or term.symmetric:
         return term
+    if not term.turned:
+        term.turned.append(_transpose(term))
+    return term.turned[0]
+
+
+def _transpose(term: Term) -> Term:
     wrapped = Postfix(term, Mark.TRANSPOSE, order=term.order)
     pushed: Term
     if isinstance(term, Postfix):
@@ -81,11 +91,13 @@ def transpose(term: Term) -> Term:
     if isinstance(term, Ones | Zeros) and term.order == 2:
         return replace(term, dims=term.dims[::-1])
     if isinstance(term, Juxtaposed):
-        scalars, _, factors = split(term)
-        pushed = _with_scalars(scalars, chain(_reversed(factors)))
+        above, below, factors = split(term)
+        pushed = scale(Fraction(1), above, below, chain(_reversed(factors)))
     elif isinstance(term, Quotient):
         return replace(term, top=transpose(term.top))
     elif isinstance(term, Sum):
+        if any(part.order not in (0, term.order) for _, part in term.members):
+            return wrapped  # a vector added to every row
         pushed = replace(term, members=tuple((s, transpose(t)) for s, t in term.members))
     elif term.order == 1:
         return wrapped
@@ -134,10 +146,10 @@ def split(term: Term) -> tuple[list[Term], list[Term], list[Term]]:
             else:
                 above.append(factor)
         return above, below, factors
-    if isinstance(term, Postfix) and term.mark is Mark.TRANSPOSE:
-        if isinstance(term.body, Juxtaposed):
-            above, below, factors = split(term.body)
-            return above, below, _reversed(factors)
+    turned = isinstance(term, Postfix) and term.mark is Mark.TRANSPOSE
+    if isinstance(term, Postfix) and turned and isinstance(term.body, Juxtaposed):
+        above, below, factors = split(term.body)
+        return above, below, _reversed(factors)
     return [], [], [term]
 
 
@@ -159,7 +171,7 @@ def chain(factors: Sequence[Term]) -> Term:
         order = 2
     elif order == 2:
         # A column times a row is a matrix, a row times a column a scalar.
-        order = 0 if _is_row(flat[0]) or flat[-1].order == 1 and not _is_row(flat[-1]) else 2
+        order = 0 if _is_row(flat[0]) or (flat[-1].order == 1 and not _is_row(flat[-1])) else 2
     folded = _powers(_fold(flat))
     body = folded[0] if len(folded) == 1 else Juxtaposed(tuple(folded), order=order)
     return scale(Fraction(1), above, below, body) if above or below else body
@@ -221,6 +233,22 @@ def _powers(factors: Sequence[Term]) -> list[Term]:
             result += factors[start:stop]
         start = stop
     return result
+
+
+# ----- numbers in front -----------------------------------------------------------------
+def multiply_number(coefficient: Fraction, term: Term) -> Term:
+    """coefficient · term, the coefficient positive."""
+    if coefficient == 1:
+        return term
+    if term.order:
+        above, below, factors = split(term)
+        return scale(coefficient, above, below, chain(factors))
+    if isinstance(term, Quotient):
+        return scale(coefficient, scalar_parts(term.top), [term.bottom], None)
+    if isinstance(term, Juxtaposed) and isinstance(term.factors[0], Number | Quotient):
+        return scale(coefficient, term.factors, (), None)
+    value = number_value(term)
+    return scale(coefficient, (), (), term) if value is None else number(coefficient * value)
 
 
 # ----- powers -------------------------------------------------------------------------
@@ -316,120 +344,3 @@ def _repeated(operands: Sequence[Term]) -> list[Term]:
                 base, exponent = operand.body, value
         counts[base] = counts.get(base, Fraction(0)) + exponent
     return [elementwise_power(base, exponent) for base, exponent in counts.items()]
-
-
-# ----- numbers and scalar factors -----------------------------------------------------
-def number(value: int | Fraction) -> Term:
-    """A number ≥ 0: an integer, a small fraction p/q, or a decimal where that is exact."""
-    value = Fraction(value)
-    if value.denominator == 1 or _is_decimal(value):
-        return Number(value if value.denominator != 1 else value.numerator)
-    return Quotient(Number(value.numerator), Number(value.denominator), order=0)
-
-
-def signed_number(value: Fraction) -> Term:
-    return number(value) if value >= 0 else Sum(((-1, number(-value)),), order=0)
-
-
-def number_value(term: Term) -> Fraction | None:
-    """The value of a term that `signed_number` made."""
-    if isinstance(term, Number):
-        return Fraction(term.value)
-    if isinstance(term, Quotient):
-        above, below = number_value(term.top), number_value(term.bottom)
-        return above / below if above is not None and below else None
-    if isinstance(term, Sum) and term.is_negation:
-        value = number_value(term.members[0][1])
-        return None if value is None else -value
-    return None
-
-
-def _is_decimal(value: Fraction) -> bool:
-    """Whether a fraction is read better as a decimal: 0.01, not 1/100; but 1/2, 3/16."""
-    rest = value.denominator
-    if rest <= _LONGEST_FRACTION and rest % 10:
-        return False
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1
-
-
-def scale(
-    coefficient: Fraction,
-    numerators: Sequence[Term],
-    denominators: Sequence[Term],
-    body: Term | None,
-) -> Term:
-    """coefficient · Π numerators / Π denominators · body, the coefficient positive.
-
-    `B/s` where no numerator stands before B, else `p/q B`.
-    """
-    above, below = list[Term](), list[Term]()
-    for term in numerators:
-        value = number_value(term)
-        if value is None:
-            above.append(term)
-        else:
-            coefficient *= value
-    for term in denominators:
-        value = number_value(term)
-        if value is None:
-            below += _scalars(term)
-        else:
-            coefficient /= value
-    if coefficient.denominator == 1 or not _is_decimal(coefficient):
-        if coefficient.denominator != 1:
-            below.insert(0, Number(coefficient.denominator))
-        coefficient = Fraction(coefficient.numerator)
-    if coefficient != 1:
-        above.insert(0, number(coefficient))
-    bottom = below[0] if len(below) == 1 else Juxtaposed(tuple(below), order=0) if below else None
-    if body is None:
-        top: Term = above[0] if len(above) == 1 else Juxtaposed(tuple(above), order=0)
-        top = top if above else Number(1)
-        return Quotient(top, bottom, order=0) if bottom else top
-    if not above:
-        if bottom is None:
-            return body
-        return Quotient(body, bottom, order=body.order, symmetric=body.symmetric)
-    if bottom is not None:
-        top = above[0] if len(above) == 1 else Juxtaposed(tuple(above), order=0)
-        above = [Quotient(top, bottom, order=0)]
-    return _with_scalars(above, body)
-
-
-def _scalars(term: Term) -> list[Term]:
-    """The factors of a product of scalars; an inner product stays whole."""
-    if isinstance(term, Juxtaposed) and all(factor.order == 0 for factor in term.factors):
-        return list(term.factors)
-    return [term]
-
-
-def _with_scalars(scalars: Sequence[Term], body: Term) -> Term:
-    if not scalars:
-        return body
-    if isinstance(body, Hadamard):
-        if body.factors:
-            first = _with_scalars(scalars, body.factors[0])
-            return replace(body, factors=(first, *body.factors[1:]))
-        if len(scalars) == 1:
-            return replace(body, factors=(scalars[0],))
-        return replace(body, factors=(Juxtaposed(tuple(scalars), order=0),))
-    rest = body.factors if isinstance(body, Juxtaposed) else (body,)
-    return Juxtaposed((*scalars, *rest), order=body.order, symmetric=body.symmetric)
-
-
-def multiply_number(coefficient: Fraction, term: Term) -> Term:
-    """coefficient · term, the coefficient positive."""
-    if coefficient == 1:
-        return term
-    if term.order:
-        above, below, factors = split(term)
-        return scale(coefficient, above, below, chain(factors))
-    if isinstance(term, Quotient):
-        return scale(coefficient, _scalars(term.top), [term.bottom], None)
-    if isinstance(term, Juxtaposed) and isinstance(term.factors[0], Number | Quotient):
-        return scale(coefficient, term.factors, (), None)
-    value = number_value(term)
-    return scale(coefficient, (), (), term) if value is None else number(coefficient * value)

@@ -16,8 +16,8 @@ from matderiv.notation.slices import selection
 from matderiv.notation.sums import without_broadcast
 from matderiv.notation.terms import Call, Kronecker, Partial, Power, Symbol, Term
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.elementwise import ELEMENTWISE, AbstractElementwise, Elementwise
 from matderiv.tensor.dims import multiply_dims
+from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
 from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product
 from matderiv.tensor.primitives import AbstractFunction, Primitive
 
@@ -48,7 +48,8 @@ def lift_map(node: Map, lift: Lift) -> Term:
         slots = tuple(k for k, count in enumerate(function.orders) for _ in range(count))
         return _abstract(function.name, arguments, slots, node.order)
     if function.key == "pow":
-        return Power(*arguments, node.order > 0, order=node.order)
+        base, exponent = arguments
+        return Power(base, exponent, node.order > 0, order=node.order)
     latex = function.latex if isinstance(function, Elementwise) else None
     odd = isinstance(function, Elementwise) and len(arguments) == 1 and _is_odd(function)
     return Call(
@@ -66,6 +67,7 @@ def lift_map(node: Map, lift: Lift) -> Term:
 def _is_odd(function: Elementwise) -> bool:
     """Whether the constructors know f(-x) = -f(x), so that a sign may be moved inside.
 
+    >>> from matderiv.tensor.elementwise import ELEMENTWISE
     >>> [_is_odd(ELEMENTWISE[name]) for name in ("tanh", "sign", "exp")]
     [True, True, False]
     """

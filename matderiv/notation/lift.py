@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from matderiv.notation.forms import scale
 from matderiv.notation.functions import lift_apply, lift_map
+from matderiv.notation.numbers import scale
 from matderiv.notation.products import lift_product, operand
 from matderiv.notation.scalars import norm_power, scalar_factors
 from matderiv.notation.signs import negate
@@ -51,9 +51,7 @@ def lift_all(roots: Iterable[Node]) -> Lifter:
     return second
 
 
-def _uses(
-    nodes: list[Node], starts: list[Node], shared: Mapping[int, Term] | None
-) -> Counter[int]:
+def _uses(nodes: list[Node], starts: list[Node], shared: Mapping[int, Term] | None) -> Counter[int]:
     """How often each node is printed: by edges, or (given what is named) by occurrences."""
     uses: Counter[int] = Counter(start.id for start in starts)
     for node in reversed(nodes):
@@ -124,10 +122,14 @@ class Lifter:
     # ----- one node -------------------------------------------------------------------
     def _term(self, node: Node) -> Term:
         if isinstance(node, Variable | Name):
+            name = node.name
             if isinstance(node, Name):
-                self.nodes[node.name] = node.definition
+                definition = node.definition
+                if self.nodes.get(name, definition) is not definition:
+                    name = f"{name}#{node.id}"
+                self.nodes[name] = definition
             symmetric = node.arena.is_symmetric(node)
-            return Symbol(node.name, order=node.order, symmetric=symmetric)
+            return Symbol(name, order=node.order, symmetric=symmetric)
         if isinstance(node, Size):
             return Symbol(str(node.dim), order=0)
         if isinstance(node, Sum):
@@ -174,10 +176,9 @@ class Lifter:
                 fresh += 1
                 inputs.append(letters[label] + letter)
                 operands.append(Identity(node.sizes[label]))
-            elif not any(letter in axes for axes in inputs):
-                if node.out.count(label) == 1:
-                    inputs.append(letter)
-                    operands.append(Ones((node.sizes[label],), order=1))
+            elif node.out.count(label) == 1 and not any(letter in axes for axes in inputs):
+                inputs.append(letter)
+                operands.append(Ones((node.sizes[label],), order=1))
             output += letter
         body = Einsum(",".join(inputs) + "->" + output, tuple(operands), order=node.order)
         term = scale(magnitude, above, below, body)

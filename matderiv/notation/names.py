@@ -65,20 +65,23 @@ def _latex_word(word: str, font: str) -> str:
 
 
 def fresh_names(wanted: Collection[str], taken: Collection[str]) -> dict[str, str]:
-    """A final name for each wanted one: generated ("#12") as T_0, T_1 …; clashes get primes off.
+    """A final name for each wanted one: "#12" is T_0, T_1 …; "z#12", a second z, is z_2.
 
-    >>> fresh_names(["#7", "z", "#9"], ["T0", "z"])
-    {'#7': 'T_1', 'z': 'z', '#9': 'T_2'}
+    >>> fresh_names(["#7", "z", "#9", "z#4"], ["T0", "x"])
+    {'#7': 'T_1', 'z': 'z', '#9': 'T_2', 'z#4': 'z_2'}
     """
-    used = {canonical_name(ascii_name(name)) for name in taken}
-    used |= {canonical_name(ascii_name(name)) for name in wanted if not name.startswith("#")}
-    numbers = count()
+    plain = [name for name in wanted if "#" not in name]
+    used = {canonical_name(ascii_name(name)) for name in (*taken, *plain)}
     final: dict[str, str] = {}
     for name in wanted:
-        if not name.startswith("#"):
-            final[name] = name
-            continue
-        while (generated := f"T_{next(numbers)}") and canonical_name(generated) in used:
-            pass
-        final[name] = generated
+        base, mark, _ = name.partition("#")
+        final[name] = name
+        if mark:
+            numbers = count(2) if base else count()
+            final[name] = next(
+                new
+                for new in (f"{base or 'T'}_{number}" for number in numbers)
+                if canonical_name(ascii_name(new)) not in used
+            )
+            used.add(canonical_name(ascii_name(final[name])))
     return final

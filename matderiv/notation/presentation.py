@@ -43,7 +43,8 @@ class JointPresentation:
     >>> from matderiv.tensor.arena import Arena
     >>> arena = Arena()
     >>> A, x = arena.variable("A", ("n", "n")), arena.variable("x", ("n",))
-    >>> joint = present_joint({"x": arena.einsum("ij,j->i", A, x), "A": arena.einsum("i,j->ij", x, x)})
+    >>> values = {"x": arena.einsum("ij,j->i", A, x), "A": arena.einsum("i,j->ij", x, x)}
+    >>> joint = present_joint(values)
     >>> print(joint.text("ascii"))
     x = A x
     A = x x'
@@ -126,7 +127,9 @@ def present_joint(
     return _present(roots, set(rows), taken)
 
 
-def present_entries(root: Node, *, explicit: bool = True, taken: Iterable[str] = ()) -> Presentation:
+def present_entries(
+    root: Node, *, explicit: bool = True, taken: Iterable[str] = ()
+) -> Presentation:
     """A value in index notation throughout; `explicit` writes every sum as Σ.
 
     >>> from matderiv.tensor.arena import Arena
@@ -167,13 +170,14 @@ def _finish(
         line = pending.pop()
         for term in (line.term, line.entry):
             for part in walk(term) if term is not None else ():
-                if isinstance(part, Symbol) and part.name in lifter.nodes:
-                    if part.name not in below:
-                        node = lifter.nodes[part.name]
-                        found = _line(part.name, node, lifter.definition(node), lifter)
-                        below[part.name] = found
-                        pending.append(found)
+                if not isinstance(part, Symbol) or part.name in below:
+                    continue
+                if (node := lifter.nodes.get(part.name)) is not None:
+                    found = _line(part.name, node, lifter.definition(node), lifter)
+                    below[part.name] = found
+                    pending.append(found)
     where = sorted(below.values(), key=lambda line: lifter.nodes[line.name].id)
-    used = {node.name for node in reachable(roots) if isinstance(node, Variable)}
+    used = {str(dim) for node in reachable(roots) for dim in node.shape}
+    used |= {node.name for node in reachable(roots) if isinstance(node, Variable)}
     names = fresh_names([line.name for line in where], {*taken, *used})
     return JointPresentation(tuple(lines), tuple(where), names)

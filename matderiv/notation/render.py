@@ -124,7 +124,7 @@ class _Writer:
         return _RULES[type(term)](self, term)
 
     def indices(self, indices: Sequence[str]) -> str:
-        joiner = self.dialect.index if all(len(index) == 1 for index in indices) else ","
+        joiner = self.dialect.index if all(len(i) == 1 and i.isalpha() for i in indices) else ","
         return joiner.join(indices)
 
     # ----- leaves ---------------------------------------------------------------------
@@ -158,7 +158,7 @@ class _Writer:
         if not term.elementwise and (raised := self.dialect.superscript(exponent)) is not None:
             return base + raised, Level.POSTFIX
         signed = isinstance(term.exponent, Sum) and term.exponent.is_negation
-        atomic = level == Level.ATOM or signed and isinstance(term.exponent.parts[0], Number)
+        atomic = level == Level.ATOM or (signed and isinstance(term.exponent.parts[0], Number))
         if not atomic and not self.dialect.stacked:
             exponent = self.dialect.brackets.format(x=exponent)
         template = self.dialect.elementwise_power if term.elementwise else self.dialect.power
@@ -194,6 +194,9 @@ class _Writer:
 
     def kronecker(self, term: Kronecker) -> tuple[str, Level]:
         left, right = self.at(term.left, Level.FACTOR), self.at(term.right, Level.FACTOR)
+        if self.dialect.kronecker.startswith("kron"):
+            left, right = self.write(term.left)[0], self.write(term.right)[0]
+            return self.dialect.kronecker.format(x=left, y=right), Level.ATOM
         return self.dialect.kronecker.format(x=left, y=right), Level.PRODUCT
 
     def quotient(self, term: Quotient, leading: bool = False) -> tuple[str, Level]:
@@ -201,7 +204,7 @@ class _Writer:
             top, bottom = self.write(term.top)[0], self.write(term.bottom)[0]
             return self.dialect.quotient.format(x=top, y=bottom), Level.FACTOR
         inner = isinstance(term.top, Juxtaposed) and any(f.order for f in term.top.factors)
-        whole = isinstance(term.top, Quotient) or leading and inner
+        whole = isinstance(term.top, Quotient) or (leading and inner)
         level = Level.FACTOR if whole else Level.PRODUCT
         text = self.dialect.quotient.format(
             x=self.at(term.top, level), y=self.at(term.bottom, Level.POSTFIX)
@@ -265,6 +268,8 @@ class _Writer:
     # ----- indices --------------------------------------------------------------------
     def entry(self, term: Entry) -> tuple[str, Level]:
         body = self.at(term.body, Level.ATOM if self.dialect.stacked else Level.POSTFIX)
+        if self.dialect.templates and not body.isalnum():
+            body = f"{{{body}}}"  # W_{1} takes no second subscript
         return self.dialect.entry.format(x=body, y=self.indices(term.indices)), Level.ATOM
 
     def delta(self, term: Delta) -> tuple[str, Level]:

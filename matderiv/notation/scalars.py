@@ -31,7 +31,8 @@ def scalar_factors(
     sizes: dict[Dim, Fraction] = {}
     for factor in factors:
         if isinstance(factor.node, Size):
-            sizes[factor.node.dim] = Fraction(factor.exponent)
+            dim = factor.node.dim
+            sizes[dim] = sizes.get(dim, Fraction(0)) + Fraction(factor.exponent)
     above: list[Term] = []
     below: list[Term] = []
     for node, _, exponent in factors:

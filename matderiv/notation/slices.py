@@ -1,6 +1,6 @@
 """Slices: products with the 0/1 matrices I[a:b, :], written as indices behind the other factor.
 
-    I[0:2, :] X = X[0:2, :]      I[3:4, :]' 𝟏 = I[:, 3]      X' I[:, 3] = X[3, :]'
+I[0:2, :] X = X[0:2, :]      I[3:4, :]' 𝟏 = I[:, 3]      X' I[:, 3] = X[3, :]'
 """
 
 from __future__ import annotations
@@ -80,10 +80,10 @@ def _join(left: Term, right: Term) -> Term | None:
         turned = _join_row(left.body, right, rows=_rows(right))
         if turned is not None:
             return turned
-    place = _columns(left)
-    if place is not None and isinstance(right, Ones) and right.dims == (1,):
-        assert isinstance(left, Entry)
-        return Entry(left.body, (":", _single(place)), order=1)
+    if isinstance(left, Entry) and left.order == 2 and right == Ones((1,), order=1):
+        column = _single(left.indices[1])
+        if column.isdigit():
+            return Entry(left.body, (left.indices[0], column), order=1)
     if columns is not None and left.order == 2:
         if ":" in columns:
             return _sliced(left, None, columns)
@@ -115,6 +115,6 @@ def _join_row(left: Term, right: Term, rows: str | None) -> Term | None:
 def _sliced(body: Term, rows: str | None, columns: str | None) -> Term:
     if isinstance(body, Entry) and not isinstance(body.body, Identity) and body.order == 2:
         known = body.indices
-        if rows and known[0] == ":" or columns and known[1] == ":":
+        if (rows and known[0] == ":") or (columns and known[1] == ":"):
             return Entry(body.body, (rows or known[0], columns or known[1]), order=2)
     return Entry(body, (rows or ":", columns or ":"), order=2)

@@ -52,7 +52,7 @@ def lift_sum(node: SumNode, lift: Lift, mention: Callable[[Node], float]) -> Ter
     first: list[tuple[int, Term]] = []
     for (coefficient, child), term, axes in zip(parts, terms, broadcast, strict=True):
         place = first
-        if axes == () and scalars_allowed or axes == (1,) and node.order == 2 and rows_allowed:
+        if (axes == () and scalars_allowed) or (axes == (1,) and node.order == 2 and rows_allowed):
             term = lift(without_broadcast(child))
             if axes == (1,):
                 place, term = last, _as_row(term)
@@ -104,7 +104,7 @@ def _is_diagonal(term: Term) -> bool:
         return _is_diagonal(term.factors[-1])
     if isinstance(term, Quotient):
         return _is_diagonal(term.top)
-    return isinstance(term, Identity) or isinstance(term, Call) and term.function == "diag"
+    return isinstance(term, Identity) or (isinstance(term, Call) and term.function == "diag")
 
 
 def _is_elementwise(term: Term) -> bool:

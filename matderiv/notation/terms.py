@@ -66,10 +66,12 @@ class Term:
     symmetric: bool = field(default=False, kw_only=True, compare=False)
     weight: int = field(init=False, compare=False, repr=False)
     depth: int = field(init=False, compare=False, repr=False)
+    turned: list[Term] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         parts = self.parts
         object.__setattr__(self, "weight", self.tokens + sum(p.weight for p in parts))
+        object.__setattr__(self, "turned", [])  # `forms.transpose` keeps its answer here
         object.__setattr__(self, "depth", 1 + max((p.depth for p in parts), default=0))
 
     @property

@@ -18,18 +18,20 @@ from matderiv.tensor.dims import Shape
 __all__ = ["WEIGHTS", "contraction_flops", "count"]
 
 ARITHMETIC = frozenset(
-    "add subtract multiply divide negative reciprocal abs absolute sign maximum minimum "
-    "heaviside equal greater less square".split()
+    {
+        *("add", "subtract", "multiply", "divide", "negative", "reciprocal", "square"),
+        *("abs", "sign", "maximum", "minimum", "heaviside", "equal", "greater", "less", "kron"),
+    }
 )
-REDUCTIONS = frozenset("sum amax amin argmax argmin".split())
+REDUCTIONS = frozenset({"sum", "amax", "amin", "argmax", "argmin"})
 
 WEIGHTS: dict[str, int] = {
     "sqrt": 4,
     "power": 20,
-    **dict.fromkeys("exp expm1 log log1p".split(), 10),
-    **dict.fromkeys("sin cos tan arcsin arccos arctan".split(), 15),
-    **dict.fromkeys("sinh cosh tanh arcsinh arccosh arctanh".split(), 15),
-    "special.erf": 20,
+    **dict.fromkeys(("exp", "expm1", "log", "log1p"), 10),
+    **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan"), 15),
+    **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), 15),
+    "scipy.special.erf": 20,
 }
 
 
@@ -45,12 +47,36 @@ def _solve(first: Shape, last: Shape) -> Polynomial:
     return Fraction(2, 3) * Polynomial.of(n, n, n) + 2 * Polynomial.of(n, n, *sides)
 
 
+def _sylvester(first: Shape, last: Shape) -> Polynomial:
+    """Two real Schur forms, three products with them, back substitution."""
+    m, n = last[-2:]
+    cubes = 25 * Polynomial.of(m, m, m) + 25 * Polynomial.of(n, n, n)
+    products = 5 * Polynomial.of(m, m, n) + 5 * Polynomial.of(m, n, n)
+    return Polynomial.of(*last[:-2]) * (cubes + products)
+
+
+def _singular(tall: int, square: int) -> Callable[[Shape, Shape], Polynomial]:
+    """tall · m n² + square · n³ for an (m, n) matrix."""
+    return lambda first, last: (
+        tall * Polynomial.of(*first, first[-1])
+        + square * Polynomial.of(*first[:-2], first[-1], first[-1], first[-1])
+    )
+
+
 LINEAR_ALGEBRA: dict[str, Callable[[Shape, Shape], Polynomial]] = {
     "linalg.inv": _cubic(2),
     "linalg.det": _cubic(Fraction(2, 3)),
     "linalg.slogdet": _cubic(Fraction(2, 3)),
     "linalg.cholesky": _cubic(Fraction(1, 3)),
     "linalg.solve": _solve,
+    "linalg.svd": _singular(6, 20),
+    "linalg.svdvals": _singular(2, 2),
+    "linalg.pinv": _singular(8, 20),
+    # Padé of degree 13, scaled and squared (Higham 2005); Schur forms (Björck & Hammarling).
+    "scipy.linalg.expm": _cubic(Fraction(62, 3)),
+    "scipy.linalg.expm_frechet": _cubic(62),
+    "scipy.linalg.sqrtm": _cubic(Fraction(85, 3)),
+    "scipy.linalg.solve_sylvester": _sylvester,
 }
 
 

@@ -12,11 +12,12 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from matderiv.program.liveness import deaths, homes
+from matderiv.program.liveness import deaths
 from matderiv.program.module_text import docstring, module_docstring, shape_check, shape_text
 from matderiv.program.naming import Namer, function_name
-from matderiv.program.plan import Plan, least_sizes, sizes_read
+from matderiv.program.plan import Plan
 from matderiv.program.self_check import self_check
+from matderiv.program.sizes import least_sizes, names_in, sizes_read
 from matderiv.program.steps import Callee, Dims, Length, Operand, Option, Ref, Step
 from matderiv.tensor.dims import Composite, Dim, Shape
 from matderiv.tensor.nodes import Variable
@@ -44,19 +45,22 @@ def name_all(plan: Plan) -> Names:
     if plan.cotangent is not None:
         inputs[plan.cotangent] = "cotangent"
     functions = {f: namer.unique(function_name(f)) for f in plan.functions}
-    every = [*plan.forward, *plan.backward, *plan.derivative]
+    every = plan.steps
     dims = sizes_read(every) + [d for v in plan.inputs for d in v.shape if isinstance(d, str)]
     sizes = {dim: namer.unique(dim) for dim in dict.fromkeys([*plan.free_sizes, *dims])}
     values = {number: inputs[variable] for variable, number in plan.inputs.items()}
-    home = homes(every)
+    home = {step.value: step.value for step in every}
+    for step in every:
+        if step.writes and step.alias is not None:  # the same array, written into
+            home[step.value] = home.get(step.alias, step.alias)
     for name, ref in plan.gradients.items():
         values.setdefault(home.get(ref.value, ref.value), namer.unique(f"d_{name}"))
     for number, name in plan.names.items():
-        if number not in values:
-            values[number] = namer.unique(name)
+        if number in home and home[number] not in values:
+            values[home[number]] = namer.unique(name)
     count = 0
     for step in every:
-        owner = home[step.value] if step.writes else step.value
+        owner = home[step.value]
         if owner not in values:
             values[owner] = namer.unique(f"t{count}")
             count += 1
@@ -82,10 +86,9 @@ def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
 
 
 def _imports(plan: Plan) -> str:
-    steps = [*plan.forward, *plan.backward, *plan.derivative]
     lines = ["import numpy as np"]
-    if any(step.function.startswith("special.") for step in steps):
-        lines.append("from scipy import special")
+    paths = {step.function.rpartition(".")[0] for step in plan.steps}
+    lines += [f"import {path}" for path in sorted(paths) if path.startswith("scipy.")]
     return "\n".join(lines)
 
 
@@ -128,7 +131,7 @@ def _backward(plan: Plan, names: Names) -> str:
     ]
     if plan.cotangent is not None:
         shape = plan.cotangent.shape
-        bound = ", ".join(f"{d!r}: {names.sizes[d]}" for d in _names_in(shape))
+        bound = ", ".join(f"{d!r}: {names.sizes[d]}" for d in names_in(shape))
         lines.append(
             f'    cotangent = _array("cotangent", cotangent, {_pattern(shape)}, {{{bound}}})'
         )
@@ -176,9 +179,7 @@ def _results(variable: str, results: Mapping[str, Ref], names: Names) -> list[st
     return _wrapped(f"{variable} = {{", items, "}")
 
 
-def _parameters(
-    plan: Plan, names: Names, steps: Iterable[Step], cotangent: bool = False
-) -> str:
+def _parameters(plan: Plan, names: Names, steps: Iterable[Step], cotangent: bool = False) -> str:
     inputs = [name for v, name in names.inputs.items() if v is not plan.cotangent]
     rest = [*_functions(names, steps), *names.free_sizes, *(["cotangent"] if cotangent else [])]
     return ", ".join([*inputs, *(["*", *rest] if rest else [])])
@@ -198,13 +199,11 @@ def _functions(names: Names, steps: Iterable[Step]) -> list[str]:
 def _backward_sizes(plan: Plan, names: Names) -> list[str]:
     dims = sizes_read(plan.backward)
     if plan.cotangent is not None and plan.gradients:
-        dims = list(dict.fromkeys([*dims, *_names_in(plan.cotangent.shape)]))
+        dims = list(dict.fromkeys([*dims, *names_in(plan.cotangent.shape)]))
     return [names.sizes[dim] for dim in dims]
 
 
-def _prologue(
-    plan: Plan, names: Names, steps: Sequence[Step], also: Sequence[str]
-) -> list[str]:
+def _prologue(plan: Plan, names: Names, steps: Sequence[Step], also: Sequence[str]) -> list[str]:
     """Check the inputs and bind the sizes that are read."""
     given = {d: names.sizes[d] for d in plan.free_sizes}
     bound = ", ".join(f"{dim!r}: {name}" for dim, name in given.items())
@@ -219,22 +218,12 @@ def _prologue(
     for dim, name in names.sizes.items():
         if dim not in given and (dim in sizes_read(steps) or name in also):
             lines.append(f"    {name} = sizes[{dim!r}]")
-    for dim, length in least_sizes(plan).items():
+    for dim, length in least_sizes(plan.steps, plan.shapes).items():
         lines += [
             f"    if sizes[{dim!r}] < {length}:",
             f'        raise ValueError(f"{dim} must be at least {length}, not {{sizes[{dim!r}]}}")',
         ]
     return lines if variables else []
-
-
-def _names_in(shape: Shape) -> list[str]:
-    names: dict[str, None] = {}
-    for dim in shape:
-        if isinstance(dim, str):
-            names[dim] = None
-        elif isinstance(dim, Composite):
-            names.update(dict.fromkeys(dim.names))
-    return list(names)
 
 
 def _pattern(shape: Shape) -> str:
@@ -269,16 +258,16 @@ def statement(step: Step, names: Names) -> str:
     operands = [_expression(operand, names) for operand in step.operands]
     if step.function == "getitem":
         call = f"{operands[0]}[{_index(step.index)}]"
+    elif step.function == "part":
+        call = f"{operands[0]}[{step.item}]"
     else:
         operands += [f"{name}={_option(option, names)}" for name, option in step.options]
         if step.function == "full":
             operands.append("dtype=float")  # a size is an integer
-        function = step.function if "special." in step.function else f"np.{step.function}"
+        function = step.function if step.function.startswith("scipy.") else f"np.{step.function}"
         if step.callee is not None:
             function = names.functions[step.callee]
         call = f"{function}({', '.join(operands)})"
-    if step.item is not None:
-        call += f"[{step.item}]"
     if step.writes:
         return call
     return f"{names.values[step.value]} = {call}  # {shape_text(step.shape)}"

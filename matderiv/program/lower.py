@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from matderiv.program.pieces import Piece, aligned
-from matderiv.program.products import ScaleKey, Scalar, lower_product, scale_keys, scaled
+from matderiv.program.products import ScaleKey, lower_product, scale_keys
 from matderiv.program.programs import constant, record
+from matderiv.program.scalars import Scalar, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
 from matderiv.program.wired import Wired, dense, plain, renumber, write_diagonal
+from matderiv.tensor.dims import Composite
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
 from matderiv.tensor.nodes import Apply, Map, Name, Node, Number, Product, Size, Sum, Variable
 from matderiv.tensor.primitives import AbstractFunction, Primitive
@@ -51,6 +53,7 @@ class Lowering:
             value = self.tape.input(variable.shape)
             self.inputs[variable] = value
             self._values[variable.id] = plain(Ref(value), variable.order)
+        self._given = len(self.inputs)
 
     def run(self) -> None:
         scaled_terms = self._scaled_terms()
@@ -108,15 +111,14 @@ class Lowering:
 
     def _name(self, node: Name) -> Wired:
         wired = self.value(node.definition)
-        if isinstance(wired.source, Ref) and wired.labels == wired.out:
-            if wired.source.value not in self.inputs.values():
-                self.names.setdefault(wired.source.value, node.name)
+        source = wired.source
+        if isinstance(source, Ref) and wired.labels == wired.out and source.value >= self._given:
+            self.names.setdefault(source.value, node.name)
         return wired
 
     # ---- sums ------------------------------------------------------------------------
 
     def _sum(self, node: Sum) -> Wired:
-        tape = self.tape
         if not node.terms:
             return renumber(0.0, (), range(node.order))
         terms = [self._term(coefficient, term) for coefficient, term in node.terms]
@@ -147,7 +149,11 @@ class Lowering:
         if isinstance(wired.source, Length):
             product = self.tape.call("multiply", wired.source, float(coefficient))
             return 1, wired._replace(source=product)
-        piece = scaled(self.tape, Piece(wired.source, wired.labels), Scalar(abs(coefficient)))
+        piece = scaled(
+            self.tape,
+            Piece(wired.source, wired.labels),
+            Scalar(coefficient if coefficient > 0 else -coefficient),
+        )
         return (1 if coefficient > 0 else -1), wired._replace(source=piece.ref)
 
     def _add(self, terms: list[tuple[int, tuple[Operand, tuple[int, ...]]]]) -> Piece:
@@ -229,7 +235,7 @@ class Lowering:
         number = constant(primitive.numpy)
         if number is not None:
             return Wired(number, (), ())
-        names: dict[str, Operand] = dict(zip(("x", "z"), arguments, strict=False))
+        names: dict[str, Operand] = dict(zip(("x", "z", "w"), arguments, strict=False))
         names["shape"] = Dims(node.shape)
         if primitive.infer is None:
             for core, argument in zip(primitive.cores, node.arguments, strict=False):
@@ -240,9 +246,10 @@ class Lowering:
 
     def _selection(self, node: Apply) -> Wired:
         """Rows of the identity."""
-        dim, start, stop = node.parameters
-        assert isinstance(start, int) and isinstance(stop, int)
-        _, width = node.shape
+        width, start, stop = node.parameters
+        assert isinstance(start, int)
+        assert isinstance(stop, int)
+        assert isinstance(width, int | str | Composite)
         identity = self.tape.call("eye", Length(width), shape=(width, width))
         return plain(self.tape.slice(identity, ((start, stop), None), node.shape), 2)
 
@@ -260,9 +267,7 @@ def _solvable_inverses(nodes: Iterable[Node], roots: Iterable[Node]) -> frozense
     """Inverses that products alone use, each time summed over one axis of theirs."""
     nodes = list(nodes)
     inverses = {
-        n.id
-        for n in nodes
-        if isinstance(n, Apply) and n.primitive.is_inverse and n.order == 2
+        n.id for n in nodes if isinstance(n, Apply) and n.primitive.is_inverse and n.order == 2
     }
     if not inverses:
         return frozenset()

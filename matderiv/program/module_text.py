@@ -31,7 +31,9 @@ def _harmless(letter: str) -> bool:
 
 
 def _escaped(letter: str) -> str:
-    return "\\\\" if letter == "\\" else letter.encode("unicode_escape", "backslashreplace").decode()
+    return (
+        "\\\\" if letter == "\\" else letter.encode("unicode_escape", "backslashreplace").decode()
+    )
 
 
 def module_docstring(

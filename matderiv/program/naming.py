@@ -11,7 +11,6 @@ import keyword
 import unicodedata
 
 from matderiv.program.steps import Callee
-from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.primitives import AbstractFunction
 
 __all__ = ["Namer", "function_name", "identifier"]
@@ -38,6 +37,7 @@ def identifier(text: str) -> str:
 def function_name(function: Callee) -> str:
     """The argument that stands for an abstract function or a derivative of one.
 
+    >>> from matderiv.tensor.elementwise import AbstractElementwise
     >>> function_name(AbstractElementwise("phi", (2,)))
     'phi_prime2'
     >>> function_name(AbstractElementwise("f", (1, 0)))  # by its first argument
@@ -46,8 +46,9 @@ def function_name(function: Callee) -> str:
     'dl_0'
     """
     if isinstance(function, AbstractFunction):
-        return "_".join([f"d{function.name}" if function.slots else function.name,
-                         *map(str, function.slots)])
+        return "_".join(
+            [f"d{function.name}" if function.slots else function.name, *map(str, function.slots)]
+        )
     if not any(function.orders):
         return function.name
     if len(function.orders) == 1:
@@ -56,9 +57,12 @@ def function_name(function: Callee) -> str:
     return "_".join([function.name, *map(str, function.orders)])
 
 
+# What a generated module itself calls something.
 _RESERVED = frozenset(
-    "np special forward backward value_and_grad derivative cache cotangent release "
-    "value gradients sizes self_check inputs functions rng".split()
+    {
+        *("np", "scipy", "forward", "backward", "value_and_grad", "derivative"),
+        *("cache", "cotangent", "release", "value", "gradients", "derivatives", "sizes"),
+    }
 )
 
 

@@ -85,21 +85,25 @@ class _Search:
         return Tree(kept, cost, left=a, right=b)
 
     def _inverse_cost(self, this: Tree) -> float:
-        return 2 * self.volume(this.labels) ** 1.5 if self.operands[this.leaf].inverse else 0.0
+        return (
+            2.0 * float(self.volume(this.labels)) ** 1.5
+            if self.operands[this.leaf].inverse
+            else 0.0
+        )
 
     def _lazy_cost(self, this: Tree, other: Tree, summed: int) -> float:
         """What it costs to compute an inverse, or to solve instead, in a contraction."""
         operand = self.operands[this.leaf]
         if not operand.inverse:
             return self.volume(this.labels)
-        n = self.volume(this.labels) ** 0.5
+        n = float(self.volume(this.labels)) ** 0.5
         solvable = (
             summed.bit_count() == 1
             and not other.lazy
             and other.labels.bit_count() <= 2
             and not (this.labels & ~summed & other.labels)
         )
-        return (2 / 3 if solvable else 2) * n**3
+        return float((2 / 3 if solvable else 2) * n**3)
 
     def needed(self, members: int) -> int:
         """The labels that the result or operands outside of `members` carry."""

@@ -121,9 +121,7 @@ def join(
     return _einsum(tape, a, b, sorted([*batch, *left, *right], key=rank.index))
 
 
-def _follows(
-    left: Sequence[int], right: Sequence[int], orders: Sequence[tuple[int, ...]]
-) -> bool:
+def _follows(left: Sequence[int], right: Sequence[int], orders: Sequence[tuple[int, ...]]) -> bool:
     """Whether the labels on the left come after those on the right in an array they share."""
     for order in orders:
         places = [[order.index(k) for k in labels if k in order] for labels in (left, right)]

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Protocol
 
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
 from matderiv.program.powers import guarded_power, number_power, positive_power
+from matderiv.program.scalars import Scalar, scalar_value, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
 from matderiv.program.wired import Wired, dense, plain, renumber
@@ -24,7 +24,7 @@ from matderiv.tensor.dims import Dim, dim_value
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
 from matderiv.tensor.properties import is_sum_of_squares
 
-__all__ = ["ScaleKey", "Scalar", "Values", "lower_product", "scale_keys", "scaled"]
+__all__ = ["Scalar", "ScaleKey", "Values", "lower_product", "scale_keys", "scaled"]
 
 # A tensor factor, and what scalar part the product has: counted over all products.
 ScaleKey = tuple[int, Number, tuple[tuple[int, Number], ...]]
@@ -39,19 +39,6 @@ class Values(Protocol):
     def value(self, node: Node) -> Wired: ...
     def uninverted(self, node: Node) -> Ref | None:
         """X where the node is X⁻¹ and is better solved with than computed."""
-
-
-@dataclass(slots=True)
-class Scalar:
-    """coefficient · Π numerators / Π denominators."""
-
-    coefficient: Number | float
-    numerators: list[Operand] = field(default_factory=list)
-    denominators: list[Operand] = field(default_factory=list)
-
-    @property
-    def is_one(self) -> bool:
-        return self.coefficient == 1 and not self.numerators and not self.denominators
 
 
 @dataclass(slots=True)
@@ -162,7 +149,7 @@ def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | Non
         work.scalar.coefficient = float(work.scalar.coefficient) * number_power(source, exponent)
         return
     inverted = exponent < 0
-    power = abs(exponent)
+    power = -exponent if inverted else exponent
     if inverted and is_sum_of_squares(node):
         source, inverted = guarded_power(tape, source, exponent), False
     elif power == 2 and not inverted and _sums_alone(work, axes, factor) and axes:
@@ -206,13 +193,11 @@ def _select(tape: Tape, work: _Work, labels: tuple[int, int], start: int, stop: 
         pieces.append(Piece(ref, tuple(row if k == column else k for k in piece.labels)))
     work.pieces = pieces
     work.keys = [None] * len(pieces)
-    if column in (work.find(label) for label in work.out):
-        for axis, label in enumerate(work.out):
-            if work.find(label) == column:
-                work.out[axis] = row
-                work.padding.append((axis, start, stop - start))
-    else:
-        work.parent[column] = row  # both are now the selected range
+    for axis, label in enumerate(work.out):
+        if work.find(label) == column:
+            work.padding.append((axis, start, stop - start))
+            work.out[axis] = row
+    work.parent[column] = row  # both are now the selected range
 
 
 def _merged(tape: Tape, piece: Piece, labels: tuple[int, ...]) -> Piece:
@@ -252,7 +237,7 @@ def _settle_labels(tape: Tape, work: _Work) -> None:
 def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     tape, out = values.tape, [work.find(label) for label in work.out]
     if not work.pieces:
-        return _scalar_value(tape, work.scalar)
+        return scalar_value(tape, work.scalar)
     uses = Counter(label for piece in work.pieces for label in piece.labels)
     for index, piece in enumerate(work.pieces):
         dropped = [k for k in piece.labels if uses[k] == 1 and k not in out]
@@ -318,9 +303,7 @@ def _cheapest_spot(values: Values, work: _Work, tree: Tree, rank: list[int]) -> 
     return min(reversed(candidates), key=cost) if candidates else None
 
 
-def _execute(
-    tape: Tape, work: _Work, tree: Tree, spot: Tree | None, rank: list[int]
-) -> Piece:
+def _execute(tape: Tape, work: _Work, tree: Tree, spot: Tree | None, rank: list[int]) -> Piece:
     made: dict[int, Piece] = {}
     out = tuple(dict.fromkeys(work.find(label) for label in work.out))
     orders = [out, *(piece.labels for piece in work.pieces)]
@@ -328,45 +311,12 @@ def _execute(
         if node.leaf >= 0:
             piece = work.pieces[node.leaf]
         else:
-            assert node.left is not None and node.right is not None
+            assert node.left is not None
+            assert node.right is not None
             keep = {label for p, label in enumerate(rank) if node.labels >> p & 1}
             piece = join(tape, made[id(node.left)], made[id(node.right)], keep, orders)
         made[id(node)] = scaled(tape, piece, work.scalar) if node is spot else piece
     return made[id(tree)]
-
-
-# ---- scalars -------------------------------------------------------------------------
-
-
-def _gather(tape: Tape, operands: list[Operand], start: float) -> Operand:
-    """The product of scalars; the number 1.0 for none."""
-    total: Operand = start
-    for operand in sorted(operands, key=str):
-        total = operand if total == 1.0 else tape.call("multiply", total, operand)
-    return total
-
-
-def _scalar_value(tape: Tape, scalar: Scalar) -> Ref | Length | float:
-    total = _gather(tape, scalar.numerators, float(scalar.coefficient))
-    if scalar.denominators:
-        total = tape.call("divide", total, _gather(tape, scalar.denominators, 1.0))
-    assert isinstance(total, Ref | Length | float)
-    return total
-
-
-def scaled(tape: Tape, piece: Piece, scalar: Scalar) -> Piece:
-    coefficient = scalar.coefficient
-    function, other = "multiply", Scalar(coefficient, scalar.numerators, scalar.denominators)
-    if scalar.denominators and not scalar.numerators and coefficient == 1:
-        function, other = "divide", Scalar(1, scalar.denominators)
-    value = _scalar_value(tape, other)
-    if piece.inverted:
-        function = "multiply" if function == "divide" else "divide"
-        if value == -1.0:
-            function = "multiply"
-    if value == -1.0:
-        return piece._replace(ref=tape.call("negative", piece.ref))
-    return piece._replace(ref=tape.call(function, piece.ref, value))
 
 
 # ---- padding -------------------------------------------------------------------------

@@ -14,11 +14,17 @@ from typing import Any
 
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape, broadcast
-from matderiv.tensor.dims import Dim, Shape
+from matderiv.tensor.dims import Dim, Shape, divide_dims, multiply_dims
 
 __all__ = ["Call", "constant", "parse", "record"]
 
-_BEYOND_NUMPY = {"erf": "special.erf"}
+_BEYOND_NUMPY = {
+    "erf": "scipy.special.erf",
+    **{
+        name: f"scipy.linalg.{name}"
+        for name in ("expm", "expm_frechet", "sqrtm", "solve_sylvester")
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +85,34 @@ def record(tape: Tape, program: str, names: Mapping[str, Operand]) -> Ref:
     result: Ref | None = None
     for call in parse(program):
         operands = [known[a] if isinstance(a, str) else a for a in call.arguments]
+        shapes = [_size_of(tape, operand) for operand in operands]
         options = dict(call.options)
-        rule = _SHAPES.get(call.function)
-        if rule is None:
-            shape = broadcast([tape.shape(operand) for operand in operands])
+        if call.item is not None:
+            result = _parts(tape, call, operands, shapes)
+        elif call.function == "matmul":
+            result = tape.contract(
+                "matmul",
+                *operands,
+                shape=_SHAPES["matmul"](shapes, options),
+                contracted=shapes[0][-1:],
+                spec="ab,bc->ac",
+            )
         else:
-            shape = rule([_size_of(tape, operand) for operand in operands], options)
-        result = tape.call(call.function, *operands, shape=shape, item=call.item, **options)
+            rule = _SHAPES.get(call.function)
+            shape = broadcast(shapes) if rule is None else rule(shapes, options)
+            result = tape.call(call.function, *operands, shape=shape, **options)
         known[call.target] = result
     assert result is not None
     return result
+
+
+def _parts(tape: Tape, call: Call, operands: list[Operand], shapes: list[Shape]) -> Ref:
+    """One part of a tuple result; the call itself is recorded once for all parts."""
+    options = dict(call.options)
+    shape = _SHAPES[call.function](shapes, {**options, "item": call.item})
+    whole = tape.call(call.function, *operands, shape=shape, **options)
+    assert call.item is not None
+    return tape.part(whole, call.item, shape)
 
 
 def _size_of(tape: Tape, operand: Operand) -> Shape:
@@ -97,27 +121,87 @@ def _size_of(tape: Tape, operand: Operand) -> Shape:
     return (operand.dim,) if isinstance(operand, Length) else tape.shape(operand)
 
 
-def _reduced(shapes: list[Shape], options: dict[str, Any]) -> Shape:
+# ---- shapes --------------------------------------------------------------------------
+
+Shapes = list[Shape]
+Options = dict[str, Any]
+
+
+def _reduced(shapes: Shapes, options: Options) -> Shape:
     shape, axis = shapes[0], options["axis"] % len(shapes[0])
     middle: Shape = (1,) if options.get("keepdims") else ()
     return shape[:axis] + middle + shape[axis + 1 :]
 
 
-def _square(shapes: list[Shape], options: dict[str, Any]) -> Shape:
-    side: Dim = shapes[0][0]
+def _expanded(shapes: Shapes, options: Options) -> Shape:
+    axis = options["axis"] % (len(shapes[0]) + 1)
+    return (*shapes[0][:axis], 1, *shapes[0][axis:])
+
+
+def _eye(shapes: Shapes, options: Options) -> Shape:
+    side: Dim = shapes[0][0] if shapes else options["N"]
     return (side, side)
 
 
+def _taken(shapes: Shapes, options: Options) -> Shape:
+    axis = options["axis"] % len(shapes[0])
+    chosen = shapes[1] if len(shapes) > 1 else (len(options["indices"]),)
+    return shapes[0][:axis] + chosen + shapes[0][axis + 1 :]
+
+
+def _split(shapes: Shapes, options: Options) -> Shape:
+    axis = options["axis"] % len(shapes[0])
+    part = divide_dims(shapes[0][axis], options["indices_or_sections"])
+    assert part is not None
+    return (*shapes[0][:axis], part, *shapes[0][axis + 1 :])
+
+
+def _least(shape: Shape) -> Dim:
+    """The number of singular values of an (m, n) matrix, n ≤ m by convention of the tables."""
+    return shape[-1]
+
+
+def _singular(shapes: Shapes, options: Options) -> Shape:
+    """U (m, n), s (n), V' (n, n) of an (m, n) matrix with m ≥ n."""
+    shape, batch, n = shapes[0], shapes[0][:-2], _least(shapes[0])
+    parts: dict[int, Shape] = {0: (*batch, shape[-2], n), 1: (*batch, n), 2: (*batch, n, n)}
+    return parts[options["item"]]
+
+
+def _first(shapes: Shapes, options: Options) -> Shape:
+    return shapes[0]
+
+
+def _last(shapes: Shapes, options: Options) -> Shape:
+    return shapes[-1]
+
+
+def _kron(shapes: Shapes, options: Options) -> Shape:
+    order = max(map(len, shapes))
+    full = [(1,) * (order - len(shape)) + shape for shape in shapes]
+    return tuple(map(multiply_dims, *full))
+
+
+def _swapped(shapes: Shapes, options: Options) -> Shape:
+    return (*shapes[0][:-2], shapes[0][-1], shapes[0][-2])
+
+
 # What is elementwise needs no rule.
-_SHAPES: dict[str, Callable[[list[Shape], dict[str, Any]], Shape]] = {
-    **dict.fromkeys("sum amax amin argmax argmin squeeze".split(), _reduced),
-    "linalg.inv": lambda shapes, options: shapes[0],
-    "linalg.cholesky": lambda shapes, options: shapes[0],
-    "linalg.det": lambda shapes, options: shapes[0][:-2],
-    "linalg.slogdet": lambda shapes, options: shapes[0][:-2],
+_SHAPES: dict[str, Callable[[Shapes, Options], Shape]] = {
+    **dict.fromkeys(("sum", "amax", "amin", "argmax", "argmin", "squeeze"), _reduced),
+    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "tril", "triu"), _first),
+    **dict.fromkeys(("scipy.linalg.expm", "scipy.linalg.sqrtm"), _first),
+    **dict.fromkeys(("scipy.linalg.expm_frechet", "scipy.linalg.solve_sylvester"), _last),
+    **dict.fromkeys(("linalg.det", "linalg.slogdet"), lambda shapes, options: shapes[0][:-2]),
+    **dict.fromkeys(("linalg.pinv", "matrix_transpose"), _swapped),
     "linalg.solve": lambda shapes, options: shapes[1],
+    "linalg.svdvals": lambda shapes, options: (*shapes[0][:-2], _least(shapes[0])),
+    "linalg.svd": _singular,
+    "matmul": lambda shapes, options: (*shapes[0][:-1], shapes[1][-1]),
+    "kron": _kron,
     "reshape": lambda shapes, options: shapes[1],
-    "eye": _square,
-    "take": lambda shapes, options: shapes[1] + shapes[0][1:],
-    "transpose": lambda shapes, options: shapes[0][::-1],
+    "expand_dims": _expanded,
+    "eye": _eye,
+    "take": _taken,
+    "split": _split,
 }

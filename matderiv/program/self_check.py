@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from matderiv.calculus.layout import layout_axes
-from matderiv.program.plan import Plan, least_sizes
+from matderiv.program.plan import Plan
+from matderiv.program.sizes import least_sizes
 from matderiv.program.steps import Callee, Step
 from matderiv.tensor.dims import Composite, Dim
 from matderiv.tensor.elementwise import AbstractElementwise
@@ -41,10 +42,35 @@ _DIRECTIONS = {
 
 # What the code is given for an abstract function: sin(Σ k a_k), differentiated.
 _TEMPLATES = {
-    "elementwise": "lambda *a: {factor} * np.sin(sum(k * x for k, x in enumerate(a, 1)) + {phase})",
-    "scalar": "lambda *a: {factor} * np.sin(sum(k * np.sum(x) for k, x in enumerate(a, 1)) + {phase})"
-    " * np.ones({shape})",
+    "elementwise": "lambda *a: {factor} * np.sin(_weighted(a, np.asarray) + {phase})",
+    "scalar": "lambda *a: {factor} * np.sin(_weighted(a, np.sum) + {phase}) * np.ones({shape})",
 }
+
+_RANDOM = '''
+def _random(rng, normal, *shape):
+    """Return a random array, normal or uniform in (0.1, 0.9)."""
+    return rng.normal(size=shape) if normal else rng.uniform(0.1, 0.9, shape)
+'''
+
+_REGULAR = '''
+def _is_regular(rng, inputs):
+    """Tell whether all results are finite, more than rounding, and nearly the same close by."""
+    near = {
+        name: x if isinstance(x, int) else x + 1e-8 * _direction(rng, name, x)
+        for name, x in inputs.items()
+    }
+    try:
+        with np.errstate(all="ignore"):
+            pairs = list(zip(_results(inputs), _results(near)))
+    except np.linalg.LinAlgError:
+        return False
+    for a, b in pairs:
+        size = np.max(np.abs(a))
+        moved = np.max(np.abs(a - b))
+        if not np.isfinite(size) or 0 < size < 1e-6 or not moved <= 1e-4 * size + 1e-9:
+            return False
+    return True
+'''
 
 _DIFFERENCE = '''
 def _difference(inputs, directions, seed, step):
@@ -64,8 +90,9 @@ def _error(predicted, inputs, directions, seed):
     """Return the relative error of a predicted derivative along directions."""
     step = 2.2e-16 ** (1 / (len(directions) + 2))
     measured = _difference(inputs, directions, seed, step)
-    scale = abs(predicted) + abs(measured)
-    return abs(predicted - measured) / (scale + 1e-3 * abs(_difference(inputs, [], seed, step)) + 1e-9)
+    size = abs(_difference(inputs, [], seed, step))
+    scale = abs(predicted) + abs(measured) + 1e-3 * size + 1e-9
+    return abs(predicted - measured) / scale
 '''
 
 
@@ -77,7 +104,8 @@ def self_check(
 ) -> str:
     """Source of the functions that check a module, and of its last lines."""
     known = [v for v in inputs if v is not plan.cotangent]
-    parts = [_draw(plan, {v: inputs[v] for v in known}, functions), _direction(inputs, known)]
+    parts = [_RANDOM, _draw(plan, {v: inputs[v] for v in known}), _results(plan, functions)]
+    parts += [_REGULAR, _direction(inputs, known)]
     given = _given(plan.forward, functions)
     parts.append(_DIFFERENCE.replace("{functions}", given))
     parts.append(_main(plan, inputs, functions))
@@ -87,7 +115,15 @@ def self_check(
 
 
 def _samples(functions: Mapping[Callee, str]) -> str:
-    lines = ["# Functions to check with: sin of a weighted sum, and its derivatives.", "_SAMPLES = {"]
+    lines = [
+        "def _weighted(arguments, part):",
+        '    """Return the sum of k times the k-th argument."""',
+        "    return sum(k * part(x) for k, x in enumerate(arguments, 1))",
+        "",
+        "",
+        "# Functions to check with: sin of a weighted sum, and its derivatives.",
+        "_SAMPLES = {",
+    ]
     for function, name in functions.items():
         if isinstance(function, AbstractElementwise):
             orders, kind = sum(function.orders), "elementwise"
@@ -100,9 +136,7 @@ def _samples(functions: Mapping[Callee, str]) -> str:
             for slot in function.slots:
                 factor *= slot + 1.0
             shape = " + ".join([f"np.shape(a[{slot}])" for slot in function.slots] or ["()"])
-        body = _TEMPLATES[kind].format(
-            factor=factor, phase=f"{orders} * np.pi / 2", shape=shape
-        )
+        body = _TEMPLATES[kind].format(factor=factor, phase=f"{orders} * np.pi / 2", shape=shape)
         lines.append(f"    {name!r}: {body},")
     return "\n".join([*lines, "}"])
 
@@ -114,33 +148,52 @@ def _given(steps: Iterable[Step], functions: Mapping[Callee, str]) -> str:
     return "".join(f", {name}=_SAMPLES[{name!r}]" for name in names)
 
 
-def _draw(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee, str]) -> str:
-    least = least_sizes(plan)
-    numbers = {
-        name: max(3 + index % 5, least.get(name, 0)) for index, name in enumerate(plan.sizes)
+def _draw(plan: Plan, inputs: Mapping[Variable, str]) -> str:
+    least, count = least_sizes(plan.steps, plan.shapes), len(plan.sizes)
+    rising = {name: max(3 + index % 5, least.get(name, 0)) for index, name in enumerate(plan.sizes)}
+    falling = {
+        name: max(3 + (count - 1 - index) % 5, least.get(name, 0))
+        for index, name in enumerate(plan.sizes)
     }
+    # A tall matrix has X'X regular, a wide one X X': one of both orders of sizes fits.
+    choices = [rising] if rising == falling else [rising, falling]
     lines = [
         "def _draw(rng):",
-        '    """Return random inputs: normal where the value is finite there, else in (0.1, 0.9)."""',
-        "    for normal in (True, False):",
-        "        inputs = {}",
+        '    """Return random inputs at which all results are finite and change little nearby."""',
+        f"    for sizes in ({', '.join(map(repr, choices))},):",
+        "        for normal in (True, False):",
+        "            inputs = {}",
     ]
-    lines += [f"        inputs[{name!r}] = {numbers[name]}" for name in plan.free_sizes]
+    lines += [f"            inputs[{name!r}] = sizes[{name!r}]" for name in plan.free_sizes]
     for variable, name in inputs.items():
-        size = [str(_number(dim, numbers)) for dim in variable.shape]
-        shape = f"({', '.join(size)}{',' if len(size) == 1 else ''})"
+        size = [_number(dim) for dim in variable.shape]
+        arguments = ", ".join(["rng", "normal", *size])
         lines += [
-            f"        a = rng.normal(size={shape}) if normal else rng.uniform(0.1, 0.9, {shape})",
-            f"        inputs[{name!r}] = {_point(variable, size)}",
+            f"            a = _random({arguments})",
+            f"            inputs[{name!r}] = {_point(variable, size)}",
         ]
     lines += [
-        '        with np.errstate(all="ignore"):',
-        f"            value, _ = forward(**inputs{_given(plan.forward, functions)})",
-        "        if np.all(np.isfinite(value)):",
-        "            break",
+        "            if _is_regular(rng, inputs):",
+        "                return inputs",
         "    return inputs",
     ]
     return "\n".join(lines)
+
+
+def _results(plan: Plan, functions: Mapping[Callee, str]) -> str:
+    lines = [
+        "def _results(inputs):",
+        '    """Return the value and every derivative."""',
+        f"    value, cache = forward(**inputs{_given(plan.forward, functions)})",
+        "    found = [value]",
+    ]
+    if plan.gradients:
+        given = f"np.ones(np.shape(value)){_given(plan.backward, functions)}"
+        lines.append(f"    found += backward(cache, {given}).values()")
+    if plan.derivatives:
+        given = _given(plan.derivative, functions)
+        lines.append(f"    found += derivative(**inputs{given}).values()")
+    return "\n".join([*lines, "    return found"])
 
 
 def _point(variable: Variable, size: Sequence[str]) -> str:
@@ -191,9 +244,7 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
             "            worst = max(worst, _error(predicted, inputs, [(argument, v)], seed))",
         ]
     if plan.derivatives:
-        lines.append(
-            f"        found = derivative(**inputs{_given(plan.derivative, functions)})"
-        )
+        lines.append(f"        found = derivative(**inputs{_given(plan.derivative, functions)})")
     for name, ref in plan.derivatives.items():
         arguments = [identifiers[variable] for variable in plan.wrt.get(name, (name,))]
         order = len(plan.shape(ref))
@@ -222,12 +273,11 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
     return "\n".join(lines)
 
 
-def _number(dim: Dim, numbers: Mapping[str, int]) -> int:
+def _number(dim: Dim) -> str:
+    """A size as an expression of the mapping `sizes`."""
     if isinstance(dim, int):
-        return dim
+        return str(dim)
     if isinstance(dim, Composite):
-        total = dim.coefficient
-        for name in dim.names:
-            total *= numbers[name]
-        return total
-    return numbers[dim]
+        factors = [f"sizes[{name!r}]" for name in dim.names]
+        return " * ".join([*([] if dim.coefficient == 1 else [str(dim.coefficient)]), *factors])
+    return f"sizes[{dim!r}]"

@@ -49,12 +49,12 @@ Option = Ref | int | bool | tuple[int, ...] | tuple[tuple[int, ...], tuple[int, 
 class Step:
     """value = np.function(*operands, **options)
 
-    function     a path below `np` ("matmul", "linalg.solve"); "special.…" is SciPy's;
-                 "getitem" is slicing by `index`
+    function     a path below `np` ("matmul", "linalg.solve"), or one that starts with
+                 "scipy."; "getitem" is slicing by `index`, "part" is item `item` of a
+                 tuple
     shape        of the value
     alias        the value whose buffer this one shares: a view of it, or, where `writes`
                  is true, the same array after this step wrote into it through a view
-    item         which part of a tuple result the value is
     callee       the abstract function called, which the caller of the code supplies
     spec         einsum labels, where the step is a contraction
     flops        multiplications, additions and comparisons, exactly

@@ -15,7 +15,9 @@ from matderiv.tensor.dims import Shape, dim_value
 
 __all__ = ["Tape", "broadcast", "letters"]
 
-_VIEWS = frozenset({"reshape", "squeeze"})  # a reshape copies only what is not contiguous
+_VIEWS = frozenset(
+    {"reshape", "squeeze", "expand_dims", "matrix_transpose", "split"}
+)  # a reshape copies only what is not contiguous
 
 
 class Tape:
@@ -56,7 +58,6 @@ class Tape:
         function: str,
         *operands: Operand,
         shape: Shape | None = None,
-        item: int | None = None,
         callee: Callee | None = None,
         **options: Option,
     ) -> Ref:
@@ -73,7 +74,6 @@ class Tape:
                 shape=result,
                 options=tuple(options.items()),
                 alias=first.value if function in _VIEWS and isinstance(first, Ref) else None,
-                item=item,
                 callee=callee,
                 flops=flops,
                 evaluations=evaluations,
@@ -104,8 +104,12 @@ class Tape:
 
     def view(self, function: str, *operands: Operand, base: Ref, shape: Shape) -> Ref:
         """Record a call whose result shares the buffer of `base`."""
+        return self._record(Step(len(self.shapes), function, operands, shape, alias=base.value))
+
+    def part(self, base: Ref, item: int, shape: Shape) -> Ref:
+        """One part of a value that is a tuple of arrays."""
         return self._record(
-            Step(len(self.shapes), function, operands, shape, alias=base.value)
+            Step(len(self.shapes), "part", (base,), shape, alias=base.value, item=item)
         )
 
     def slice(self, base: Ref, index: tuple[tuple[int, int] | None, ...], shape: Shape) -> Ref:
@@ -186,4 +190,3 @@ def broadcast(shapes: list[Shape]) -> Shape:
 def letters(labels: tuple[int, ...]) -> str:
     """Labels as einsum writes them."""
     return "".join("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[k] for k in labels)
-

@@ -20,6 +20,7 @@ from fractions import Fraction
 
 from matderiv.tensor.dims import Composite, Dim, Shape, multiply_dims
 from matderiv.tensor.elementwise import ELEMENTWISE, ElementwiseFunction
+from matderiv.tensor.matrix_rules import rewrite_apply
 from matderiv.tensor.nodes import (
     Apply,
     Factor,
@@ -33,9 +34,9 @@ from matderiv.tensor.nodes import (
     Variable,
 )
 from matderiv.tensor.primitives import PRIMITIVES, PrimitiveFunction
-from matderiv.tensor.products import build_product
+from matderiv.tensor.products import build_product, drop_axes, repeated_axes
 from matderiv.tensor.properties import is_symmetric
-from matderiv.tensor.rules import rewrite_apply, rewrite_map
+from matderiv.tensor.rules import rewrite_map
 from matderiv.tensor.sums import build_sum
 
 __all__ = ["Arena", "rational"]
@@ -250,6 +251,11 @@ class Arena:
         arguments = tuple(
             a if a.order == len(shape) else self.broadcast(a, shape, ()) for a in arguments
         )
+        repeated = frozenset.intersection(*map(repeated_axes, arguments))
+        if repeated:
+            kept = [axis for axis in range(len(shape)) if axis not in repeated]
+            inner = self.map(function, *(drop_axes(a, repeated) for a in arguments))
+            return self.broadcast(inner, shape, kept)
         rewritten = rewrite_map(self, function, arguments)
         if rewritten is not None:
             return rewritten

@@ -28,7 +28,7 @@ from matderiv.tensor.stable import stable_factors
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["build_product"]
+__all__ = ["build_product", "drop_axes", "repeated_axes"]
 
 _LARGEST_POWER = 4096  # bits; a larger power of a number stays a factor
 
@@ -133,7 +133,12 @@ def _expand(
                 stack.append(Factor(rest, axes, exponent))
                 continue
         if not (node.wiring or node.id in inline) or not _mergeable(arena, node, exponent):
-            flat.append(factor)
+            repeated = repeated_axes(node) if exponent != 1 else frozenset[int]()
+            if repeated:  # a power of values that repeat along axes is taken once
+                kept = tuple(k for i, k in enumerate(axes) if i not in repeated)
+                stack.append(Factor(drop_axes(node, repeated), kept, exponent))
+            else:
+                flat.append(factor)
             continue
         inner: dict[int, int] = {}
         for label, axis in zip(node.out, axes, strict=True):
@@ -151,6 +156,25 @@ def _expand(
     if isinstance(coefficient, Fraction) and coefficient.denominator == 1:
         coefficient = coefficient.numerator
     return coefficient, flat
+
+
+def repeated_axes(node: Node) -> frozenset[int]:
+    """The axes along which a Product repeats its values: ones that no factor carries."""
+    if not isinstance(node, Product):
+        return frozenset()
+    carried = {label for factor in node.factors for label in factor.labels}
+    return frozenset(
+        axis
+        for axis, label in enumerate(node.out)
+        if label not in carried and node.out.count(label) == 1
+    )
+
+
+def drop_axes(node: Node, axes: frozenset[int]) -> Node:
+    """A Product without some of its repeated axes."""
+    assert isinstance(node, Product)
+    out = [label for axis, label in enumerate(node.out) if axis not in axes]
+    return node.arena.product(node.coefficient, node.factors, out, dict(enumerate(node.sizes)))
 
 
 def _opens(arena: Arena, factor: Factor) -> bool:

@@ -94,25 +94,29 @@ def split_labels(
 def _split_carriers(
     arena: Arena, factors: list[Factor], label: int, dims: Shape, labels: Labels
 ) -> list[Factor] | None:
-    fresh: list[int] | None = None
-    changed: list[Factor] = []
-    for node, axes, exponent in factors:
-        at = [k for k, axis in enumerate(axes) if labels.find(axis) == label]
-        if not at:
-            changed.append(Factor(node, axes, exponent))
-            continue
-        fused = _fused_axes(node)
-        if node.order > 1 and any(fused.get(k) != dims for k in at):
+    def places(factor: Factor) -> list[int]:
+        return [k for k, axis in enumerate(factor.labels) if labels.find(axis) == label]
+
+    for factor in factors:
+        at = places(factor)
+        fused = _fused_axes(factor.node) if at else {}
+        if factor.node.order > 1 and any(fused.get(k) != dims for k in at):
             return None
-        if fresh is None:
-            fresh = [labels.new(dim) for dim in dims]
-        opened = _open(arena, node, dict.fromkeys(at, dims))
+    # Only now: a label made in vain would be alive, and count as a sum of ones.
+    fresh = [labels.new(dim) for dim in dims]
+    changed: list[Factor] = []
+    for factor in factors:
+        at = places(factor)
+        if not at:
+            changed.append(factor)
+            continue
+        opened = _open(arena, factor.node, dict.fromkeys(at, dims))
         spread = [
             part
-            for k, axis in enumerate(axes)
+            for k, axis in enumerate(factor.labels)
             for part in (fresh if k in at else (axis,))
         ]
-        changed.append(Factor(opened, tuple(spread), exponent))
+        changed.append(Factor(opened, tuple(spread), factor.exponent))
     labels.dead.add(label)
     return changed
 

@@ -4,6 +4,7 @@
     log(1 + eᵗ)        softplus(t)         1/(1 + e⁻ᵗ)            sigmoid(t)
     log softmax(z)     z - logsumexp(z)    log sigmoid(t)         -softplus(-t)
     log det X          logdet(X)           log(1 - sigmoid(t))    -softplus(t)
+                                           sigmoid(t) e⁻ᵗ         sigmoid(-t)
 
 Recognition happens in the constructors, so a user's formula and a derivative meet the
 same rules, and each leaves fewer exponentials, logarithms or determinants.
@@ -18,10 +19,10 @@ from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product, Sum
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["stable_factors", "stable_log"]
+__all__ = ["inside", "stable_factors", "stable_log"]
 
 
-def _inner(node: Node, name: str) -> Node | None:
+def inside(node: Node, name: str) -> Node | None:
     """x where node is the table's function of this name, of x alone."""
     if isinstance(node, Map) and node.function.key == name:
         return node.arguments[0]
@@ -41,11 +42,17 @@ def _is_one(node: Node) -> bool:
 
 def _one_plus(node: Node) -> tuple[int, Node] | None:
     """(±1, f) where node is 1 ± f."""
+    sign = 1
+    if isinstance(node, Product) and node.coefficient == -1 and len(node.factors) == 1:
+        # A sum begins with a positive term: 1 - f may stand as -(f - 1).
+        factor = node.factors[0]
+        if factor.exponent == 1 and factor.labels == node.out:
+            sign, node = -1, factor.node
     if not isinstance(node, Sum) or len(node.terms) != 2:
         return None
     for one, other in (node.terms, node.terms[::-1]):
-        if one.coefficient == 1 and _is_one(one.node) and other.coefficient in (1, -1):
-            return int(other.coefficient), other.node
+        if one.coefficient == sign and _is_one(one.node) and other.coefficient in (1, -1):
+            return sign * int(other.coefficient), other.node
     return None
 
 
@@ -53,8 +60,8 @@ def _summed_exponentials(node: Node) -> tuple[Node, int] | None:
     """(z, k) where node is Σ exp(z) over axis k alone."""
     if not isinstance(node, Product) or node.coefficient != 1 or len(node.factors) != 1:
         return None
-    inside, labels, exponent = node.factors[0]
-    z = _inner(inside, "exp")
+    summand, labels, exponent = node.factors[0]
+    z = inside(summand, "exp")
     if z is None or exponent != 1 or len(set(labels)) != len(labels):
         return None
     if len(node.out) != len(labels) - 1 or len(node.sizes) != len(labels):
@@ -72,24 +79,41 @@ def _along_last(arena: Arena, name: str, z: Node, axis: int) -> Node:
     return result if result.order < z.order else arena.transpose(result, _inverse(order))
 
 
+def _merge_exponential(
+    arena: Arena, factors: list[Factor], index: int, t: Node
+) -> list[Factor] | None:
+    """σ(t) e⁻ᵗ = σ(-t), where e⁻ᵗ is among the factors: the product of 0 and ∞ is no number."""
+    sigmoid = factors[index]
+    for place, other in enumerate(factors):
+        u = inside(other.node, "exp")
+        if u is None or other.labels != sigmoid.labels or u is not -t:
+            continue
+        if other.exponent == 1:
+            rest = [f for k, f in enumerate(factors) if k not in (index, place)]
+            left = sigmoid._replace(exponent=sigmoid.exponent - 1)
+            turned = Factor(arena.map("sigmoid", u), other.labels, 1)
+            return [*rest, left, turned] if left.exponent else [*rest, turned]
+    return None
+
+
 def _inverse(order: list[int]) -> list[int]:
     return sorted(range(len(order)), key=order.__getitem__)
 
 
 def stable_log(arena: Arena, x: Node) -> Node | None:
     """The stable form of log(x), where x is one of the patterns above."""
-    if (inner := _inner(x, "det")) is not None:
+    if (inner := inside(x, "det")) is not None:
         return arena.apply("logdet", inner)
-    if (inner := _inner(x, "sigmoid")) is not None:
+    if (inner := inside(x, "sigmoid")) is not None:
         return -arena.map("softplus", -inner)
-    if (inner := _inner(x, "softmax")) is not None:
+    if (inner := inside(x, "softmax")) is not None:
         total = arena.apply("logsumexp", inner)
         return inner - arena.broadcast(total, inner.shape, range(inner.order - 1))
     if (found := _one_plus(x)) is not None:
         sign, other = found
-        if sign > 0 and (inner := _inner(other, "exp")) is not None:
+        if sign > 0 and (inner := inside(other, "exp")) is not None:
             return arena.map("softplus", inner)
-        if sign < 0 and (inner := _inner(other, "sigmoid")) is not None:
+        if sign < 0 and (inner := inside(other, "sigmoid")) is not None:
             return -arena.map("softplus", inner)
     if (sums := _summed_exponentials(x)) is not None:
         return _along_last(arena, "logsumexp", *sums)
@@ -99,11 +123,17 @@ def stable_log(arena: Arena, x: Node) -> Node | None:
 def stable_factors(arena: Arena, factors: list[Factor]) -> list[Factor]:
     """Replace quotients of exponentials among the factors; the same list if none."""
     for index, (node, labels, exponent) in enumerate(factors):
-        if exponent == 1 or not isinstance(exponent, int) or exponent > 0:
+        if not isinstance(exponent, int):
+            continue
+        if exponent > 0:
+            if (t := inside(node, "sigmoid")) is not None:
+                merged = _merge_exponential(arena, factors, index, t)
+                if merged is not None:
+                    return merged
             continue
         rest = factors[:index] + factors[index + 1 :]
         found = _one_plus(node)
-        if found is not None and found[0] > 0 and (t := _inner(found[1], "exp")) is not None:
+        if found is not None and found[0] > 0 and (t := inside(found[1], "exp")) is not None:
             # e^t/(1 + e^t) = σ(t); otherwise 1/(1 + e^t) = σ(-t).
             above = Factor(found[1], labels, 1)
             if exponent == -1 and above in rest:
@@ -118,7 +148,7 @@ def stable_factors(arena: Arena, factors: list[Factor]) -> list[Factor]:
                 if (
                     (other.exponent, exponent) == (1, -1)
                     and kept == labels
-                    and _inner(other.node, "exp") is z
+                    and inside(other.node, "exp") is z
                 ):
                     rest.remove(other)
                     soft = _along_last(arena, "softmax", z, axis)

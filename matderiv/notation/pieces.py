@@ -1,0 +1,265 @@
+"""Joining the factors of a product, two at a time.
+
+A piece is a chain of matrices and vectors with one label at each free end.  Rules join
+pieces until the labels of the result are left; the first rule that fires is applied,
+and the list is read again:
+
+    1  two vectors, or a vector and a matrix, on a label that ends there   u'v, M v
+    2  two vectors on one label                                            u ⊙ v
+    3  two matrices on a label that ends there                             M N, tr(M N)
+    4  two matrices on one pair of labels                                  M ⊙ N
+    5  a label that only one piece has                                     M 𝟏, sum(v)
+    6  a vector and a matrix on a label that others have too               diag(v) M
+
+Vectors come before matrices, and ⊙ between matrices after contractions.  Labels of
+three matrices fit no rule: those are written in indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matderiv.notation.forms import chain, diagonal, hadamard, total, trace, transpose
+from matderiv.notation.terms import Hadamard, Identity, Ones, Term
+from matderiv.tensor.dims import Dim
+
+__all__ = ["Piece", "finish", "reduce"]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A chain of terms whose free ends carry `labels`: (row, column), or one for a vector."""
+
+    links: tuple[Term, ...]
+    labels: tuple[int, ...]
+
+    @property
+    def term(self) -> Term:
+        return chain(self.links)
+
+    def turned(self) -> tuple[Term, ...]:
+        return tuple(transpose(link) for link in reversed(self.links))
+
+    def ending(self, label: int) -> tuple[Term, ...]:
+        """The links oriented so that `label` is the last end."""
+        return self.links if self.labels[-1] == label else self.turned()
+
+    def starting(self, label: int) -> tuple[Term, ...]:
+        return self.links if self.labels[0] == label else self.turned()
+
+    def other(self, label: int) -> int:
+        return self.labels[1] if self.labels[0] == label else self.labels[0]
+
+
+def reduce(pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim]) -> list[Term] | None:
+    """Join pieces in place; return the scalars that come off, or None on a dead end."""
+    scalars: list[Term] = []
+    while True:
+        if len(pieces) <= 2 and _is_done(pieces, out):
+            return scalars
+        for rule in (_contract_vectors, _multiply_vectors, _contract, _multiply, _exhaust, _scale):
+            if rule(pieces, out, sizes, scalars):
+                break
+        else:
+            return None
+
+
+def _is_done(pieces: Sequence[Piece], out: Sequence[int]) -> bool:
+    ends = [label for piece in pieces for label in piece.labels]
+    return len(ends) == len(set(ends)) and set(ends) <= set(out)
+
+
+def _degree(pieces: Sequence[Piece], out: Sequence[int], label: int) -> int:
+    return sum(label in piece.labels for piece in pieces) + (label in out)
+
+
+def _labels(pieces: Sequence[Piece]) -> list[int]:
+    return list(dict.fromkeys(label for piece in pieces for label in piece.labels))
+
+
+def _replace(pieces: list[Piece], old: Sequence[int], new: Piece | None) -> None:
+    for place in sorted(old, reverse=True)[:-1]:
+        del pieces[place]
+    if new is None:
+        del pieces[min(old)]
+    else:
+        pieces[min(old)] = new
+
+
+def _holders(pieces: Sequence[Piece], label: int, ends: int | None = None) -> list[int]:
+    return [
+        place
+        for place, piece in enumerate(pieces)
+        if label in piece.labels and (ends is None or len(piece.labels) == ends)
+    ]
+
+
+def _contract_vectors(
+    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+) -> bool:
+    for label in _labels(pieces):
+        held = _holders(pieces, label)
+        if label in out or len(held) != 2:
+            continue
+        first, second = sorted((pieces[k] for k in held), key=lambda p: len(p.labels))
+        if len(first.labels) == 2:
+            continue
+        if len(second.labels) == 2:
+            links = second.ending(label) + first.links
+            _replace(pieces, held, Piece(links, (second.other(label),)))
+            return True
+        scalars.append(_inner(first, second))
+        _replace(pieces, held, None)
+        return True
+    return False
+
+
+def _inner(u: Piece, v: Piece) -> Term:
+    """u'v or v'u, the shorter."""
+    return min(chain(u.turned() + v.links), chain(v.turned() + u.links), key=lambda t: t.weight)
+
+
+def _multiply_vectors(
+    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+) -> bool:
+    for label in _labels(pieces):
+        held = _holders(pieces, label, ends=1)
+        if len(held) > 1:
+            term = hadamard([pieces[k].term for k in held])
+            _replace(pieces, held, Piece((term,), (label,)))
+            return True
+    return False
+
+
+def _contract(
+    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+) -> bool:
+    for label in _labels(pieces):
+        held = _holders(pieces, label)
+        if label in out or len(held) != 2:
+            continue
+        left, right = (pieces[k] for k in held)
+        if len(left.labels) != 2 or len(right.labels) != 2:
+            continue
+        start, stop = left.other(label), right.other(label)
+        if start != stop:
+            if out and (start == out[-1] or stop == out[0]) and len(out) == 2:
+                left, right, start, stop = right, left, stop, start
+            _replace(pieces, held, Piece(left.ending(label) + right.starting(label), (start, stop)))
+            return True
+        if start not in out and len(_holders(pieces, start)) == 2:
+            scalars.append(_closed(left, right, label))
+            _replace(pieces, held, None)
+            return True
+    return False
+
+
+def _closed(left: Piece, right: Piece, label: int) -> Term:
+    """Σ left ⊙ right as the shortest trace, inner product or sum."""
+    links = left.ending(label) + right.starting(label)
+    turned = tuple(transpose(link) for link in reversed(links))
+    candidates = list[Term]()
+    for ring in (links, turned):
+        for start in range(len(ring)):
+            candidate = chain(ring[start:] + ring[:start])
+            if candidate.order == 0:
+                candidates.append(candidate)
+            elif candidate.order == 2:
+                candidates.append(trace(candidate))
+    other = left.other(label)
+    product = [chain(piece.starting(other)) for piece in (left, right)]
+    candidates.append(total(hadamard(product)))
+    return min(candidates, key=lambda term: term.weight)
+
+
+def _multiply(
+    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+) -> bool:
+    for piece in pieces:
+        if len(piece.labels) != 2:
+            continue
+        same = [k for k, other in enumerate(pieces) if set(other.labels) == set(piece.labels)]
+        if len(same) > 1:
+            row = out[0] if out and out[0] in piece.labels else piece.labels[0]
+            terms = [chain(pieces[k].starting(row)) for k in same]
+            labels = (row, piece.other(row))
+            _replace(pieces, same, Piece((hadamard(terms),), labels))
+            return True
+    return False
+
+
+def _exhaust(
+    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+) -> bool:
+    for label in _labels(pieces):
+        held = _holders(pieces, label)
+        if label in out or len(held) != 1:
+            continue
+        piece = pieces[held[0]]
+        if len(piece.labels) == 1:
+            scalars.append(total(piece.term))
+            _replace(pieces, held, None)
+            return True
+        other = piece.other(label)
+        if other not in out and len(_holders(pieces, other)) == 1:
+            scalars.append(total(min(piece.term, chain(piece.turned()), key=lambda t: t.weight)))
+            _replace(pieces, held, None)
+            return True
+        _replace(pieces, held, Piece(_row_sums(piece.ending(label), sizes[label]), (other,)))
+        return True
+    return False
+
+
+def _row_sums(links: tuple[Term, ...], size: Dim) -> tuple[Term, ...]:
+    """M 𝟏; for (P ⊙ Q) 𝟏 also diag(P Q') where that is shorter."""
+    sums = (*links, Ones((size,), order=1))
+    if len(links) == 1 and isinstance(links[0], Hadamard):
+        factors = links[0].factors
+        if len(factors) == 2 and not links[0].divisors:
+            left, right = factors
+            for candidate in (chain((left, transpose(right))), chain((right, transpose(left)))):
+                if 1 + candidate.weight < chain(sums).weight:
+                    return (diagonal(candidate),)
+    return sums
+
+
+def _scale(
+    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+) -> bool:
+    for label in _labels(pieces):
+        vectors, matrices = _holders(pieces, label, ends=1), _holders(pieces, label, ends=2)
+        if len(vectors) == 1 and matrices:
+            matrix = pieces[matrices[0]]
+            weights = diagonal(pieces[vectors[0]].term)
+            links = (weights, *matrix.starting(label))
+            merged = Piece(links, (label, matrix.other(label)))
+            _replace(pieces, [vectors[0], matrices[0]], merged)
+            return True
+    return False
+
+
+# ----- the result ---------------------------------------------------------------------
+def finish(pieces: Sequence[Piece], out: Sequence[int], sizes: Sequence[Dim]) -> Term | None:
+    """The term of what is left: diag, a column, a matrix, an outer product, ones."""
+    ends = list(dict.fromkeys(out))
+    if len(out) == 1 or len(ends) == 1:
+        if len(pieces) > 1:
+            return None
+        vector = pieces[0].term if pieces else Ones((sizes[ends[0]],), order=1)
+        if len(out) == 1:
+            return vector
+        return diagonal(vector) if pieces else Identity(sizes[ends[0]])
+    row, column = ends
+    if not pieces:
+        return Ones((sizes[row], sizes[column]), order=2, symmetric=sizes[row] == sizes[column])
+    if len(pieces) == 1 and len(pieces[0].labels) == 2:
+        return chain(pieces[0].starting(row))
+    links: tuple[Term, ...] = ()
+    for label in (row, column):
+        held = _holders(pieces, label)
+        vector_links = pieces[held[0]].links if held else (Ones((sizes[label],), order=1),)
+        if label == column:
+            vector_links = tuple(transpose(link) for link in reversed(vector_links))
+        links += vector_links
+    return chain(links)

@@ -1,0 +1,90 @@
+"""Dimension names: which of them steps read, which inputs show, what numbers to plan with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from matderiv.program.steps import Dims, Length, Ref, Step
+from matderiv.tensor.dims import Composite, Dim, Shape
+from matderiv.tensor.nodes import Node, Product, Size, Variable
+from matderiv.tensor.traverse import reachable
+
+__all__ = ["bound_sizes", "least_sizes", "names_in", "sample_sizes", "sizes_read"]
+
+
+def names_in(dims: Iterable[Dim]) -> list[str]:
+    """The names that sizes are made of, each once.
+
+    >>> names_in(("n", 3, Composite(2, ("m", "n"))))
+    ['n', 'm']
+    """
+    names: dict[str, None] = {}
+    for dim in dims:
+        if isinstance(dim, str):
+            names[dim] = None
+        elif isinstance(dim, Composite):
+            names.update(dict.fromkeys(dim.names))
+    return list(names)
+
+
+def sample_sizes(
+    roots: Sequence[Node],
+    inputs: Sequence[Variable],
+    wrt: Sequence[Variable],
+    given: Mapping[str, int],
+) -> dict[str, int]:
+    """Distinct numbers for the names without one, all of one magnitude.
+
+    Only a gain in degree then decides, A (B x) over (A B) x; between equal degrees the
+    sizes of parameters count as larger than those of data, so that a batch axis is
+    summed last, as in backpropagation.
+    """
+    dims = [dim for v in inputs for dim in v.shape]
+    for node in reachable(roots):
+        dims += node.sizes if isinstance(node, Product) else node.shape
+        if isinstance(node, Size):
+            dims.append(node.dim)
+    parameters = {name for v in wrt for name in names_in(v.shape)}
+    numbers = dict(given)
+    for name in names_in(dims):
+        if name not in numbers:
+            size = 90 if name in parameters else 70
+            while size in numbers.values():
+                size += 1
+            numbers[name] = size
+    return numbers
+
+
+def sizes_read(steps: Iterable[Step]) -> list[str]:
+    """The names whose numbers the steps read, in order of first use."""
+    dims: list[Dim] = []
+    for step in steps:
+        for operand in step.operands:
+            if isinstance(operand, Length):
+                dims.append(operand.dim)
+            elif isinstance(operand, Dims):
+                dims += operand.shape
+    return names_in(dims)
+
+
+def bound_sizes(inputs: Iterable[Variable]) -> set[str]:
+    """The names that the shapes of inputs determine; a product does with one unknown."""
+    dims = [dim for variable in inputs for dim in variable.shape]
+    bound = {dim for dim in dims if isinstance(dim, str)}
+    for dim in dims:
+        missing = [name for name in names_in((dim,)) if name not in bound]
+        if len(missing) == 1:
+            bound.add(missing[0])
+    return bound
+
+
+def least_sizes(steps: Iterable[Step], shapes: Sequence[Shape]) -> dict[str, int]:
+    """The least numbers for which every slice lies inside its array."""
+    least: dict[str, int] = {}
+    for step in steps:
+        base = step.operands[0] if step.operands else None
+        if step.function == "getitem" and isinstance(base, Ref):
+            for dim, part in zip(shapes[base.value], step.index, strict=True):
+                if part is not None and isinstance(dim, str):
+                    least[dim] = max(least.get(dim, 0), part[1])
+    return least

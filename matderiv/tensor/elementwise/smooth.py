@@ -1,0 +1,111 @@
+"""Smooth functions: exponential and logarithm, trigonometric, hyperbolic, the normal law."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from matderiv.tensor.elementwise.base import elementwise, of
+
+__all__ = ["EXPONENTIAL", "NORMAL", "TRIGONOMETRIC", "erf"]
+
+_SQRT_2 = math.sqrt(2.0)
+
+
+def erf(x: Any) -> Any:
+    return np.vectorize(math.erf, otypes=[float])(x)
+
+
+EXPONENTIAL = (
+    elementwise("exp", lambda y, x: y, reference=np.exp, nonnegative=True),
+    elementwise("log", lambda y, x: 1 / x, reference=np.log, aliases=("ln",), domain="positive"),
+    elementwise(
+        "log1p",
+        lambda y, x: 1 / (1 + x),
+        reference=np.log1p,
+        domain="positive",
+        latex=r"\operatorname{{log1p}}({x})",
+    ),
+    elementwise(
+        "expm1",
+        lambda y, x: 1 + y,
+        reference=np.expm1,
+        latex=r"\operatorname{{expm1}}({x})",
+    ),
+    elementwise(
+        "pow",
+        lambda y, x, z: z * of("pow", x, z - 1),
+        lambda y, x, z: y * of("log", x),
+        reference=np.power,
+        numpy="power(x, z)",
+        latex=r"{x}^{{{z}}}",
+        domain="positive",
+    ),
+)
+
+TRIGONOMETRIC = (
+    elementwise("sin", lambda y, x: of("cos", x), reference=np.sin),
+    elementwise("cos", lambda y, x: -of("sin", x), reference=np.cos),
+    elementwise("tan", lambda y, x: 1 + y**2, reference=np.tan, domain="unit"),
+    elementwise(
+        "asin",
+        lambda y, x: (1 - x**2) ** Fraction(-1, 2),
+        reference=np.arcsin,
+        aliases=("arcsin",),
+        numpy="arcsin(x)",
+        latex=r"\arcsin({x})",
+        domain="unit",
+    ),
+    elementwise(
+        "acos",
+        lambda y, x: -((1 - x**2) ** Fraction(-1, 2)),
+        reference=np.arccos,
+        aliases=("arccos",),
+        numpy="arccos(x)",
+        latex=r"\arccos({x})",
+        domain="unit",
+    ),
+    elementwise(
+        "atan",
+        lambda y, x: 1 / (1 + x**2),
+        reference=np.arctan,
+        aliases=("arctan",),
+        numpy="arctan(x)",
+        latex=r"\arctan({x})",
+    ),
+    elementwise("sinh", lambda y, x: of("cosh", x), reference=np.sinh),
+    elementwise("cosh", lambda y, x: of("sinh", x), reference=np.cosh, nonnegative=True),
+    elementwise("tanh", lambda y, x: 1 - y**2, reference=np.tanh),
+)
+
+NORMAL = (
+    elementwise(
+        "erf",
+        lambda y, x: 2 * x.arena.apply("pi") ** Fraction(-1, 2) * of("exp", -(x**2)),
+        reference=erf,
+        numpy="erf(x)",
+        latex=r"\operatorname{{erf}}({x})",
+    ),
+    elementwise(
+        "normcdf",
+        lambda y, x: of("normpdf", x),
+        reference=lambda x: 0.5 * (1 + erf(x / _SQRT_2)),
+        numpy=f"a = multiply(x, {1 / _SQRT_2!r}); b = erf(a); c = add(b, 1.0); multiply(c, 0.5)",
+        latex=r"\Phi({x})",
+        nonnegative=True,
+    ),
+    elementwise(
+        "normpdf",
+        lambda y, x: -x * y,
+        reference=lambda x: np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi),
+        numpy=(
+            "a = multiply(x, x); b = multiply(a, -0.5); c = exp(b); "
+            f"multiply(c, {1 / math.sqrt(2 * math.pi)!r})"
+        ),
+        latex=r"\varphi({x})",
+        nonnegative=True,
+    ),
+)

@@ -1,0 +1,228 @@
+"""Rewrites of primitives that the constructors apply on the spot.
+
+Each destroys its own pattern and leaves fewer functions, transposes or factors inside
+one than it found, so no order of application matters and all of them end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from matderiv.tensor.dims import Shape
+from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product, Sum, Variable
+from matderiv.tensor.primitives import PrimitiveFunction
+from matderiv.tensor.reshapes import split_product
+from matderiv.tensor.stable import inside
+
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+
+__all__ = ["rewrite_apply"]
+
+
+def rewrite_apply(
+    arena: Arena,
+    primitive: PrimitiveFunction,
+    arguments: tuple[Node, ...],
+    parameters: tuple[Any, ...],
+) -> Node | None:
+    """What stands in the place of a primitive of these arguments, if a rule says so."""
+    if primitive.linear_in:
+        moved = _number_outside(arena, primitive, arguments, parameters)
+        if moved is not None:
+            return moved
+    if not isinstance(primitive.key, str):
+        return None
+    if primitive.name == "reshape":
+        axes, dims = parameters
+        return _reshape(arena, arguments[0], axes, dims)
+    rule = _MATRIX_RULES.get(primitive.name)
+    return rule(arena, x=arguments[0]) if rule and arguments[0].order == 2 else None
+
+
+def _number_outside(
+    arena: Arena,
+    primitive: PrimitiveFunction,
+    arguments: tuple[Node, ...],
+    parameters: tuple[Any, ...],
+) -> Node | None:
+    """f(c E) = c f(E) and f(0) = 0 in the arguments in which f is linear."""
+    for place in primitive.linear_in:
+        x = arguments[place]
+        if isinstance(x, Sum) and not x.terms:
+            return arena.zero(primitive.shape(tuple(a.shape for a in arguments), parameters))
+        if isinstance(x, Product) and x.coefficient != 1:
+            core = arena.product(1, x.factors, x.out, dict(enumerate(x.sizes)))
+            rest = (*arguments[:place], core, *arguments[place + 1 :])
+            return arena.scale(x.coefficient, arena.apply(primitive, *rest, parameters=parameters))
+    return None
+
+
+# ----- inverses and determinants ----------------------------------------------------
+
+
+def _scalars_apart(x: Node) -> tuple[Number, list[Factor], list[Factor]]:
+    """coefficient, scalar factors, matrix factors of a Product (or of a bare node)."""
+    if not isinstance(x, Product):
+        return 1, [], [Factor(x, tuple(range(x.order)), 1)]
+    scalars = [f for f in x.factors if not f.labels]
+    return x.coefficient, scalars, [f for f in x.factors if f.labels]
+
+
+def _inv(arena: Arena, x: Node) -> Node | None:
+    """(X⁻¹)⁻¹ = X; (s X)⁻¹ = X⁻¹/s; (X')⁻¹ = (X⁻¹)'; diag(v)⁻¹ = diag(1/v); Q⁻¹ = Q'."""
+    if (inner := inside(x, "inv")) is not None:
+        return inner
+    if isinstance(x, Variable) and "orthogonal" in x.attributes:
+        return arena.transpose(x)
+    if not isinstance(x, Product):
+        return None
+    coefficient, scalars, matrices = _scalars_apart(x)
+    a, b = x.out
+    if a == b:
+        return arena.einsum("i->ii", arena.power(arena.einsum("ii->i", x), -1))
+    if coefficient != 1 or scalars:
+        core = arena.product(1, matrices, x.out, dict(enumerate(x.sizes)))
+        inverse = Factor(arena.apply("inv", core), (0, 1), 1)
+        return arena.product(
+            Fraction(1) / coefficient,
+            [inverse, *(f._replace(exponent=-f.exponent) for f in scalars)],
+            (0, 1),
+        )
+    if len(matrices) == 1:
+        node, labels, exponent = matrices[0]
+        if exponent == 1 and labels == (b, a):
+            return arena.transpose(arena.apply("inv", node))
+        return None
+    return _split_inverse(arena, x)
+
+
+def _split_inverse(arena: Arena, x: Product) -> Node | None:
+    """(A⁻¹ M)⁻¹ = M⁻¹ A and (M A⁻¹)⁻¹ = A M⁻¹, also for an orthogonal A⁻¹."""
+    for factor in x.factors:
+        if factor.exponent != 1 or len(factor.labels) != 2 or factor.labels[0] == factor.labels[1]:
+            continue
+        inverse = arena.apply("inv", factor.node) if _invertible_for_free(factor.node) else None
+        if inverse is None:
+            continue
+        for side in (0, 1):
+            end = x.out[side]
+            if end not in factor.labels:
+                continue
+            inner = factor.labels[1 - factor.labels.index(end)]
+            uses = sum(f.labels.count(inner) for f in x.factors)
+            ends = sum(f.labels.count(end) for f in x.factors)
+            if uses != 2 or ends != 1 or x.sizes[inner] != x.sizes[end] or inner in x.out:
+                continue
+            rest = [f for f in x.factors if f is not factor]
+            out = (inner, x.out[1]) if side == 0 else (x.out[0], inner)
+            middle = arena.apply("inv", arena.product(1, rest, out, dict(enumerate(x.sizes))))
+            upright = factor.labels.index(end) == side
+            link = arena.transpose(inverse) if not upright else inverse
+            spec = "ij,jk->ik"
+            return (
+                arena.einsum(spec, middle, link) if side == 0 else arena.einsum(spec, link, middle)
+            )
+    return None
+
+
+def _invertible_for_free(node: Node) -> bool:
+    if isinstance(node, Variable):
+        return "orthogonal" in node.attributes
+    return isinstance(node, Apply) and node.primitive.is_inverse
+
+
+def _det(arena: Arena, x: Node) -> Node | None:
+    """det(X⁻¹) = 1/det(X), det(X') = det(X), det(diag v) = … is left to logdet."""
+    if (inner := inside(x, "inv")) is not None:
+        return arena.power(arena.apply("det", inner), -1)
+    return _of_transpose(arena, "det", x)
+
+
+def _logdet(arena: Arena, x: Node) -> Node | None:
+    """logdet(X⁻¹) = -logdet(X), logdet(X') = logdet(X), logdet(diag v) = Σ log |v|."""
+    if (inner := inside(x, "inv")) is not None:
+        return -arena.apply("logdet", inner)
+    if isinstance(x, Product) and x.out[0] == x.out[1]:
+        diagonal = arena.einsum("ii->i", x)
+        return arena.sum_axes(arena.map("log", diagonal), (0,))
+    return _of_transpose(arena, "logdet", x)
+
+
+def _of_transpose(arena: Arena, name: str, x: Node) -> Node | None:
+    """f(X') = f(X), for scalar functions of singular or eigenvalues."""
+    inner = _untransposed(x)
+    return None if inner is None else arena.apply(name, inner)
+
+
+def _untransposed(x: Node) -> Node | None:
+    """X where a node is X'."""
+    if isinstance(x, Product) and x.coefficient == 1 and len(x.factors) == 1:
+        node, labels, exponent = x.factors[0]
+        if exponent == 1 and labels == x.out[::-1]:
+            return node
+    return None
+
+
+# ----- functions of matrices --------------------------------------------------------
+
+
+def _transpose_outside(arena: Arena, name: str, x: Node) -> Node | None:
+    """f(X') = f(X)'"""
+    inner = _untransposed(x)
+    return None if inner is None else arena.transpose(arena.apply(name, inner))
+
+
+def _pinv(arena: Arena, x: Node) -> Node | None:
+    """(X⁺)⁺ = X"""
+    return inside(x, "pinv") or _transpose_outside(arena, "pinv", x)
+
+
+def _expm(arena: Arena, x: Node) -> Node | None:
+    """expm(diag v) = diag(exp v), so expm(0) = I"""
+    if isinstance(x, Sum) and not x.terms:
+        return arena.identity(x.shape[0])
+    if isinstance(x, Product) and x.out[0] == x.out[1]:
+        return arena.einsum("i->ii", arena.map("exp", arena.einsum("ii->i", x)))
+    return _transpose_outside(arena, "expm", x)
+
+
+def _sqrtm(arena: Arena, x: Node) -> Node | None:
+    """sqrtm(diag v) = diag(sqrt v)"""
+    if isinstance(x, Product) and x.out[0] == x.out[1]:
+        return arena.einsum("i->ii", arena.power(arena.einsum("ii->i", x), Fraction(1, 2)))
+    return _transpose_outside(arena, "sqrtm", x)
+
+
+def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
+    """Reshapes compose; one that changes nothing is no reshape."""
+    if x.shape[x.order - axes :] == dims:
+        return x
+    if isinstance(x, Apply) and x.primitive.key == "reshape":
+        inner_axes, inner_dims = x.parameters
+        assert isinstance(inner_dims, tuple)
+        if len(inner_dims) == axes:
+            return arena.apply("reshape", x.arguments[0], parameters=(inner_axes, dims))
+    return split_product(arena, x, axes, dims) if isinstance(x, Product) else None
+
+
+# Of one matrix: a batch of matrices is left alone.
+_MATRIX_RULES: dict[str, Callable[..., Node | None]] = {
+    "inv": _inv,
+    "det": _det,
+    "logdet": _logdet,
+    "pinv": _pinv,
+    "expm": _expm,
+    "sqrtm": _sqrtm,
+    **{
+        name: partial(rule, name=name)
+        for rule, names in {
+            _of_transpose: ("norm_nuclear", "norm_op"),
+            _transpose_outside: ("polar", "leading_dyad"),
+        }.items()
+        for name in names
+    },
+}

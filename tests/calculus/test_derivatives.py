@@ -1,0 +1,127 @@
+"""Laws of derivatives on random programs: the modes agree, with each other and with numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matderiv.calculus.derivative import forward, pull_back, push_forward, reverse
+from matderiv.calculus.derive import derive
+from matderiv.tensor.nodes import Node
+from tests.numerics import Array, directional
+from tests.random_programs import RandomProgram, random_program
+
+SEEDS = range(70)
+
+
+def assert_close(got: Array, want: Array, tolerance: float = 1e-7) -> None:
+    scale = max(1.0, float(np.max(np.abs(want), initial=0.0)))
+    assert got.shape == want.shape
+    assert np.allclose(got, want, rtol=0, atol=tolerance * scale)
+
+
+def random_like(program: RandomProgram, node: Node, seed: int) -> Array:
+    shape = np.shape(program.at(node))
+    return np.random.default_rng([31, seed]).normal(size=shape)
+
+
+@pytest.mark.parametrize("names", [False, True], ids=["plain", "named"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_reverse_is_forward_is_differences(seed: int, names: bool) -> None:
+    program = random_program(seed, names=names)
+    root, variables = program.root, program.variables
+    backward, ahead = reverse(root, variables), forward(root, variables)
+    for x, a, b in zip(variables, backward, ahead, strict=True):
+        assert a.shape == b.shape == root.shape + x.shape
+        jacobian = program.at(a)
+        assert_close(jacobian, program.at(b), 1e-9)
+        v = random_like(program, x, seed)
+        slope = directional(lambda p, x=x: program.at(root, {x: p}), program.arrays[x], v)
+        assert_close(np.tensordot(jacobian, v, axes=v.ndim), slope)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_products_with_vectors_are_those_of_the_jacobian(seed: int) -> None:
+    """pull_back(G) = G J and push_forward(v) = J v, with seeds that are variables."""
+    program = random_program(seed)
+    root, x = program.root, program.variables[0]
+    jacobian = program.at(reverse(root, [x])[0])
+    g = program.arena.variable("g", root.shape, role="seed")
+    v = program.arena.variable("v", x.shape, role="seed")
+    at_g, at_v = random_like(program, root, 1), random_like(program, x, 2)
+    (cotangent,) = pull_back(root, [x], g)
+    assert_close(
+        program.at(cotangent, {g: at_g}), np.tensordot(at_g, jacobian, axes=at_g.ndim), 1e-9
+    )
+    (tangent,) = push_forward([root], {x: v})
+    assert_close(
+        program.at(tangent, {v: at_v}), np.tensordot(jacobian, at_v, axes=at_v.ndim), 1e-9
+    )
+
+
+@pytest.mark.parametrize("seed", range(35))
+def test_second_order(seed: int) -> None:
+    """All four pairs of modes give one Hessian, the derivative of the gradient."""
+    program = random_program(seed, steps=6)
+    root, x = program.root, program.variables[0]
+    z = program.variables[-1]
+    v = random_like(program, z, seed)
+    first = reverse(root, [x])[0]
+    pairs = [outer(inner(root, [x])[0], [z])[0] for outer in (reverse, forward) for inner in (
+        reverse, forward
+    )]  # fmt: skip
+    want = program.at(pairs[0])
+    for node in pairs[1:]:
+        assert_close(program.at(node), want, 1e-8)
+    slope = directional(lambda p: program.at(first, {z: p}), program.arrays[z], v)
+    assert_close(np.tensordot(want, v, axes=v.ndim), slope, 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_third_order(seed: int) -> None:
+    program = random_program(seed, scalar=True, steps=4)
+    x = program.variables[0]
+    second = reverse(reverse(program.root, [x])[0], [x])[0]
+    third, other = reverse(second, [x])[0], forward(second, [x])[0]
+    got = program.at(third)
+    assert_close(program.at(other), got, 1e-8)
+    v = random_like(program, x, seed)
+    slope = directional(lambda p: program.at(second, {x: p}), program.arrays[x], v)
+    assert_close(np.tensordot(got, v, axes=v.ndim), slope, 1e-5)
+    # Symmetric in its three pairs of axes.
+    order = x.order
+    blocks = [tuple(range(k * order, (k + 1) * order)) for k in range(3)]
+    assert_close(got.transpose(blocks[1] + blocks[2] + blocks[0]), got, 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("mode", ["reverse", "forward"])
+def test_derive_keeps_the_value(seed: int, mode: str) -> None:
+    program = random_program(seed, names=True, steps=6)
+    raw = reverse(program.root, program.variables)
+    short = derive(program.root, program.variables, mode=mode)
+    for a, b in zip(raw, short, strict=True):
+        assert_close(program.at(b), program.at(a), 1e-9)
+    x = program.variables[0]
+    (hessian,) = derive(program.root, [x], then=[x], mode=mode)
+    assert_close(program.at(hessian), program.at(reverse(raw[0], [x])[0]), 1e-8)
+
+
+def test_a_variable_that_does_not_occur_has_derivative_zero() -> None:
+    program = random_program(0)
+    other = program.arena.variable("other", ("n", "m"))
+    for node in (*reverse(program.root, [other]), *forward(program.root, [other])):
+        assert node is program.arena.zero(program.root.shape + other.shape)
+
+
+def test_cotangents_take_the_names_of_values() -> None:
+    from matderiv.tensor.arena import Arena
+    from matderiv.tensor.nodes import Name
+    from matderiv.tensor.traverse import reachable
+
+    arena = Arena()
+    w, x = arena.variable("W", ("m", "n")), arena.variable("x", ("n",))
+    z = arena.name("z", arena.einsum("ij,j->i", w, x))
+    loss = arena.einsum("i->", arena.map("tanh", z))
+    nodes = reachable(reverse(loss, [w, x], names=True))
+    assert {n.name for n in nodes if isinstance(n, Name) and n.role == "cotangent"} == {"δz"}

@@ -1,0 +1,178 @@
+"""Laws of simplification on random programs, and of attributes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matderiv.calculus.derivative import forward, reverse
+from matderiv.calculus.derive import derive
+from matderiv.calculus.simplify import distribute, flatten, simplify, substitute
+from matderiv.calculus.weight import Weights
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.nodes import Factor, Node, Product, Sum, Term
+from matderiv.tensor.traverse import reachable, rebuild
+from tests.numerics import Array
+from tests.random_programs import random_program
+
+SEEDS = range(40)
+
+
+def assert_close(got: Array, want: Array, tolerance: float = 1e-9) -> None:
+    scale = max(1.0, float(np.max(np.abs(want), initial=0.0)))
+    assert np.allclose(got, want, rtol=0, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("names", [False, True], ids=["plain", "named"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_value_is_kept(seed: int, names: bool) -> None:
+    program = random_program(seed, names=names)
+    roots = [program.root, *reverse(program.root, program.variables, names=names)]
+    for short in (True, False):
+        for before, after in zip(roots, simplify(roots, short=short), strict=True):
+            assert after.shape == before.shape
+            assert_close(program.at(after), program.at(before))
+
+
+@pytest.mark.parametrize("step", [flatten, distribute], ids=lambda step: str(step.__name__))
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_step_keeps_the_value(seed: int, step: object) -> None:
+    program = random_program(seed)
+    roots = [program.root, *forward(program.root, program.variables)]
+    for before, after in zip(roots, step(roots), strict=True):  # type: ignore[operator]
+        assert_close(program.at(after), program.at(before))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_simplify_is_idempotent(seed: int) -> None:
+    program = random_program(seed, names=seed % 2 == 1)
+    once = simplify(reverse(program.root, program.variables, names=True))
+    twice = simplify(once)
+    assert [node.id for node in twice] == [node.id for node in once]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_both_modes_end_in_equal_values(seed: int) -> None:
+    program = random_program(seed)
+    backward = simplify(reverse(program.root, program.variables))
+    ahead = simplify(forward(program.root, program.variables))
+    for a, b in zip(backward, ahead, strict=True):
+        assert_close(program.at(b), program.at(a))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_order_of_arguments_does_not_matter(seed: int) -> None:
+    """Factors and terms handed over in another order: the same nodes, so the same result."""
+    program = random_program(seed)
+    (gradient,) = reverse(program.root, program.variables[:1])
+    random = np.random.default_rng(seed)
+
+    def shuffle(node: Node) -> Node | None:
+        arena = node.arena
+        if isinstance(node, Product):
+            factors = [node.factors[k] for k in random.permutation(len(node.factors))]
+            return arena.product(
+                node.coefficient, factors, node.out, dict(enumerate(node.sizes))
+            )
+        if isinstance(node, Sum):
+            terms = [node.terms[k] for k in random.permutation(len(node.terms))]
+            return arena.sum(terms, node.shape)
+        return None
+
+    assert rebuild([gradient], shuffle)[0] is gradient
+    assert simplify(rebuild([gradient], shuffle))[0] is simplify([gradient])[0]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_shortening_never_lengthens(seed: int) -> None:
+    program = random_program(seed)
+    gradients = reverse(program.root, program.variables)
+    weight = Weights()
+    plain, short = simplify(gradients, short=False), simplify(gradients)
+    for a, b in zip(plain, short, strict=True):
+        assert weight(b) <= weight(a)
+
+
+def test_flattening_leaves_shared_nodes_alone() -> None:
+    """h ← (W h) ⊙ h has three factors a layer, not 2^layers."""
+    arena = Arena()
+    w, h = arena.variable("W", ("n", "n")), arena.variable("h", ("n",))
+    state: Node = h
+    for _ in range(8):
+        state = arena.einsum("ij,j,i->i", w, state, state)
+    (root,) = simplify([state])
+    assert max(len(n.factors) for n in reachable([root]) if isinstance(n, Product)) <= 4
+
+
+def test_distribution_leaves_no_tall_sum_in_a_product() -> None:
+    arena = Arena()
+    t = arena.variable("T", ("n", "m", "k"))
+    x, u = arena.variable("x", ("n",)), arena.variable("u", ("m", "k"))
+    tall = arena.sum([Term(1, t), Term(1, arena.einsum("i,jk->ijk", x, u))], t.shape)
+    node = arena.product(1, [Factor(tall, (0, 1, 2), 1), Factor(x, (0,), 1)], (1, 2))
+    (spread,) = distribute([node])
+    for made in reachable([spread]):
+        if isinstance(made, Product):
+            assert not any(isinstance(f.node, Sum) and f.node.order > 2 for f in made.factors)
+
+
+# ----- attributes ---------------------------------------------------------------------
+def _quadratic(arena: Arena, s: Node) -> Node:
+    x, y = arena.variable("x", ("n",)), arena.variable("y", ("n",))
+    return arena.einsum("i,ij,j->", x, s, y)
+
+
+def _inverse_quadratic(arena: Arena, s: Node) -> Node:
+    x = arena.variable("x", ("n",))
+    return arena.einsum("i,ij,j->", x, arena.apply("inv", s), x)
+
+
+def _logdet(arena: Arena, s: Node) -> Node:
+    return arena.apply("logdet", s)
+
+
+def _cubic(arena: Arena, s: Node) -> Node:
+    a = arena.variable("A", ("n", "n"))
+    return arena.einsum("ij,jk,kl,li->", s, a, s, s)
+
+
+@pytest.mark.parametrize("attribute", ["symmetric", "posdef", "diagonal", "orthogonal", "lower"])
+@pytest.mark.parametrize("build", [_quadratic, _inverse_quadratic, _logdet, _cubic])
+@pytest.mark.parametrize("order", [1, 2])
+def test_attributes_say_where_not_whereto(build: object, attribute: str, order: int) -> None:
+    """The derivative by a structured variable is that by free entries, at a structured point."""
+    arena = Arena()
+    plain = arena.variable("S", ("n", "n"))
+    root: Node = build(arena, plain)  # type: ignore[operator]
+    (free,) = derive(root, [plain], then=[plain] * (order - 1))
+    structured = arena.variable("S", ("n", "n"), [attribute])
+    (short,) = simplify(substitute([free], {plain.id: structured}))
+    random = np.random.default_rng(5)
+    point = random.normal(size=(3, 3))
+    point = {
+        "symmetric": point + point.T,
+        "posdef": point @ point.T + np.eye(3),
+        "diagonal": np.diag(1 + np.abs(point[0])),
+        "orthogonal": np.linalg.qr(point)[0],
+        "lower": np.tril(point) + 3 * np.eye(3),
+    }[attribute]
+    arrays: dict[Node, Array] = {plain: point, structured: point}
+    for node in reachable([root]):
+        if node is not plain and not node.children and node.order:
+            arrays[node] = random.normal(size=(3,) * node.order)
+    from matderiv.tensor.evaluate import evaluate
+
+    want = evaluate([reverse(root, [plain])[0]], arrays, {"n": 3})[0]
+    if order == 2:
+        (second,) = reverse(reverse(root, [plain])[0], [plain])
+        want = evaluate([second], arrays, {"n": 3})[0]
+    assert_close(evaluate([short], arrays, {"n": 3})[0], want)
+
+
+def test_the_gradient_of_a_quadratic_form_is_the_outer_product() -> None:
+    """d(y'S x)/dS = y x' entry by entry, though S is symmetric: not x y', not their mean."""
+    arena = Arena()
+    plain = arena.variable("S", ("n", "n"))
+    x, y = arena.variable("x", ("n",)), arena.variable("y", ("n",))
+    (gradient,) = derive(arena.einsum("i,ij,j->", y, plain, x), [plain])
+    assert gradient is arena.einsum("i,j->ij", y, x)

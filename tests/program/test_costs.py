@@ -1,0 +1,89 @@
+"""Costs as formulas: the counts the notes ask for, and memory as it is measured."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+
+import matderiv as md
+from matderiv.program.compiled import CompiledFunction
+
+TWO_LAYERS = "x: (B, D); w1: (D, D); w2: (D, K)\nh1 = x @ w1\nh2 = h1 @ w2\nh2.pow(2).mean()"
+B, D, K = sympy.symbols("B D K", positive=True)
+
+
+def test_a_matrix_product_costs_2k_minus_1_for_each_entry() -> None:
+    cost = md.cost("A B where A: (N, M), B: (M, P)")
+    n, m, p = sympy.symbols("N M P", positive=True)
+    assert sympy.expand(cost.forward - (2 * m - 1) * n * p) == 0
+    assert cost.leading.forward == 2 * n * m * p
+
+
+def test_backward_is_twice_forward_with_the_input_gradient() -> None:
+    cost = md.cost(TWO_LAYERS, ["w1", "w2"]).leading
+    assert sympy.expand(cost.forward - (2 * B * D**2 + 2 * B * D * K)) == 0
+    assert sympy.expand(cost.backward - (2 * B * D**2 + 4 * B * D * K)) == 0
+    assert md.cost(TWO_LAYERS, ["w1", "w2", "x"]).leading.ratio == 2
+
+
+def test_the_table_adds_up() -> None:
+    cost = md.cost(TWO_LAYERS, ["w1", "w2"])
+    rows = cost.table()
+    for phase, total in (("forward", cost.forward), ("backward", cost.backward)):
+        parts = [row.exact.to_sympy() for row in rows if row.phase == phase]
+        assert sympy.expand(sum(parts) - total) == 0
+    assert {row.name for row in rows} >= {"h1", "h2", "d_w1", "d_w2"}
+    assert rows[0].formula == "matmul(x, w1)"
+
+
+def test_solving_is_chosen_over_the_inverse_once_and_the_inverse_when_it_is_needed() -> None:
+    once = md.compile("A: (n, n); b: (n)\nb' A^-1 b", [])
+    assert "linalg.solve" in once.source
+    assert "linalg.inv" not in once.source
+    both = md.compile("S: (n, n) posdef; x: (n)\nlogdet(S) + x' S^-1 x", ["S"])
+    assert both.source.count("np.linalg.inv(") == 1
+    assert "linalg.solve" not in both.source
+
+
+def test_association_follows_the_sizes() -> None:
+    n = sympy.Symbol("n", positive=True)
+    assert md.cost("A B x where A: (n, n), B: (n, n)").leading.forward == 4 * n**2
+
+
+def _peak(function: CompiledFunction, values: dict[str, Any]) -> int:
+    call = function.module.value_and_grad
+    names = [function._names.inputs[v] for v in function.plan.inputs]
+    arguments = {name: values[name] for name in names}
+    call(**arguments)  # whatever is imported or cached at first use
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        call(**arguments)
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "source, wrt",
+    [
+        (TWO_LAYERS, ["w1", "w2"]),
+        ("x: (B, D); w: (D, K); y: (B, K)\n||relu(x w) - y||^2", ["w"]),
+        ("x: (B, D); w: (D, K); y: (B, K)\nsum(tanh(x w) .* y)", ["w", "y"]),
+    ],
+)
+def test_predicted_peak_is_the_measured_one(source: str, wrt: list[str]) -> None:
+    function = md.compile(source, wrt)
+    sizes = {"B": 120, "D": 100, "K": 90}
+    rng = np.random.default_rng(0)
+    values = {v.name: rng.normal(size=[sizes[str(d)] for d in v.shape]) for v in function.plan.inputs}
+    predicted = function.cost.at(**sizes).peak_memory
+    assert _peak(function, values) == pytest.approx(predicted, rel=0.02)

@@ -1,0 +1,83 @@
+"""On random graphs generated code gives the evaluator's values, and costs what is predicted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matderiv.program import plan
+from matderiv.program.compiled import CompiledFunction
+from matderiv.tensor.evaluate import evaluate
+from matderiv.tensor.nodes import Node, Variable
+from tests.program.counting import count
+from tests.program.graphs import SIZES, random_graph
+
+SEEDS = range(150)
+
+
+def _values(seed: int, inputs: list[Variable]) -> dict[Variable, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {v: rng.uniform(0.5, 1.5, [SIZES[str(d)] for d in v.shape]) for v in inputs}
+
+
+def _compiled(inputs: list[Variable], roots: list[Node]) -> CompiledFunction:
+    names = [f"r{i}" for i in range(len(roots))]
+    made = plan(
+        roots[-1],
+        {},
+        dict(zip(names, roots, strict=True)),
+        inputs=inputs,
+        wrt=dict.fromkeys(names, ()),
+    )
+    return CompiledFunction(made)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_code_equals_the_evaluator_and_costs_what_is_predicted(seed: int) -> None:
+    inputs, roots = random_graph(seed)
+    if not roots:
+        return
+    values = _values(seed, inputs)
+    expected = evaluate(roots, values, SIZES)
+    if not all(np.isfinite(array).all() for array in expected):
+        return
+    function = _compiled(inputs, roots)
+    given = {v.name: array for v, array in values.items()}
+    given |= {dim: SIZES[dim] for dim in function.plan.free_sizes}
+    before = {name: np.array(value) for name, value in given.items()}
+    found = function.derivative(given)
+    for index, array in enumerate(expected):
+        part = np.asarray(found[f"r{index}"])
+        assert part.shape == array.shape
+        assert part.dtype == float
+        scale = np.abs(array).max(initial=1.0)
+        np.testing.assert_allclose(part, array, rtol=1e-9, atol=1e-11 * scale)
+    value, cache = function.forward(given)
+    np.testing.assert_allclose(value, expected[-1], rtol=1e-9)
+    assert cache == []
+    assert all(np.array_equal(before[name], given[name]) for name in given), "an input changed"
+
+    numbers = function.cost.at(**SIZES)
+    counted, evaluations = count(function.module, "derivative", **given)
+    assert counted == pytest.approx(float(numbers.derivative), abs=1e-6)
+    steps = function.plan.derivative
+    assert evaluations == sum(int(step.evaluations.at(SIZES)) for step in steps)
+
+
+def test_results_share_no_memory() -> None:
+    """Results are the caller's: no two of them, and no input, are one buffer."""
+    for seed in range(60):
+        inputs, roots = random_graph(seed)
+        if not roots:
+            continue
+        function = _compiled(inputs, roots)
+        given = {v.name: array for v, array in _values(seed, inputs).items()}
+        given |= {dim: SIZES[dim] for dim in function.plan.free_sizes}
+        with np.errstate(all="ignore"):
+            found = [np.asarray(array) for array in function.derivative(given).values()]
+        held = [np.asarray(array) for array in given.values()]
+        for index, array in enumerate(found):
+            others = found[index + 1 :] + held
+            assert not any(np.shares_memory(array, other) for other in others), seed
+            array[...] = 0.0  # and all can be written into

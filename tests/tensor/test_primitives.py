@@ -1,0 +1,363 @@
+"""Laws of the table of primitives, each over the whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from matderiv.calculus.derivative import forward, pull_back, push_forward, reverse
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.dims import Shape, multiply_dims
+from matderiv.tensor.nodes import Apply, Node, Variable
+from matderiv.tensor.primitives import ARGUMENTS, PRIMITIVES, Primitive
+from tests.numerics import Array, directional, lengths, relative_error, run_program, value
+
+TOLERANCE = 1e-8
+DOMAINS = {"real", "well_conditioned", "posdef"}
+
+
+# ----- instances ----------------------------------------------------------------------
+@dataclass
+class Instance:
+    """A primitive applied to variables, with arrays for them."""
+
+    primitive: Primitive
+    node: Apply
+    arguments: tuple[Variable, ...]
+    arrays: dict[Node, Array]
+    sizes: dict[str, int]
+
+    @property
+    def arena(self) -> Arena:
+        return self.node.arena
+
+    def random(self, shape: Shape, seed: int) -> Array:
+        return np.random.default_rng([77, seed]).normal(size=lengths(shape, self.sizes))
+
+    def at(self, node: Node, more: dict[Node, Array] | None = None) -> Array:
+        return value(node, {**self.arrays, **(more or {})}, self.sizes)
+
+
+RESHAPES: dict[str, tuple[Shape, tuple[int, Shape]]] = {
+    "fuse": (("b", "m", "n"), (2, (multiply_dims("m", "n"),))),
+    "split": (("b", multiply_dims("m", "n")), (1, ("n", "m"))),
+}
+# The batches of the arguments: none, one for all, one that only the last argument has.
+BATCHES: dict[str, tuple[Shape, Shape]] = {
+    "single": ((), ()),
+    "batch": (("b",), ("b",)),
+    "mixed": ((), ("b",)),
+}
+ORIENTATIONS = {"tall": {"m": 3, "n": 2}, "wide": {"m": 2, "n": 3}}
+
+
+def _cases() -> Iterator[tuple[str, str, str]]:
+    for name, primitive in PRIMITIVES.items():
+        if name == "select":
+            continue
+        if name == "reshape":
+            yield from ((name, kind, "tall") for kind in RESHAPES)
+        elif not primitive.arity:
+            yield (name, "single", "tall")
+        else:
+            square = len({axis for core in primitive.cores for axis in core}) == 1
+            for batch in BATCHES:
+                if batch != "mixed" or primitive.arity > 1:
+                    yield from ((name, batch, k) for k in list(ORIENTATIONS)[square:])
+
+
+CASES = [pytest.param(*case, id="-".join(case)) for case in _cases()]
+
+
+def instance(primitive: Primitive, batch: str, orientation: str, seed: int = 0) -> Instance:
+    arena = Arena()
+    sizes = {**ORIENTATIONS[orientation], "b": 4, "r": 5, "t": 6}
+    parameters: tuple[object, ...] = ()
+    if primitive.name == "reshape":
+        shape, parameters = RESHAPES[batch]
+        shapes = [shape]
+    else:
+        head, last = BATCHES[batch]
+        cores = primitive.cores[:-1]
+        leads = [head] * (len(cores) - 1) + [last]
+        shapes = [lead + core for lead, core in zip(leads, cores, strict=False)]
+    random = np.random.default_rng([5, seed])
+    arguments = tuple(arena.variable(f"x{k}", shape) for k, shape in enumerate(shapes))
+    arrays: dict[Node, Array] = {}
+    for variable, shape in zip(arguments, shapes, strict=True):
+        array = random.normal(size=lengths(shape, sizes))
+        if primitive.domain != "real" and shape[-2] == shape[-1]:
+            # Invertible, with eigenvalues and symmetric part in the right half plane.
+            array = 0.4 * array + 1.5 * np.eye(array.shape[-1])
+        arrays[variable] = array
+    node = arena.apply(primitive, *arguments, parameters=parameters)
+    assert isinstance(node, Apply)
+    return Instance(primitive, node, arguments, arrays, sizes)
+
+
+# ----- values -------------------------------------------------------------------------
+@pytest.mark.parametrize("name, batch, orientation", CASES)
+def test_shape_is_that_of_numpy(name: str, batch: str, orientation: str) -> None:
+    made = instance(PRIMITIVES[name], batch, orientation)
+    assert made.at(made.node).shape == lengths(made.node.shape, made.sizes)
+
+
+@pytest.mark.parametrize("name, batch, orientation", CASES)
+def test_a_batch_is_its_elements(name: str, batch: str, orientation: str) -> None:
+    made = instance(PRIMITIVES[name], batch, orientation)
+    if "b" not in made.node.shape:
+        return
+    whole = made.at(made.node)
+    for k in range(made.sizes["b"]):
+        arrays = [
+            made.arrays[x][k] if x.shape[0] == "b" else made.arrays[x] for x in made.arguments
+        ]
+        if made.primitive.infer is not None:
+            one = made.primitive.reference(*arrays, shape=whole[k].shape)
+        else:
+            one = made.primitive.reference(*arrays)
+        assert relative_error(whole[k], one) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name, batch, orientation", CASES)
+def test_program_computes_the_reference(name: str, batch: str, orientation: str) -> None:
+    made = instance(PRIMITIVES[name], batch, orientation)
+    names = dict(zip(ARGUMENTS, (made.arrays[x] for x in made.arguments), strict=False))
+    names |= {axis: made.sizes[axis] for axis in ("m", "n")}
+    names["shape"] = lengths(made.node.shape, made.sizes)
+    want = made.at(made.node)
+    assert relative_error(run_program(made.primitive.numpy, names), want) <= TOLERANCE
+
+
+def test_selection_takes_entries() -> None:
+    arena = Arena()
+    x = arena.variable("x", ("k",))
+    part = arena.einsum("ij,j->i", arena.select("k", 2, 5), x)
+    array = np.random.default_rng(0).normal(size=7)
+    assert np.array_equal(value(part, {x: array}), array[2:5])
+    (gradient,) = reverse(part, [x])
+    assert np.array_equal(value(gradient, {x: array}), np.eye(7)[2:5])
+
+
+# ----- first derivatives --------------------------------------------------------------
+def adjoint_error(made: Instance, index: int) -> float:
+    """How far <G, J v> and <adjoint(G), v> are apart, for several G at once."""
+    x = made.arguments[index]
+    g = made.arena.variable("g", ("r", *made.node.shape))
+    cotangent = made.primitive.pull_back(index, g, made.node)
+    assert cotangent is not None
+    assert cotangent.shape == ("r", *x.shape)
+    array, v = made.random(g.shape, 1), made.random(x.shape, 2)
+    slope = directional(lambda p: made.at(made.node, {x: p}), made.arrays[x], v)
+    left = np.tensordot(array, slope, axes=slope.ndim)
+    right = np.tensordot(made.at(cotangent, {g: array}), v, axes=v.ndim)
+    return relative_error(right, left)
+
+
+@pytest.mark.parametrize("name, batch, orientation", CASES)
+def test_adjoint_is_the_transpose_of_the_jvp(name: str, batch: str, orientation: str) -> None:
+    made = instance(PRIMITIVES[name], batch, orientation)
+    for index, rule in enumerate(made.primitive.adjoint):
+        if rule is not None:
+            assert adjoint_error(made, index) <= TOLERANCE
+        else:
+            (gradient,) = reverse(made.node, [made.arguments[index]])
+            assert not made.at(gradient).any()
+
+
+@pytest.mark.parametrize("name, batch, orientation", CASES)
+def test_a_flipped_adjoint_breaks_the_law(name: str, batch: str, orientation: str) -> None:
+    primitive = PRIMITIVES[name]
+    for index, rule in enumerate(primitive.adjoint):
+        if rule is not None:
+            flipped = list(primitive.adjoint)
+            flipped[index] = lambda *arguments, rule=rule: -rule(*arguments)
+            made = instance(replace(primitive, adjoint=tuple(flipped)), batch, orientation)
+            assert adjoint_error(made, index) > 0.1
+
+
+@pytest.mark.parametrize("name, batch, orientation", CASES)
+def test_tangent_is_the_directional_derivative(name: str, batch: str, orientation: str) -> None:
+    made = instance(PRIMITIVES[name], batch, orientation)
+    for x in made.arguments:
+        v = made.arena.variable("v", (*x.shape, "t"))
+        (tangent,) = push_forward([made.node], {x: v})
+        directions = made.random(v.shape, 3)
+        got = made.at(tangent, {v: directions})
+        for k in range(made.sizes["t"]):
+            want = directional(
+                lambda p, x=x: made.at(made.node, {x: p}), made.arrays[x], directions[..., k]
+            )
+            if made.primitive.adjoint[made.arguments.index(x)] is None:
+                assert not got.any()
+            else:
+                assert relative_error(got[..., k], want) <= TOLERANCE
+
+
+# ----- second derivatives -------------------------------------------------------------
+@pytest.mark.parametrize("name, batch, orientation", CASES)
+def test_second_derivatives_agree(name: str, batch: str, orientation: str) -> None:
+    """Reverse over reverse = forward over reverse = differences of the gradient."""
+    made = instance(PRIMITIVES[name], batch, orientation)
+    arena, y = made.arena, made.node
+    axes = tuple(range(y.order))
+    weights = arena.variable("weights", y.shape)
+    arrays: dict[Node, Array] = {weights: made.random(y.shape, 4)}
+    loss = arena.product(1, [(weights, axes, 1), (y, axes, 1)], ())
+    for x in made.arguments:
+        (gradient,) = reverse(loss, [x])
+        for z in made.arguments:
+            v = made.random(z.shape, 5)
+            (hessian,) = reverse(gradient, [z])
+            got = np.tensordot(made.at(hessian, arrays), v, axes=v.ndim)
+            want = directional(
+                lambda p, z=z, g=gradient: made.at(g, {**arrays, z: p}), made.arrays[z], v
+            )
+            assert np.allclose(got, want, rtol=1e-7, atol=1e-7 * (1 + np.abs(want).max()))
+            seed = arena.variable("v", z.shape)
+            (product,) = push_forward([gradient], {z: seed})
+            assert np.allclose(made.at(product, {**arrays, seed: v}), got, rtol=1e-9, atol=1e-9)
+
+
+def test_both_modes_give_one_jacobian() -> None:
+    for name in PRIMITIVES:
+        if name not in ("select", "reshape") and PRIMITIVES[name].arity:
+            made = instance(PRIMITIVES[name], "batch", "wide")
+            for x in made.arguments:
+                (a,), (b,) = reverse(made.node, [x]), forward(made.node, [x])
+                assert relative_error(made.at(a), made.at(b)) <= 1e-9
+
+
+# ----- kinks --------------------------------------------------------------------------
+# For each primitive with a kink: points, and the gradient of the sum of its value there.
+KINKS: dict[str, list[tuple[list[object], list[object]]]] = {
+    "max": [([1.0, 3.0, 3.0], [0.0, 1.0, 0.0]), ([2.0, 2.0, 2.0], [1.0, 0.0, 0.0])],
+    "min": [([3.0, 1.0, 1.0], [0.0, 1.0, 0.0]), ([2.0, 2.0, 2.0], [1.0, 0.0, 0.0])],
+    "onehot_max": [([1.0, 3.0, 3.0], [0.0, 0.0, 0.0])],
+    "norm_nuclear": [
+        ([[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]),
+        ([[3.0, 0.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]),
+    ],
+    "norm_op": [([[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]])],
+    "pinv": [([[2.0, 0.0], [0.0, 0.0]], [[-0.25, 0.25], [0.25, 0.0]])],
+}
+
+
+def test_every_kink_is_listed() -> None:
+    assert set(KINKS) == {name for name, entry in PRIMITIVES.items() if entry.kink}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_kinks_take_the_stated_value(name: str) -> None:
+    for point, slope in KINKS[name]:
+        arena = Arena()
+        array = np.array(point)
+        x = arena.variable("x", ("p", "q")[: array.ndim])
+        y = arena.apply(name, x)
+        total = arena.sum_axes(y, range(y.order))
+        sizes = dict(zip("pq", array.shape, strict=False))
+        gradient = value(reverse(total, [x])[0], {x: array}, sizes)
+        assert np.array_equal(gradient, np.array(slope)), name
+
+
+def test_gradient_of_the_nuclear_norm_is_a_subgradient_at_low_rank() -> None:
+    random = np.random.default_rng(1)
+    low = random.normal(size=(5, 2)) @ random.normal(size=(2, 4))
+    arena = Arena()
+    x = arena.variable("x", ("p", "q"))
+    (gradient,) = reverse(arena.apply("norm_nuclear", x), [x])
+    z = value(gradient, {x: low}, {"p": 5, "q": 4})
+    assert np.linalg.norm(z, 2) <= 1 + 1e-12
+    assert np.isclose(np.sum(z * low), np.linalg.norm(low, "nuc"))
+
+
+# ----- declarations -------------------------------------------------------------------
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_declaration_is_complete(name: str) -> None:
+    entry = PRIMITIVES[name]
+    assert entry.name == name
+    assert entry.domain in DOMAINS
+    assert entry.source
+    assert entry.latex.count("{") == entry.latex.count("}")
+    text = entry.latex.format(**{k: k for k in ARGUMENTS})
+    assert text.count("{") == text.count("}")
+    assert all(0 <= place < entry.arity for place in entry.linear_in)
+    if entry.infer is None:
+        assert len(entry.cores) == entry.arity + 1
+        assert entry.arity <= len(ARGUMENTS)
+    names = {axis for core in entry.cores for axis in core}
+    for term in entry.flops.split(" + "):
+        head, *powers = term.split()
+        if head[0].isdigit():
+            assert Fraction(head) >= 0
+        else:
+            powers = [head, *powers]
+        assert {power.partition("^")[0] for power in powers} <= names
+    assert not entry.keeps_symmetry or entry.arity == 1
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_a_wrong_shape_is_refused(name: str) -> None:
+    entry = PRIMITIVES[name]
+    if entry.infer is not None or not entry.arity:
+        return
+    arena = Arena()
+    with pytest.raises(ValueError):
+        arena.apply(name, *(arena.variable(f"x{k}", ()) for k in range(entry.arity)))
+    core = entry.cores[0]
+    if len(set(core)) < len(core):
+        others = [arena.variable(f"y{k}", c) for k, c in enumerate(entry.cores[1:-1])]
+        with pytest.raises(ValueError, match=name):
+            arena.apply(name, arena.variable("x", ("m", "n")), *others)
+
+
+def test_batches_must_fit() -> None:
+    arena = Arena()
+    a, e = arena.variable("a", ("b", "n", "n")), arena.variable("e", ("r", "n", "n"))
+    with pytest.raises(ValueError, match="batches"):
+        arena.apply("frechet", a, e)
+
+
+# ----- marks --------------------------------------------------------------------------
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_marks_are_true(name: str) -> None:
+    """nonnegative, keeps_symmetry, linear_in hold where they are claimed."""
+    entry = PRIMITIVES[name]
+    if name in ("select", "reshape") or not entry.arity:
+        return
+    made = instance(entry, "single", "wide")
+    if entry.nonnegative:
+        assert np.all(made.at(made.node) >= 0)
+    if entry.keeps_symmetry:
+        array = np.random.default_rng(3).normal(size=(3, 3))
+        array = array + array.T + (8 * np.eye(3) if entry.domain != "real" else 0)
+        result = entry.reference(array)
+        assert relative_error(result, result.T) <= 1e-12
+    for place in entry.linear_in:
+        x = made.arguments[place]
+        first, second = made.random(x.shape, 6), made.random(x.shape, 7)
+        both, one, two = (
+            made.at(made.node, {x: array}) for array in (3 * first - 2 * second, first, second)
+        )
+        assert relative_error(both, 3 * one - 2 * two) <= 1e-9
+
+
+# ----- functions that stay names ------------------------------------------------------
+def test_abstract_function_keeps_track_of_its_arguments() -> None:
+    """∂²l/∂o∂y of l(o, y) has the axes of o, then of y, in either order of differentiation."""
+    from matderiv.tensor.primitives import AbstractFunction
+
+    arena = Arena()
+    o, y = arena.variable("o", ("m", "n")), arena.variable("y", ("k",))
+    loss = arena.apply(AbstractFunction("l"), o, y)
+    (by_o,), (by_y,) = reverse(loss, [o]), reverse(loss, [y])
+    (first,), (second,) = reverse(by_o, [y]), reverse(by_y, [o])
+    assert first.shape == ("m", "n", "k")
+    assert arena.einsum("kmn->mnk", second) is first
+    (third,) = reverse(first, [o])
+    assert third.shape == ("m", "n", "k", "m", "n")
+    assert pull_back(loss, [o], arena.variable("g", ()))[0].shape == ("m", "n")
