@@ -44,6 +44,7 @@ def diff(
     order: int = 1,
     layout: str = "mixed",
     mode: str = "auto",
+    structured: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> Derivative: ...
@@ -55,6 +56,7 @@ def diff(
     order: int = 1,
     layout: str = "mixed",
     mode: str = "auto",
+    structured: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> dict[str, Derivative]: ...
@@ -65,6 +67,7 @@ def diff(
     order: int = 1,
     layout: str = "mixed",
     mode: str = "auto",
+    structured: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> Derivative | dict[str, Derivative]:
@@ -73,6 +76,8 @@ def diff(
     layout  "mixed" (a gradient has its variable's shape), "numerator" or "denominator"
     mode    "reverse", "forward" or "auto"
     order   2 is the Hessian, and so on
+    structured  for a variable declared symmetric, diagonal, lower, upper or orthogonal:
+            the gradient inside that space, not the free-entry one
 
     >>> print(diff("x' A x", "x").to("ascii"))
     (A + A') x
@@ -82,11 +87,11 @@ def diff(
         raise MatderivError(f"the order of a derivative is a positive integer, not {order!r}")
     single = isinstance(wrt, str)
     names = [program.name_of(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
-    result = differentiate(program, [(name,) * order for name in names[:1]], layout, mode)
-    if order == 1 and len(names) > 1:
-        return differentiate(program, [(name,) for name in names], layout, mode)
-    for name in names[1:]:
-        result |= differentiate(program, [(name,) * order], layout, mode)
+    chains = [(name,) * order for name in names]
+    groups = [chains] if order == 1 else [[chain] for chain in chains]
+    result: dict[str, Derivative] = {}
+    for group in groups:
+        result |= differentiate(program, group, layout, mode, structured)
     return result[names[0]] if single else result
 
 

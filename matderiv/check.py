@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from matderiv.calculus.structure import structured_direction
 from matderiv.errors import DomainError
 from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.evaluate import evaluate
@@ -126,10 +127,11 @@ def check_nodes(
     *,
     seed: int = 0,
     points: int = 3,
+    structured: bool = False,
 ) -> CheckReport:
     """Check that `derivative` (shape: lower's, then wrt's) is that of `lower` by `wrt`.
 
-    Raises DomainError where no point is found at which both are finite.
+    `structured` takes directions that keep the structure of `wrt`.  Raises DomainError where no point is found at which both are finite.
     """
     functions = stand_ins([lower, derivative], seed)
     worst, done = 0.0, 0
@@ -139,7 +141,13 @@ def check_nodes(
                 (jacobian,) = evaluate_named([derivative], arrays, sizes, functions)
                 if not np.all(np.isfinite(jacobian)):
                     continue
-                error = _directional_error(lower, wrt, jacobian, arrays, sizes, functions, random)
+                direction = np.asarray(random.normal(size=arrays[wrt].shape))
+                if structured:
+                    marks = inputs[wrt].attributes
+                    direction = structured_direction(direction, arrays[wrt], marks)
+                error = _directional_error(
+                    lower, wrt, jacobian, direction, arrays, sizes, functions
+                )
             except np.linalg.LinAlgError:  # a singular matrix: the point says nothing
                 continue
             if error is None:
@@ -168,14 +176,13 @@ def _directional_error(
     lower: Node,
     wrt: str,
     jacobian: Array,
+    direction: Array,
     arrays: Mapping[str, Array],
     sizes: Mapping[str, int],
     functions: Mapping[object, Callable[..., Any]],
-    random: np.random.Generator,
 ) -> float | None:
-    """The relative error along one random direction, or None where differences do not settle."""
+    """The relative error along one direction, or None where differences do not settle."""
     point = arrays[wrt]
-    direction = np.asarray(random.normal(size=point.shape))
     exact = np.tensordot(jacobian, direction, axes=point.ndim)
 
     def value(s: float) -> Array:
@@ -194,8 +201,8 @@ def _directional_error(
         noise = 1e-13 * _largest(value(0.0)) / step
         unsettled = _largest(best - fine)
         if unsettled <= 1e-7 * scale + noise:
-            error = _largest(best - exact)
-            return 0.0 if error <= noise else error / scale
+            # Below the noise of the differences an error is none.
+            return _largest(best - exact) / max(scale, noise / TOLERANCE) if scale else 0.0
         if unsettled <= 1e-3 * _largest(best - exact):
             return _largest(best - exact) / scale
     return None

@@ -18,7 +18,7 @@ from matderiv.values import shape_text
 
 if TYPE_CHECKING:
     from matderiv.program.polynomial import Polynomial
-    from matderiv.results import Derivative, Program
+    from matderiv.results import Derivative, Form, Program
 
 __all__ = ["main"]
 
@@ -62,6 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mode", choices=("auto", "reverse", "forward"), default="auto")
     parser.add_argument(
         "--format", default="unicode", help="unicode, ascii, latex, index, json, numpy"
+    )
+    parser.add_argument(
+        "--form",
+        choices=("differential", "vjp", "jvp", "hvp", "vec", "index"),
+        help="the derivative as a linear map, or by its entries",
+    )
+    parser.add_argument(
+        "--structured", action="store_true", help="the gradient inside the structured space"
     )
     parser.add_argument("--no-check", action="store_true", help="print without the check")
     parser.add_argument("--at", metavar="B=64,D=512", help="sizes for the cost formulas")
@@ -143,11 +151,16 @@ def _derivatives(options: argparse.Namespace) -> list[Derivative]:
         chains = [(resolved[0], *(program.name_of(name) for name in then))]
     else:
         chains = [(name,) * order for name in resolved]
-    if order == 1:
-        return list(differentiate(program, chains, options.layout, options.mode).values())
+    if order == 1 and not then:
+        groups = [chains]
+    else:
+        groups = [[chain] for chain in chains]
     return [
-        differentiate(program, [chain], options.layout, options.mode)[chain[0]]
-        for chain in chains
+        derivative
+        for group in groups
+        for derivative in differentiate(
+            program, group, options.layout, options.mode, options.structured
+        ).values()
     ]
 
 
@@ -167,6 +180,10 @@ def _diff(options: argparse.Namespace) -> int:
                 )
                 return FAILED
             reports.append(report)
+    if options.form:
+        for derivative in derivatives:
+            print(_form(derivative, options.form, options.format))
+        return 0
     if options.format != "unicode":
         for derivative in derivatives:
             print(derivative.to(options.format))
@@ -184,6 +201,13 @@ def _diff(options: argparse.Namespace) -> int:
     return 0
 
 
+def _form(derivative: Derivative, form: str, format: str) -> str:
+    if form == "index":
+        return str(derivative.to("index"))
+    made: Form = getattr(derivative, form)()
+    return str(made) if format == "unicode" else made.to(format)
+
+
 def _by(derivative: Derivative) -> str:
     wrt = derivative.wrt
     return wrt if isinstance(wrt, str) else "∂".join(wrt)
@@ -197,9 +221,20 @@ def _statement(derivative: Derivative) -> str:
     below = " ".join(f"∂{name}" for name in names)
     head = f"{above}/({below})" if order > 1 else f"∂/{below}"
     text = str(derivative)
-    value = str(derivative.program)
-    line = f"{head} {value} = {text}" if "\n" not in value and len(value) < 80 else f"{head} = {text}"
+    value = _value_text(derivative.program)
+    if len(derivative.shape) > 2:
+        line = f"{head} {value}\n{text}"
+    else:
+        line = f"{head} {value} = {text}"
     return f"{line}\n  shape {shape_text(derivative.shape)}{_index_rule(derivative)}"
+
+
+def _value_text(program: Program) -> str:
+    """The value as the user wrote it where that is shorter, else as it is read."""
+    start, end = program.typed.output.span
+    written = " ".join(program.source[start:end].split())
+    read = str(program).partition("\n")[0]
+    return written if "\\" not in written and len(written) + 4 < len(read) else read
 
 
 def _index_rule(derivative: Derivative) -> str:

@@ -14,6 +14,7 @@ from matderiv.calculus.derive import MODES, derive, derive_raw
 from matderiv.calculus.layout import LAYOUTS, arrange, is_row, layout_axes
 from matderiv.calculus.maps import adjoint, differential, hessian_map, seed
 from matderiv.calculus.simplify import simplify, substitute
+from matderiv.calculus.structure import project
 from matderiv.check import CheckReport, check_nodes, evaluate_named
 from matderiv.errors import (
     MatderivError,
@@ -219,8 +220,16 @@ class Derivative:
     order    how often the value was differentiated
     """
 
-    def __init__(self, family: _Family, wrt: tuple[str, ...], layout: str, mode: str) -> None:
+    def __init__(
+        self,
+        family: _Family,
+        wrt: tuple[str, ...],
+        layout: str,
+        mode: str,
+        structured: bool = False,
+    ) -> None:
         self._family = family
+        self.structured = structured
         self._names = wrt
         self.layout = layout
         self.mode = mode
@@ -260,7 +269,10 @@ class Derivative:
         axes = layout_axes(self.layout, value_order, self.node.order)
         inverse = sorted(range(len(axes)), key=axes.__getitem__)
         mixed = self.node.arena.transpose(self.node, inverse)
-        return check_nodes(lower_order, self._names[-1], mixed, self.program.inputs, seed=seed)
+        inputs = self.program.inputs
+        return check_nodes(
+            lower_order, self._names[-1], mixed, inputs, seed=seed, structured=self.structured
+        )
 
     # ---- text ----------------------------------------------------------------------
 
@@ -271,10 +283,11 @@ class Derivative:
         return present(self.node, row=self._row, taken=taken_names(self.program))
 
     def to(self, format: str = "unicode") -> Any:
-        """The derivative as "unicode", "ascii", "latex", "index", "json", …
+        """The derivative as "unicode", "ascii", "latex", "mathml", "index", "json", "numpy".
 
-        The ascii form is valid input again and evaluates to the same array where the
-        result has order ≤ 2.
+        Of a result of order ≤ 2 the ascii form is valid input again and evaluates to the
+        same array.  A result of higher order is given by its differential, and below it
+        by its entries ("index" gives these alone).
         """
         if format == "json":
             return json.dumps(self._json(), ensure_ascii=False)
@@ -283,8 +296,20 @@ class Derivative:
 
             names: Any = self.wrt
             return compile(self.program, names, layout=self.layout).source
-        if format in ("unicode", "ascii", "latex", "mathml", "index"):
-            return self.presentation.text(format)
+        from matderiv.notation import present_entries
+
+        if format == "index":
+            return present_entries(self.node, taken=taken_names(self.program)).text()
+        if format in ("unicode", "ascii", "latex", "mathml"):
+            if self.node.order <= 2 or format == "mathml":
+                return self.presentation.text(format)
+            differential = self.differential()
+            entries = self.presentation.text(format)
+            if format == "latex":
+                head = differential.head.replace("d", r"\mathrm{d}")
+                first = f"{head} = {differential.to(format)}"
+                return rf"\begin{{gathered}} {first} \\ {entries} \end{{gathered}}"
+            return f"{differential.head} = {differential.to(format)}\n{entries}"
         raise UnsupportedError(
             f"there is no format {format!r}; "
             "try unicode, ascii, latex, index, json or numpy"
@@ -328,7 +353,8 @@ class Derivative:
         node = differential(
             family.value, [(family.plain[name], seeds[name]) for name in self._names]
         )
-        return self._form(node, [seeds[name] for name in dict.fromkeys(self._names)], "dY")
+        head = "dY" if self.order == 1 else f"d{_superscript(self.order)}Y"
+        return self._form(node, [seeds[name] for name in dict.fromkeys(self._names)], head)
 
     jvp = differential
 
@@ -364,7 +390,8 @@ class Derivative:
     def diff(self, wrt: str) -> Derivative:
         """The derivative of this derivative by a variable: a mixed partial."""
         names = (*self._names, self.program.name_of(wrt))
-        return differentiate(self.program, [names], self.layout, self.mode)[names[0]]
+        made = differentiate(self.program, [names], self.layout, self.mode, self.structured)
+        return made[names[0]]
 
     def cost(self) -> Cost:
         """FLOPs and memory of the value and this derivative."""
@@ -375,6 +402,10 @@ class Derivative:
     def steps(self) -> tuple[str, ...]:
         """A numbered derivation."""
         raise UnsupportedError("a derivation in steps is not there yet")
+
+
+def _superscript(number: int) -> str:
+    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def taken_names(program: Program) -> set[str]:
@@ -397,9 +428,16 @@ def structured_variables(
 
 
 def differentiate(
-    program: Program, wrt: Sequence[tuple[str, ...]], layout: str, mode: str
+    program: Program,
+    wrt: Sequence[tuple[str, ...]],
+    layout: str,
+    mode: str,
+    structured: bool = False,
 ) -> dict[str, Derivative]:
-    """Derivatives by several variables (each a tuple of names, one per order)."""
+    """Derivatives by several variables (each a tuple of names, one per order).
+
+    `structured` projects onto the space of a variable's attribute (`calculus.structure`).
+    """
     if layout not in LAYOUTS:
         raise MatderivError(f"there is no layout {layout!r}; the layouts are {', '.join(LAYOUTS)}")
     if mode not in MODES:
@@ -416,10 +454,30 @@ def differentiate(
         then=[variables[name] for name in then],
         mode=mode,
     )
-    structured = structured_variables(program, variables, arena)
     if structured:
-        nodes = simplify(substitute(nodes, structured))
+        nodes = simplify(
+            [
+                _projected(program, node, lowered.root.order, names, variables)
+                for node, names in zip(nodes, wrt, strict=True)
+            ]
+        )
+    attributed = structured_variables(program, variables, arena)
+    if attributed:
+        nodes = simplify(substitute(nodes, attributed))
     family = _Family(
         program, lowered.root, variables, dict(zip(first, nodes, strict=True)), lowered.row
     )
-    return {names[0]: Derivative(family, names, layout, mode) for names in wrt}
+    return {names[0]: Derivative(family, names, layout, mode, structured) for names in wrt}
+
+
+def _projected(
+    program: Program,
+    node: Node,
+    first: int,
+    names: Sequence[str],
+    variables: Mapping[str, Variable],
+) -> Node:
+    for name in names:
+        node = project(node, first, variables[name], program.inputs[name].attributes)
+        first += variables[name].order
+    return node

@@ -72,7 +72,7 @@ def _read(source: str, given: dict[str, Given]) -> TypedProgram:
         program = parse_tokens(tokens)
     except UnexpectedToken as error:
         raise explain(error, tokens, source) from None
-    return infer(program, source, symbols, check, given, _spellings(tokens, source))
+    return infer(program, symbols, check, given, _spellings(tokens, source))
 
 
 def _emit(

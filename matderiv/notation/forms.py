@@ -166,12 +166,8 @@ def chain(factors: Sequence[Term]) -> Term:
         above, below, flat = above + up, below + down, flat + more
     flat = [f for f in flat if not isinstance(f, Identity)] or flat[:1]
     flat = join_slices(flat)
-    order = sum(f.order for f in flat if f.order == 1)
-    if not any(f.order == 1 for f in flat):
-        order = 2
-    elif order == 2:
-        # A column times a row is a matrix, a row times a column a scalar.
-        order = 0 if _is_row(flat[0]) or (flat[-1].order == 1 and not _is_row(flat[-1])) else 2
+    # Free ends: a row has none on its left, a column none on its right.
+    order = (not _is_row(flat[0])) + (flat[-1].order == 2 or _is_row(flat[-1]))
     folded = _powers(_fold(flat))
     body = folded[0] if len(folded) == 1 else Juxtaposed(tuple(folded), order=order)
     return scale(Fraction(1), above, below, body) if above or below else body

@@ -63,6 +63,18 @@ STRUCTURE = (
         infer=lambda shapes, parameters: (parameters[2] - parameters[1], parameters[0]),
     ),
     Primitive(
+        name="tril",
+        signature="(n,n)->(n,n)",
+        adjoint=(lambda g, y, x: apply("tril", g),),
+        reference=np.tril,
+        numpy="tril(x)",
+        flops="0",
+        latex=r"\operatorname{{tril}}({x})",
+        source="definition",
+        linear_in=(0,),
+        meaning="the lower triangle with its diagonal",
+    ),
+    Primitive(
         name="half_tril",
         signature="(n,n)->(n,n)",
         adjoint=(lambda g, y, x: apply("half_tril", g),),

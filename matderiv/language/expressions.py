@@ -1,0 +1,273 @@
+"""Kinds and sizes of expressions, from the leaves up.
+
+Kinds need no search: every name has one (declared, assigned, or by its first letter).
+Only sizes are unified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from matderiv.errors import NameResolutionError, ParseError
+from matderiv.language.alphabet import default_rank
+from matderiv.language.checker import SCALAR, Checker, Shape, kind_of_rank
+from matderiv.language.functions import function_table
+from matderiv.language.indexing import entry
+from matderiv.language.literals import literal_value
+from matderiv.language.operators import OPERATORS
+from matderiv.language.refusals import refuse_ambiguous
+from matderiv.language.sizes import Size, unknown
+from matderiv.language.symbols import Symbols
+from matderiv.language.syntax import Span, Syntax, post_order
+
+__all__ = ["Expressions", "Variable"]
+
+_TORCH_OPTIONS = {"dim": "axis", "keepdim": "keepdims"}
+_WORDS = {"einsum": 0, "norm": 1}  # the argument that is a quoted text, or a word: norm(X, "fro")
+
+
+@dataclass
+class Variable:
+    """An input while its sizes are being inferred."""
+
+    kind: str
+    size: tuple[Size, ...]
+    attributes: set[str] = field(default_factory=set)
+    declared: bool = False
+    span: Span | None = None
+    used: bool = False
+
+
+class Expressions:
+    """What is known of a program's names, and the inference of its expressions."""
+
+    def __init__(self, symbols: Symbols, checker: Checker, spelling: Mapping[str, str]) -> None:
+        self.symbols = symbols
+        self.check = checker
+        self.spelling = spelling
+        self.variables: dict[str, Variable] = {}
+        self.defined: dict[str, Syntax] = {}
+        self.nodes: list[Syntax] = []  # every expression node, arguments first
+        self.free: list[Syntax] = []  # I and vector(c): sized by their context
+        self.loop: tuple[str, Size] | None = None
+        self.calls: dict[str, list[Syntax]] = {}
+        checker.shapes = lambda: [variable.size for _, variable in self.ordered()]
+
+    def ordered(self) -> list[tuple[str, Variable]]:
+        """The variables that stand in the text, in order of appearance."""
+        present = ((name, v) for name, v in self.variables.items() if v.used or v.span)
+        return sorted(present, key=lambda item: item[1].span or (0, 0))
+
+    def infer(self, root: Syntax) -> Syntax:
+        """Set the kind, size and meaning of every node of an expression."""
+        for node in post_order(root):
+            refuse_ambiguous(self.check, node)
+            self.check.place = node.at
+            node.kind, node.size = self._shape(node)
+            self.nodes.append(node)
+        return root
+
+    def _shape(self, node: Syntax) -> Shape:
+        rule = OPERATORS.get(node.op)
+        if rule is not None:
+            return rule(self.check, node)
+        shape: Shape = getattr(self, "_" + node.op)(node)
+        return shape
+
+    def _number(self, node: Syntax) -> Shape:
+        return SCALAR
+
+    def _euler(self, node: Syntax) -> Shape:
+        node.op, node.value = "constant", "e"
+        return SCALAR
+
+    def _option(self, node: Syntax) -> Shape:
+        return SCALAR
+
+    _string = _option
+
+    def _name(self, node: Syntax) -> Shape:
+        name, symbols = node.value, self.symbols
+        definition = self.defined.get(name)
+        if definition is not None:
+            return definition.kind, definition.size
+        if name in symbols.assigned and name not in self.variables:
+            self.fail_name(f"{self.spelled(name)} is used before it is assigned", node.at)
+        if (self.loop is not None and name == self.loop[0]) or name in symbols.loops:
+            self.fail_name(f"the loop's {name} stands in [ ] only", node.at)
+        if name not in self.variables:
+            if name in symbols.dimensions:
+                node.op = "dimension"
+                return SCALAR
+            special = self._special(node, name)
+            if special is not None:
+                return special
+        return self._input(node, name)
+
+    def _special(self, node: Syntax, name: str) -> Shape | None:
+        if name == "I":
+            size = unknown()
+            node.op, node.value = "identity", None
+            self.free.append(node)
+            return "matrix", (size, size)
+        if name == "π":
+            node.op, node.value = "constant", "π"
+            return SCALAR
+        if name == "𝟏":
+            one = Syntax("number", (), node.span, value=1)
+            one.kind, one.size = SCALAR
+            node.op, node.args, node.value = "fill", (one,), None
+            self.nodes.append(one)
+            self.free.append(node)
+            return "vector", (unknown(),)
+        return None
+
+    def _input(self, node: Syntax, name: str) -> Shape:
+        variable = self.variables.get(name)
+        if variable is None:
+            base = name[1:]
+            if len(name) > 1 and name[0] == "d" and base[0].isalpha():
+                shape = self._differential_shape(base)
+            else:
+                rank = default_rank(name)
+                shape = kind_of_rank(rank), tuple(unknown() for _ in range(rank))
+            variable = self.variables[name] = Variable(*shape)
+        origin = "declared" if variable.declared else "default"
+        node.op, node.value = "input", (name, origin)
+        variable.used = True
+        if variable.span is None or node.span[0] < variable.span[0]:
+            variable.span = node.span
+        return variable.kind, variable.size
+
+    def _differential_shape(self, base: str) -> Shape:
+        definition = self.defined.get(base)
+        if definition is not None:
+            return definition.kind, definition.size
+        variable = self.variables.get(base)
+        if variable is None:
+            rank = default_rank(base)
+            variable = Variable(kind_of_rank(rank), tuple(unknown() for _ in range(rank)))
+            self.variables[base] = variable
+        return variable.kind, variable.size
+
+    def spelled(self, name: str) -> str:
+        return self.spelling.get(name, name)
+
+    def fail_name(self, message: str, at: Span) -> NoReturn:
+        self.check.fail(message, at, error=NameResolutionError)
+
+    # ---- indices and calls -------------------------------------------------------
+
+    def _entry(self, node: Syntax) -> Shape:
+        return entry(self.check, node, self.loop)
+
+    def _keyword(self, node: Syntax) -> Shape:
+        return SCALAR
+
+    def _method(self, node: Syntax) -> Shape:
+        return self._call(node)
+
+    def _call(self, node: Syntax) -> Shape:
+        name = node.value
+        if name.rstrip("'") in self.symbols.functions:
+            return self._abstract(node)
+        if name == "D":
+            return self._abstract_derivative(node)
+        function = function_table()[
+            {"t": "transpose", "mm": "dot", "matmul": "dot"}.get(name, name)
+        ]
+        options = {}
+        arguments = []
+        for argument in node.args:
+            if argument.op != "keyword":
+                arguments.append(argument)
+                continue
+            keyword = _TORCH_OPTIONS.get(argument.value, argument.value)
+            if keyword not in function.options:
+                known = f"; it takes {', '.join(function.options)}" if function.options else ""
+                self.check.fail(
+                    f"{name} takes no {argument.value}{known}", argument.at, error=ParseError
+                )
+            options[keyword] = self._option_value(argument.args[0])
+        if not function.least <= len(arguments) <= function.most:
+            self._refuse_count(node, function.least, function.most, len(arguments))
+        node.args, node.op = tuple(arguments), "apply"
+        node.value = function.name
+        for place, argument in enumerate(arguments):
+            if argument.op in ("option", "string") and _WORDS.get(function.name) != place:
+                self.check.fail(f"{argument.value} is no value", argument.span, error=ParseError)
+        shape = function.rule(self.check, node, options)
+        if node.op == "apply" and isinstance(node.value, str):
+            node.value = (node.value, ())
+        if node.op == "fill" and function.name in ("vector", "matrix"):
+            self.free.append(node)
+        return shape
+
+    def _option_value(self, node: Syntax) -> Any:
+        if node.op == "option":
+            return {"True": True, "False": False}.get(node.value)
+        return literal_value(node)
+
+    def _refuse_count(self, node: Syntax, least: int, most: int, count: int) -> None:
+        wanted = str(least) if least == most else f"{least} to {most}"
+        plural = "argument" if wanted == "1" else "arguments"
+        end = node.span[1]
+        place = (end - 1, end) if count < least else node.args[most].span
+        got = "none" if count == 0 else str(count)
+        self.check.fail(f"{node.value} takes {wanted} {plural}, got {got}", place, error=ParseError)
+
+    def _abstract(self, node: Syntax) -> Shape:
+        """phi(z), phi'(z), l(o, y)."""
+        name = node.value.rstrip("'")
+        primes = len(node.value) - len(name)
+        arguments = node.args
+        bad = next((a for a in arguments if a.op in ("keyword", "string", "option")), None)
+        if bad is not None or not arguments:
+            self.check.fail(f"{name} takes expressions as arguments", node.at, error=ParseError)
+        known = self.calls.setdefault(name, [])
+        if known and len(known[0].args) != len(arguments):
+            self.check.fail(
+                f"{name} is called with {len(known[0].args)} and {len(arguments)} arguments",
+                node.at,
+            )
+        known.append(node)
+        if self.symbols.functions[name] == "scalar":
+            if primes:
+                self.check.fail(
+                    f"the derivative of {name} by its argument o is written D({name}, o)", node.at
+                )
+            node.op, node.value = "call", (name, ())
+            return SCALAR
+        if len(arguments) > 2 or (primes and len(arguments) > 1):
+            self.check.fail(f"{name} is elementwise, of one or two arguments", node.at)
+        shape: Shape = arguments[0].kind, arguments[0].size
+        if len(arguments) == 2:
+            shape = self.check.broadcast(*arguments, name, node.at)
+        node.op, node.value = "call", (name, (primes,) if len(arguments) == 1 else (0, 0))
+        return shape
+
+    def _abstract_derivative(self, node: Syntax) -> Shape:
+        """D(l, o): the derivative of l by its argument o, where l was called with o."""
+        form = "a derivative is written D(l, o), l a scalar function and o its argument"
+        if len(node.args) < 2 or node.args[0].op != "string":
+            self.check.fail(form, node.at, error=ParseError)
+        name, slots_by = node.args[0].value, node.args[1:]
+        if self.symbols.functions.get(name) != "scalar":
+            self.check.fail(form, node.at, error=ParseError)
+        texts = [self.check.text(by) for by in slots_by]
+        arguments: tuple[Syntax, ...] = slots_by[:1]
+        for call in self.calls.get(name, []):
+            known = [self.check.text(argument) for argument in call.args]
+            if all(text in known for text in texts):
+                arguments = call.args
+                break
+        known = [self.check.text(argument) for argument in arguments]
+        if not all(text in known for text in texts):
+            self.check.fail(form, node.at)
+        slots = tuple(sorted(known.index(text) for text in texts))
+        node.op, node.args, node.value = "call", arguments, (name, ("slots", *slots))
+        sizes = tuple(size for slot in slots for size in arguments[slot].size)
+        kind = arguments[slots[0]].kind if len(slots) == 1 else kind_of_rank(len(sizes))
+        return kind, sizes

@@ -1,0 +1,92 @@
+"""The last step: syntax with kinds and sizes to the frozen typed program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from matderiv.language.expressions import Expressions
+from matderiv.language.sizes import Size, as_dim
+from matderiv.language.syntax import Syntax
+from matderiv.language.typed import VALUED, Assignment, Input, Repeat, Typed, TypedProgram
+
+__all__ = ["Step", "typed_program"]
+
+
+@dataclass
+class Step:
+    """A statement while sizes are being inferred."""
+
+    name: str
+    expression: Syntax | None
+    body: list[Step] = field(default_factory=list)
+    count: Size | None = None
+    carried: tuple[str, ...] = ()
+
+
+def typed_program(names: Expressions, steps: list[Step], output: Syntax) -> TypedProgram:
+    """The program of inferred statements, every size resolved."""
+    typed = _expressions(names.nodes)
+    _mark_targets(names, typed.values())
+    inputs = {
+        name: Input(
+            tuple(map(as_dim, variable.size)),
+            frozenset(variable.attributes),
+            variable.declared,
+            variable.span,
+            names.spelled(name),
+        )
+        for name, variable in names.variables.items()
+        if name not in names.defined
+    }
+    return TypedProgram(
+        names.check.source,
+        inputs,
+        dict(names.symbols.functions),
+        tuple(_statement(step, typed) for step in steps),
+        typed[id(output)],
+        tuple(map(names.check.finish, names.check.notes)),
+    )
+
+
+def _expressions(nodes: list[Syntax]) -> dict[int, Typed]:
+    """The typed expression of each node, by its id; arguments come first in `nodes`."""
+    typed: dict[int, Typed] = {}
+    for node in nodes:
+        for arg in node.args:
+            if id(arg) not in typed:  # a literal made by a shape rule
+                typed[id(arg)] = Typed(arg.op, (), arg.value, arg.kind, (), arg.span)
+        if node.op not in ("keyword", "option", "string"):
+            args = tuple(typed[id(arg)] for arg in node.args)
+            shape = tuple(map(as_dim, node.size))
+            typed[id(node)] = Typed(node.op, args, _value(node), node.kind, shape, node.span)
+    return typed
+
+
+def _value(node: Syntax) -> Any:
+    if node.op == "input":
+        return node.value[0]
+    if node.op == "apply" and node.value[0] == "commutation":
+        return node.value[0], tuple((key, as_dim(size)) for key, size in node.value[1])
+    return node.value if node.op in VALUED else None
+
+
+def _statement(step: Step, typed: dict[int, Typed]) -> Assignment | Repeat:
+    if step.expression is not None:
+        return Assignment(step.name, typed[id(step.expression)])
+    assert step.count is not None
+    body = tuple(Assignment(inner.name, typed[id(inner.expression)]) for inner in step.body)
+    return Repeat(step.name, as_dim(step.count), body, step.carried)
+
+
+def _mark_targets(names: Expressions, expressions: Iterable[Typed]) -> None:
+    """The targets of a cross entropy are probabilities: their rows sum to 1."""
+    for expression in expressions:
+        if expression.op != "apply" or expression.value[0] != "cross_entropy":
+            continue
+        target = expression.args[1]
+        attributes = names.variables[target.value].attributes if target.op == "input" else None
+        if attributes is not None and "stochastic" not in attributes:
+            attributes.add("stochastic")
+            names.check.note(f"the rows of {names.spelled(target.value)} sum to 1")
