@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matderiv.calculus.shorten import Shortener
-from matderiv.tensor.nodes import Factor, Name, Node, Product, Sum, Term
+from matderiv.tensor.nodes import Apply, Factor, Name, Node, Product, Sum, Term
+from matderiv.tensor.primitives import AbstractFunction
 from matderiv.tensor.traverse import reachable, rebuild, remake, use_counts
 
 __all__ = ["flatten", "simplify", "substitute"]
@@ -45,12 +46,17 @@ def simplify(roots: Sequence[Node], *, short: bool = True) -> list[Node]:
 def settle_names(roots: Sequence[Node]) -> list[Node]:
     """Let every use of a named value go through its name; drop names that are not due.
 
-    A cotangent used once gives its name up: it needs no line of its own.
+    A cotangent used once gives its name up: it needs no line of its own.  So does one
+    that is the derivative of an abstract function, which is a name already.
     """
     names = {node.definition.id: node for node in reachable(roots) if isinstance(node, Name)}
     if not names:
         return list(roots)
     counts = use_counts(roots)
+
+    def bare(node: Node) -> bool:
+        return isinstance(node, Apply) and isinstance(node.primitive, AbstractFunction)
+
     new: dict[int, Node] = {}
     for node in reachable(roots):
         if isinstance(node, Name):
@@ -59,7 +65,7 @@ def settle_names(roots: Sequence[Node]) -> list[Node]:
             continue
         made = remake(node, new)
         name = names.get(node.id)
-        if name is not None and (name.role == "value" or counts[name.id] > 1):
+        if name is not None and (name.role == "value" or (counts[name.id] > 1 and not bare(node))):
             made = node.arena.name(name.name, made, name.role)
         new[node.id] = made
     return [new[root.id] for root in roots]

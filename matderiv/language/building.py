@@ -28,11 +28,14 @@ class Declaration(NamedTuple):
 
 
 class Index(NamedTuple):
-    """One index: an entry `start`, a slice `start:stop` (None: open), or a loop's name."""
+    """One index: an entry `start`, a slice `start:stop` (None: open), or a loop's name.
+
+    The numbers are as typed; that they are integers is checked with the shapes.
+    """
 
     kind: str
-    start: int | None
-    stop: int | None
+    start: int | Fraction | None
+    stop: int | Fraction | None
     name: str
     span: Span
 
@@ -160,10 +163,10 @@ class Build(Transformer):  # type: ignore[type-arg]
         colon = next((k for k, token in enumerate(children) if token.type == "COLON"), None)
         if colon is None and children[0].type == "NAME":
             return Index("name", None, None, str(children[0]), span)
-        start = int(_value(children[0])) if colon != 0 else None
+        start = _value(children[0]) if colon != 0 else None
         if colon is None:
             return Index("entry", start, None, str(children[0]), span)
-        stop = int(_value(children[-1])) if colon + 1 < len(children) else None
+        stop = _value(children[-1]) if colon + 1 < len(children) else None
         return Index("slice", start, stop, "", span)
 
     # ---- functions ---------------------------------------------------------------
@@ -207,9 +210,9 @@ class Build(Transformer):  # type: ignore[type-arg]
 
     def number(self, children: list[Token]) -> Syntax:
         token = children[0]
-        constants = {"e": "euler", "True": "option", "False": "option", "None": "option"}
-        if str(token) in constants:
-            return Syntax(constants[token], (), span_of(token), value=str(token))
+        if token[0].isalpha():
+            op = "euler" if token == "e" else "option"  # True, False, None, inf
+            return Syntax(op, (), span_of(token), value=str(token))
         return Syntax("number", (), span_of(token), value=_value(token))
 
     def group(self, children: list[Any]) -> Syntax:

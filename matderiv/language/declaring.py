@@ -29,3 +29,8 @@ class Function:
     most: int = 1
     aliases: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+
+    @property
+    def positional_axis(self) -> bool:
+        """Whether sum(X, 0) means sum(X, axis=0); max(x, 0) is of two arguments."""
+        return "axis" in self.options and self.most == 1

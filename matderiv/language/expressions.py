@@ -191,6 +191,8 @@ class Expressions:
                     f"{name} takes no {argument.value}{known}", argument.at, error=ParseError
                 )
             options[keyword] = self._option_value(argument.args[0])
+        if len(arguments) == function.most + 1 and function.positional_axis:
+            options["axis"] = self._option_value(arguments.pop())
         if not function.least <= len(arguments) <= function.most:
             self._refuse_count(node, function.least, function.most, len(arguments))
         node.args, node.op = tuple(arguments), "apply"
@@ -208,7 +210,10 @@ class Expressions:
     def _option_value(self, node: Syntax) -> Any:
         if node.op == "option":
             return {"True": True, "False": False}.get(node.value)
-        return literal_value(node)
+        value = literal_value(node)
+        if value is None:
+            self.check.fail("the value of an option is a literal", node.span, error=ParseError)
+        return value
 
     def _refuse_count(self, node: Syntax, least: int, most: int, count: int) -> None:
         wanted = str(least) if least == most else f"{least} to {most}"
@@ -256,14 +261,14 @@ class Expressions:
         name, slots_by = node.args[0].value, node.args[1:]
         if self.symbols.functions.get(name) != "scalar":
             self.check.fail(form, node.at, error=ParseError)
-        texts = [self.check.text(by) for by in slots_by]
+        texts = [self._written(by) for by in slots_by]
         arguments: tuple[Syntax, ...] = slots_by[:1]
         for call in self.calls.get(name, []):
-            known = [self.check.text(argument) for argument in call.args]
+            known = [self._written(argument) for argument in call.args]
             if all(text in known for text in texts):
                 arguments = call.args
                 break
-        known = [self.check.text(argument) for argument in arguments]
+        known = [self._written(argument) for argument in arguments]
         if not all(text in known for text in texts):
             self.check.fail(form, node.at)
         slots = tuple(sorted(known.index(text) for text in texts))
@@ -271,3 +276,6 @@ class Expressions:
         sizes = tuple(size for slot in slots for size in arguments[slot].size)
         kind = arguments[slots[0]].kind if len(slots) == 1 else kind_of_rank(len(sizes))
         return kind, sizes
+
+    def _written(self, node: Syntax) -> str:
+        return "".join(self.check.source[slice(*node.span)].split())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from matderiv.errors import NameResolutionError
+from fractions import Fraction
+
+from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.building import Index
 from matderiv.language.checker import Checker, Shape, kind_of_rank
 from matderiv.language.sizes import Size, fixed, resolve
@@ -21,6 +23,9 @@ def entry(check: Checker, node: Syntax, loop: tuple[str, Size] | None) -> Shape:
     node.op = "index"
     if any(index.kind == "name" for index in indices):
         return _slice_of_stack(check, node, base, indices, loop)
+    for index in indices:
+        if isinstance(index.start, Fraction) or isinstance(index.stop, Fraction):
+            check.fail("an index is an integer from 0", index.span, error=ParseError)
     rank = len(base.size)
     if not rank:
         check.fail(f"a scalar has no entries; {check.what(base)}", node.at)
@@ -37,14 +42,13 @@ def entry(check: Checker, node: Syntax, loop: tuple[str, Size] | None) -> Shape:
         limit = resolve(size)
         bound = limit[0] if not limit[1] else None
         if index.kind == "entry":
-            assert index.start is not None
-            _within(check, index, index.start, bound)
+            _within(check, index, int(index.start or 0), bound)
             continue
-        start = index.start or 0
+        start = int(index.start or 0)
         if index.stop is None and start == 0:
             sizes.append(size)
         else:
-            stop = index.stop if index.stop is not None else bound
+            stop = bound if index.stop is None else int(index.stop)
             if stop is None:
                 check.fail("this slice needs its end: the size is a name", index.span)
             _within(check, index, stop - 1, bound)

@@ -52,9 +52,8 @@ class _Statements(Expressions):
         for attributes in self.variables.values():
             self._square(attributes)
         steps: list[Step] = []
-        if len(blocks) > 1:
-            self._statements(blocks[1], steps, clause=True)
-        output = self._statements(blocks[0], steps, clause=False)
+        clause = self._clause(blocks[1]) if len(blocks) > 1 else []
+        output = self._statements(blocks[0], steps, clause)
         self._settle()
         assert output is not None
         return typed_program(self, steps, output)

@@ -11,81 +11,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from matderiv.errors import ParseError, UnsupportedError
-from matderiv.language.alphabet import GREEK, is_single_name
+from matderiv.language.alphabet import is_single_name
 from matderiv.language.hints import near
+from matderiv.language.latex_commands import (
+    ACCENTS,
+    BOLD,
+    FONTS,
+    FRACTIONS,
+    LEFT,
+    REFUSED,
+    RIGHT,
+    SIZES,
+    SPACES,
+    SYMBOLS,
+)
 from matderiv.language.tokens import Notes, Token, make, span_of
 
 __all__ = ["plain_tokens"]
-
-_SYMBOLS: dict[str, tuple[str, str]] = {
-    "cdot": ("STAR", "·"),
-    "times": ("STAR", "×"),
-    "ast": ("STAR", "*"),
-    "otimes": ("STAR", "⊗"),
-    "odot": ("CIRCLE", "⊙"),
-    "circ": ("CIRCLE", "∘"),
-    "oslash": ("CIRCLE", "⊘"),
-    "div": ("SLASH", "/"),
-    "setminus": ("BACKSLASH", "\\"),
-    "backslash": ("BACKSLASH", "\\"),
-    "langle": ("LANGLE", "<"),
-    "rangle": ("RANGLE", ">"),
-    "in": ("ELEMENT", "∈"),
-    "colon": ("COLON", ":"),
-    "top": ("SUPERSCRIPT", "⊤"),
-    "intercal": ("SUPERSCRIPT", "⊤"),
-    "dagger": ("SUPERSCRIPT", "†"),
-    "prime": ("QUOTE", "'"),
-    "ell": ("WORD", "l"),
-    "infty": ("WORD", "inf"),
-    "lVert": ("OPENNORM", "‖"),
-    "rVert": ("CLOSENORM", "‖"),
-    "Vert": ("BAR", "‖"),
-    "lvert": ("OPENABS", "|"),
-    "rvert": ("CLOSEABS", "|"),
-    "vert": ("BAR", "|"),
-    "mid": ("BAR", "|"),
-    **{name: ("WORD", letter) for name, letter in GREEK.items()},
-}
-_BOLD_FONTS = "mathbf boldsymbol bm mathbb bold pmb symbf mathds"
-_PLAIN_FONTS = (
-    "mathrm mathit mathsf mathcal mathfrak mathtt mathnormal text textbf textit textrm textsf "
-    "operatorname operatorname*"
-)
-_BOLD = tuple(_BOLD_FONTS.split())
-_FONTS = (*_BOLD, *_PLAIN_FONTS.split())
-_ACCENTS = {
-    "hat": "_hat",
-    "widehat": "_hat",
-    "bar": "_bar",
-    "overline": "_bar",
-    "tilde": "_tilde",
-    "widetilde": "_tilde",
-    "vec": "",
-    "overrightarrow": "",
-}
-_FRACTIONS = ("frac", "tfrac", "dfrac", "cfrac", "nicefrac", "sfrac")
-_SPACES = ("quad", "qquad", "thinspace", "displaystyle", "textstyle", "limits", "nolimits")
-_LEFT = ("left", "bigl", "Bigl", "biggl", "Biggl")
-_RIGHT = ("right", "bigr", "Bigr", "biggr", "Biggr")
-_SIZES = ("big", "Big", "bigg", "Bigg", "middle")
-_FUNCTION = "paste the function itself; the variable goes after wrt"
-_REFUSED = {
-    "sum": "write sum(…) for the sum over all entries, x' y for a sum of products",
-    "prod": "a product over an index has no form here; exp(sum(log(x))) is one for x > 0",
-    "int": "there are no integrals",
-    "lim": "there are no limits",
-    "partial": _FUNCTION,
-    "nabla": _FUNCTION,
-    "min": "paste the objective alone; min(x, c) is written with brackets",
-    "max": "paste the objective alone; max(x, c) is written with brackets",
-    "argmin": "paste the objective alone",
-    "argmax": "paste the objective alone",
-    "begin": "paste one formula without its environment",
-    "end": "paste one formula without its environment",
-    "label": "paste the formula alone",
-    "tag": "paste the formula alone",
-}
 
 
 class _Open(NamedTuple):
@@ -236,7 +178,7 @@ class _Reader:
             self.tokens[self.position] = rest
             token, end = make(token.type, token[0], start, start + 1), start + 1
         fonts = [a.detail for a in self.open if a.kind == "font"]
-        if fonts and fonts[-1] in _BOLD and token == "1":
+        if fonts and fonts[-1] in BOLD and token == "1":
             token = make("WORD", "𝟏", start, end)
         elif fonts and fonts[-1] == "mathbb" and token == "R":
             token = make("WORD", "ℝ", start, end)
@@ -288,7 +230,7 @@ class _Reader:
             )
 
     def _command(self, name: str, start: int, end: int) -> None:
-        if name in _FRACTIONS:
+        if name in FRACTIONS:
             self.out.append(make("LPAR", "(", start, start))
             self._await("numerator", start)
         elif name == "sqrt":
@@ -298,14 +240,14 @@ class _Reader:
                 )
             self.out.append(make("WORD", "sqrt", start, end))
             self._await("radicand", start)
-        elif name in _ACCENTS and not (name == "vec" and self._next("LPAR")):
-            self._await("accent", start, _ACCENTS[name])
-        elif name in _FONTS:
+        elif name in ACCENTS and not (name == "vec" and self._next("LPAR")):
+            self._await("accent", start, ACCENTS[name])
+        elif name in FONTS:
             self._await("font", start, name)
-        elif name in _LEFT or name in _RIGHT:
-            self.side = "left" if name in _LEFT else "right"
-        elif name in _SYMBOLS:
-            kind, value = _SYMBOLS[name]
+        elif name in LEFT or name in RIGHT:
+            self.side = "left" if name in LEFT else "right"
+        elif name in SYMBOLS:
+            kind, value = SYMBOLS[name]
             if kind == "BAR":
                 self._bar(make("BAR", value, start, end), start, end)
                 return
@@ -314,13 +256,13 @@ class _Reader:
                 self._note_solve(name, start)
             self.out.append(make(kind, value, start, end))
             self._end_atom(end)
-        elif name in _REFUSED and not (name in ("min", "max") and self._bracket_follows()):
-            raise ParseError(f"\\{name} is not read: {_REFUSED[name]}", span=(start, end))
+        elif name in REFUSED and not (name in ("min", "max") and self._bracket_follows()):
+            raise ParseError(f"\\{name} is not read: {REFUSED[name]}", span=(start, end))
         elif name in self.functions:
             self.out.append(make("WORD", name, start, end))
-        elif name not in _SPACES and name not in _SIZES:
+        elif name not in SPACES and name not in SIZES:
             prefix = "\\"
-            known = [*_SYMBOLS, *_FONTS, *_ACCENTS, *_FRACTIONS, *_REFUSED, *self.functions]
+            known = [*SYMBOLS, *FONTS, *ACCENTS, *FRACTIONS, *REFUSED, *self.functions]
             raise ParseError(
                 f"the LaTeX command \\{name} is not known{near(name, known, prefix)}; "
                 f"to solve A x = b write A \\ b with spaces",
@@ -332,7 +274,7 @@ class _Reader:
 
     def _bracket_follows(self) -> bool:
         position = self.position
-        while position < len(self.tokens) and self.tokens[position][1:] in _LEFT + _SIZES:
+        while position < len(self.tokens) and self.tokens[position][1:] in LEFT + SIZES:
             position += 1
         return position < len(self.tokens) and self.tokens[position] in ("(", "\\{")
 

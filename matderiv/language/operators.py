@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from matderiv.errors import NameResolutionError, ParseError
+from matderiv.errors import NameResolutionError
 from matderiv.language.checker import SCALAR, Checker, Shape
-from matderiv.language.literals import literal_value
+from matderiv.language.powers import absolute, inverse, norm, power
 from matderiv.language.sizes import Size, fixed, product, resolve
 from matderiv.language.syntax import Syntax, post_order
 
@@ -212,132 +212,6 @@ def transpose(check: Checker, node: Syntax) -> Shape:
         check.fail(f"' turns matrices and vectors; {check.what(operand)}", node.at)
     kind = {"vector": "row", "row": "vector"}.get(operand.kind, operand.kind)
     return kind, operand.size[::-1]
-
-
-def inverse(check: Checker, node: Syntax) -> Shape:
-    (operand,) = node.args
-    if operand.kind == "scalar":
-        if node.value == "-T":
-            check.fail("^-T is the inverse transpose of a matrix", node.at)
-        exponent = Syntax("number", (), node.at, value=-1)
-        exponent.kind, exponent.size = SCALAR
-        node.op, node.args, node.value = "power", (operand, exponent), ".^"
-        return SCALAR
-    if operand.kind in ("vector", "row"):
-        check.fail(
-            f"^-1 inverts a square matrix; {check.what(operand)}: .^-1 is entry by entry", node.at
-        )
-    size = check.require_square(operand, "the inverse", node.at)
-    return "matrix", (size, size)
-
-
-def power(check: Checker, node: Syntax) -> Shape:
-    base, exponent = node.args
-    sign = node.value
-    if base.op == "constant" and base.value == "e" and sign == "^":
-        return _exponential(check, node)
-    if base.op in ("power", "matrix_power") and not base.bracketed:
-        check.fail(
-            f"a power of a power has two readings: ({check.text(base)})^… and …^(…); put brackets",
-            node.at,
-            error=ParseError,
-        )
-    if exponent.kind != "scalar" and sign == "^":
-        check.fail(f"an exponent is a scalar; {check.what(exponent)}", node.at)
-    node.op, node.value = "power", ".^"
-    if base.kind == "scalar" and exponent.kind == "scalar":
-        return SCALAR
-    if sign == "^":
-        return _matrix_power(check, node)
-    if sign == "**" and base.kind == "matrix" and resolve(base.size[0]) == resolve(base.size[1]):
-        check.fail(
-            f"** on a square matrix has two readings: {check.text(base)}^… is the matrix power, "
-            f"{check.text(base)}.^… is entry by entry",
-            node.at,
-        )
-    return check.broadcast(base, exponent, sign, node.at)
-
-
-def _matrix_power(check: Checker, node: Syntax) -> Shape:
-    base, exponent = node.args
-    if base.kind != "matrix":
-        check.fail(
-            f"^ is the power of a scalar or a square matrix; {check.what(base)}: "
-            "write .^ for the elementwise power",
-            node.at,
-        )
-    if not check.equate(*base.size):
-        check.fail(
-            f"^ needs a square matrix; {check.what(base)}: write .^ for the elementwise power",
-            node.at,
-        )
-    value = literal_value(exponent)
-    if not isinstance(value, int):
-        check.fail(
-            "the power of a matrix is an integer; write .^ for the elementwise power", node.at
-        )
-    if abs(value) > 4096:
-        check.fail("this power of a matrix is beyond 4096", node.at, error=ParseError)
-    node.op, node.value, node.args = "matrix_power", value, (base,)
-    return base.kind, base.size
-
-
-def _exponential(check: Checker, node: Syntax) -> Shape:
-    _, exponent = node.args
-    if exponent.kind == "matrix":
-        check.fail(
-            "e^X of a matrix has two readings: exp(X) is entry by entry, expm(X) the matrix "
-            "exponential",
-            node.at,
-        )
-    node.op, node.args, node.value = "apply", (exponent,), ("exp", ())
-    return exponent.kind, exponent.size
-
-
-def absolute(check: Checker, node: Syntax) -> Shape:
-    (operand,) = node.args
-    if operand.kind in ("matrix", "tensor"):
-        text = check.text(operand)
-        check.fail(f"|{text}| of a matrix has two readings: det({text}) or abs({text})", node.at)
-    node.op, node.value = "apply", ("abs", ())
-    return operand.kind, operand.size
-
-
-NORMS = ("1", "2", "F", "op", "*", "inf")
-
-
-def norm(check: Checker, node: Syntax) -> Shape:
-    (operand,) = node.args
-    which = str(node.value)
-    which = {"∞": "inf", "fro": "F", "Fro": "F", "f": "F", "nuc": "*", "": ""}.get(which, which)
-    text = check.text(operand)
-    if which.isdigit():
-        which = str(int(which[:9]))
-    if which and which not in NORMS and not (which.isdigit() and int(which) >= 1):
-        check.fail(
-            f"there is no norm with the suffix _{node.value}; there are _1 _2 _F _op _* _inf",
-            node.at,
-            error=ParseError,
-        )
-    node.op = "norm"
-    if operand.kind == "scalar":
-        check.note(f"||{text}|| of a scalar is |{text}|")
-        node.op, node.value = "apply", ("abs", ())
-    elif operand.kind in ("vector", "row"):
-        if which in ("op", "*"):
-            check.fail(f"_{which} is a norm of matrices; {check.what(operand)}", node.at)
-        node.value = "2" if which in ("", "F") else which
-    elif operand.kind == "matrix":
-        if which.isdigit() and which != "1":
-            check.fail(
-                f"the {which}-norm of a matrix has two readings: ||{text}||_F (entrywise) and "
-                f"||{text}||_op (largest singular value)",
-                node.at,
-            )
-        node.value = which or "F"
-    else:
-        check.fail(f"a norm is of a vector or a matrix; {check.what(operand)}", node.at)
-    return SCALAR
 
 
 def binary(check: Checker, node: Syntax) -> Shape:

@@ -17,7 +17,8 @@ from matderiv.language.grammar import parse_tokens, raw_tokens
 from matderiv.language.hints import near
 from matderiv.language.inference import Given, infer
 from matderiv.language.latex import plain_tokens
-from matderiv.language.symbols import ATTRIBUTES, Piece, Symbols, read_statements
+from matderiv.language.statements import read_statements
+from matderiv.language.symbols import ATTRIBUTES, Piece, Symbols, find_uses
 from matderiv.language.tokens import Token, span_of
 from matderiv.language.typed import TypedProgram
 from matderiv.language.words import Words
@@ -55,7 +56,8 @@ def _read(source: str, given: dict[str, Given]) -> TypedProgram:
         for dim in dims or ():
             if isinstance(dim, str):
                 symbols.dimensions[dim] = None
-    pieces = read_statements(raw, symbols, spellings())
+    pieces = read_statements(raw, symbols)
+    find_uses(raw, pieces, symbols, spellings())
     words = Words(symbols, spellings(), METHODS, check.notes)
     tokens = _emit(source, raw, pieces, words, check)
     check.splits = words.splits

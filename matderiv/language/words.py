@@ -125,10 +125,12 @@ class Words:
         known = [name for name in (*self.symbols.declared, *self.symbols.assigned) if len(name) > 1]
         close = near(word, [*self.functions, *self.symbols.functions, *known])
         if prefix and not (called and close):
+            rest = word[len(prefix) :]
+            follows = is_single_name(rest) or self.symbols.is_variable(canonical_name(rest))
             raise NameResolutionError(
                 f"{_short(word)} is unknown; it begins with the function {prefix}",
                 span=(start, end),
-                hint=f"{prefix} {word[len(prefix) :]}" if len(word) < 40 else None,
+                hint=f"{prefix} {rest}" if follows else None,
             )
         if called:
             raise NameResolutionError(
@@ -147,7 +149,6 @@ class Words:
                 f"{_short(word)} is unknown{close}; it is not split into a product because "
                 f"{strangers[0]} is not declared",
                 span=(start, end),
-                hint=" ".join(pieces) if len(pieces) == 2 else None,
             )
         self.splits.append(((start, end), _short(word)))
         self.note(f"{_short(word)} is read as {_short(' '.join(pieces))}")

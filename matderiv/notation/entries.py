@@ -108,7 +108,9 @@ def _expand(node: Product) -> Node | None:
                 factors[place] = factor._replace(node=part)
                 terms.append((coefficient, node.arena.product(1, factors, node.out, sizes)))
             total = node.arena.sum(terms, node.shape)
-            return node.arena.scale(node.coefficient, total)
+            # A content that all terms share goes back outside: that expanded nothing.
+            result = node.arena.scale(node.coefficient, total)
+            return None if isinstance(total, Product) or result is node else result
     return None
 
 

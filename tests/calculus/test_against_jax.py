@@ -37,7 +37,7 @@ def assert_as_jax(program: RandomProgram, x: Variable) -> None:
         assert np.allclose(got, want, rtol=0, atol=1e-9 * scale)
 
 
-@pytest.mark.parametrize("seed", range(100, 124))
+@pytest.mark.parametrize("seed", range(100, 114))
 def test_random_program(seed: int) -> None:
     program = random_program(seed, names=seed % 2 == 0)
     assert_as_jax(program, program.variables[seed % len(program.variables)])

@@ -71,9 +71,7 @@ def test_order_of_arguments_does_not_matter(seed: int) -> None:
         arena = node.arena
         if isinstance(node, Product):
             factors = [node.factors[k] for k in random.permutation(len(node.factors))]
-            return arena.product(
-                node.coefficient, factors, node.out, dict(enumerate(node.sizes))
-            )
+            return arena.product(node.coefficient, factors, node.out, dict(enumerate(node.sizes)))
         if isinstance(node, Sum):
             terms = [node.terms[k] for k in random.permutation(len(node.terms))]
             return arena.sum(terms, node.shape)

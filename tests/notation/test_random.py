@@ -48,7 +48,7 @@ class Maker:
         if kind == "product":
             return self.product(depth)
         if kind == "map":
-            function = self.random.choice(["exp", "tanh", "sigmoid", "step", "sin"])
+            function = self.random.choice(["cos", "tanh", "sigmoid", "step", "sin"])
             return self.arena.map(function, self.value(depth - 1))
         if kind == "inverse":
             square = self.product(depth, ("n", "n"))
@@ -84,7 +84,7 @@ class Maker:
         return self.arena.product(self.random.choice(COEFFICIENTS), factors, out, pool)
 
 
-@pytest.mark.parametrize("seed", range(5000))
+@pytest.mark.parametrize("seed", range(200))
 def test_print_reads_back(seed: int) -> None:
     node = Maker(seed).value(depth=2)
     assert_reads_back(node, row=node.order == 1 and seed % 2 == 1, seed=seed)

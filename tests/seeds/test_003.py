@@ -161,9 +161,7 @@ def test_003_shapes(cell: tuple[str, str], draw: Draw) -> None:
     }
     assert found["numerator"].shape == shape
     assert found["denominator"].shape == shape[::-1]
-    v = draw(
-        α=(), x=(2,), X=(2, 3), v=(4,), V=(4, 5), A=(4, 2), C=(2, 3), b=(3,), c=(5,), D=(3, 5)
-    )
+    v = draw(α=(), x=(2,), X=(2, 3), v=(4,), V=(4, 5), A=(4, 2), C=(2, 3), b=(3,), c=(5,), D=(3, 5))
     arrays = {layout: derivative.evaluate(v) for layout, derivative in found.items()}
     sizes = {"n": 2, "k": 3, "m": 4, "l": 5}
     assert arrays["numerator"].shape == tuple(sizes[name] for name in shape)

@@ -1,0 +1,280 @@
+"""The walk over raw tokens that finds statements, before anything is parsed.
+
+Declarations, targets and loop headers become made tokens, and fill the symbol table;
+expressions stay ranges of raw tokens in between.
+"""
+
+from __future__ import annotations
+
+from matderiv.errors import NameResolutionError, ParseError
+from matderiv.language.alphabet import canonical_name
+from matderiv.language.hints import near
+from matderiv.language.symbols import ATTRIBUTES, CLOSES, OPENS, Piece, Symbols
+from matderiv.language.tokens import Token, make, span_of
+
+__all__ = ["read_statements"]
+
+_KINDS = ("elementwise", "scalar", "vector", "matrix")
+_SIGNS = "PLUS MINUS STAR SLASH CIRCLE DOTTIMES DOTDIVIDE BACKSLASH COMMA CARET DOTPOWER STARSTAR"
+_CONTINUES = frozenset(_SIGNS.split())
+_LONGEST_LIST = 64
+_DECLARATION = "a declaration is written X: (n, d), λ: (), A: (n, n) symmetric or phi: elementwise"
+
+
+def read_statements(tokens: list[Token], symbols: Symbols) -> list[Piece]:
+    """Return the program as made tokens and ranges of expressions; fill the table."""
+    walk = _Walk(tokens, symbols)
+    walk.statements()
+    return walk.pieces
+
+
+class _Walk:
+    def __init__(self, tokens: list[Token], symbols: Symbols) -> None:
+        self.tokens = tokens
+        self.symbols = symbols
+        self.pieces: list[Piece] = []
+        self.blocks: list[Token] = []  # opening braces of `repeat`
+        self.position = 0
+        self.pending: Token | None = None  # the separator before the next statement
+
+    # ---- looking -----------------------------------------------------------------
+
+    def kind(self, ahead: int = 0) -> str:
+        position = self.position + ahead
+        return self.tokens[position].type if position < len(self.tokens) else ""
+
+    def word(self, ahead: int = 0) -> str:
+        return str(self.tokens[self.position + ahead]) if self.kind(ahead) == "WORD" else ""
+
+    def take(self, kind: str, value: str | None = None) -> Token:
+        token = self.tokens[self.position]
+        self.position += 1
+        made = make(kind, token if value is None else value, *span_of(token))
+        self.pieces.append(made)
+        return made
+
+    def fail(self, message: str) -> ParseError:
+        if self.position < len(self.tokens):
+            return ParseError(message, span=span_of(self.tokens[self.position]))
+        end = span_of(self.tokens[-1])[1]
+        return ParseError(message, span=(end, end + 1))
+
+    def _names_ahead(self) -> int:
+        """The number of tokens of a list `A, B` here, if a declaration can follow it."""
+        ahead = 0
+        while self.kind(ahead) == "WORD" and ahead < 2 * _LONGEST_LIST:
+            ahead += 1
+            if self.kind(ahead) in ("COLON", "ELEMENT") or self.word(ahead) == "in":
+                return ahead
+            if self.kind(ahead) != "COMMA":
+                return 0
+            ahead += 1
+        return 0
+
+    def _starts_item(self) -> bool:
+        return bool(self._names_ahead()) or (self.kind() == "WORD" and self.kind(1) == "EQUALS")
+
+    # ---- statements --------------------------------------------------------------
+
+    def statements(self) -> None:
+        while self.position < len(self.tokens):
+            kind = self.kind()
+            if kind in ("NEWLINE", "SEMICOLON"):
+                self._separate()
+            elif self.word() == "where":
+                self.pending = None
+                self.take("WHERE")
+            elif kind == "RBRACE" and self.blocks:
+                self.pending = None
+                self.blocks.pop()
+                self.take("RBRACE")
+            else:
+                if self.pending is not None:
+                    self.pieces.append(self.pending)
+                    self.pending = None
+                self._statement()
+        if self.blocks:
+            raise ParseError("'{' is never closed", span=span_of(self.blocks[-1]))
+
+    def _separate(self) -> None:
+        token = self.tokens[self.position]
+        self.position += 1
+        last = self.pieces[-1] if self.pieces else None
+        opening = isinstance(last, Token) and last.type in ("WHERE", "LBRACE", "SEPARATOR")
+        if last is not None and not opening and self.pending is None:
+            self.pending = make("SEPARATOR", ";", *span_of(token))
+
+    def _statement(self) -> None:
+        names = self._names_ahead()
+        if names:
+            self._declaration(names)
+        elif self.word() == "repeat" and self.kind(1) == "WORD":
+            self._repeat()
+        elif self.kind() == "WORD" and self.kind(1) == "EQUALS":
+            target = self.take("TARGET", canonical_name(self.word()))
+            self.symbols.assigned.setdefault(target, span_of(target))
+            self.take("EQUALS")
+            self._expression()
+        else:
+            self._expression()
+
+    def _expression(self) -> None:
+        start, depth = self.position, 0
+        while self.position < len(self.tokens):
+            token = self.tokens[self.position]
+            kind = token.type
+            if kind in OPENS:
+                depth += 1
+            elif kind in CLOSES:
+                if depth == 0 and kind == "RBRACE" and self.blocks:
+                    break
+                depth -= 1
+            elif kind == "WORD" and token == "where":
+                break
+            elif depth <= 0:
+                if kind == "SEMICOLON":
+                    break
+                if kind == "NEWLINE" and not self._continues(start):
+                    break
+                if kind == "COMMA" and self._comma_separates():
+                    break
+            self.position += 1
+        self.pieces.append((start, self.position))
+        if self.kind() == "COMMA":
+            self._separate()
+
+    def _continues(self, start: int) -> bool:
+        return self.position > start and self.tokens[self.position - 1].type in _CONTINUES
+
+    def _comma_separates(self) -> bool:
+        self.position += 1
+        separates = self._starts_item()
+        self.position -= 1
+        return separates
+
+    # ---- declarations ------------------------------------------------------------
+
+    def _declaration(self, count: int) -> None:
+        names = []
+        for _ in range(count):
+            if self.kind() == "COMMA":
+                self.take("COMMA")
+            else:
+                name = self.take("DECLARED", canonical_name(self.word()))
+                names.append(name)
+        spaced = self.kind() != "COLON" or self._is_reals(1)
+        kind = ""
+        if spaced:
+            self.take("IN")
+            self._space()
+        else:
+            self.take("COLON")
+            kind = self._shape_or_kind()
+        while self.word() in ATTRIBUTES:
+            self.take("ATTRIBUTE")
+        self._end_declaration()
+        for name in names:
+            self._declare(name, kind)
+
+    def _declare(self, name: Token, kind: str) -> None:
+        table = self.symbols
+        if str(name) in table.functions or table.declared.get(name) is not None:
+            raise NameResolutionError(f"{name} is declared twice", span=span_of(name))
+        if kind in ("elementwise", "scalar function"):
+            table.declared.pop(name, None)
+            table.functions[name] = kind.split()[0]
+        else:
+            table.declared[name] = span_of(name)
+
+    def _shape_or_kind(self) -> str:
+        if self.kind() == "LPAR":
+            self._shape()
+            return ""
+        word = self.word()
+        if word in ATTRIBUTES:
+            return ""
+        if word not in _KINDS:
+            if not word:
+                raise self.fail(_DECLARATION)
+            close = near(word, [*_KINDS, *ATTRIBUTES])
+            raise self.fail(f"{word} is no shape, kind or attribute{close}: {_DECLARATION}")
+        start, end = span_of(self.tokens[self.position])
+        self.position += 1
+        if word == "scalar" and self.word() == "function":
+            word, end = "scalar function", span_of(self.tokens[self.position])[1]
+            self.position += 1
+        self.pieces.append(make("KIND", word, start, end))
+        return word
+
+    def _shape(self) -> None:
+        self.take("LPAR")
+        while self.kind() != "RPAR":
+            self._size()
+            if self.kind() == "COMMA":
+                self.take("COMMA")
+            elif self.kind() != "RPAR":
+                raise self.fail("a shape is a list of names and positive integers: X: (n, 3)")
+        self.take("RPAR")
+
+    def _is_reals(self, ahead: int) -> bool:
+        return self.word(ahead) in ("R", "ℝ") and self.kind(ahead + 1) in ("CARET", "")
+
+    def _space(self) -> None:
+        if self.word() not in ("R", "ℝ"):
+            raise self.fail("a space is written R, R^n or R^{n×d}")
+        self.take("REALS")
+        if self.kind() != "CARET":
+            return
+        self.take("POWER")
+        if self.kind() not in ("LBRACE", "LPAR"):
+            self._size()
+            return
+        close = "RBRACE" if self.kind() == "LBRACE" else "RPAR"
+        self.take("LPAR")
+        self._size()
+        while self.kind() != close:
+            if self.kind() != "STAR" and self.word() != "x":
+                raise self.fail("sizes are separated by × or x: R^{n×d} or R^(n x d)")
+            self.take("TIMES")
+            self._size()
+        self.take("RPAR")
+
+    def _size(self) -> None:
+        if self.kind() == "WORD":
+            name = canonical_name(self.word())
+            self.symbols.dimensions.setdefault(name, span_of(self.tokens[self.position]))
+            self.take("DIMENSION", name)
+            return
+        text = self.tokens[self.position] if self.position < len(self.tokens) else ""
+        if self.kind() != "NUMBER":
+            raise self.fail("a size is a name or a positive integer: X: (n, 3)")
+        if not text.isdigit() or len(text) > 18 or int(text) == 0:
+            raise self.fail(f"a size is a name or a positive integer, not {text[:20]}")
+        self.take("INTEGER")
+
+    def _end_declaration(self) -> None:
+        kind = self.kind()
+        if kind == "COMMA":
+            self._separate()
+        elif kind == "WORD" and self.word() != "where":
+            close = near(self.word(), ATTRIBUTES)
+            raise self.fail(
+                f"{self.word()} is no attribute{close}; there are {', '.join(sorted(ATTRIBUTES))}"
+            )
+        elif kind not in ("", "NEWLINE", "SEMICOLON", "WORD", "RBRACE"):
+            raise self.fail(_DECLARATION)
+
+    # ---- loops -------------------------------------------------------------------
+
+    def _repeat(self) -> None:
+        form = "a loop is written repeat l in N { z = relu(z W[l]) }"
+        self.take("REPEAT")
+        index = self.take("TARGET", canonical_name(self.word()))
+        self.symbols.loops.add(index)
+        if self.word() != "in":
+            raise self.fail(form)
+        self.take("IN")
+        self._size()
+        if self.kind() != "LBRACE":
+            raise self.fail(form)
+        self.blocks.append(self.take("LBRACE"))
