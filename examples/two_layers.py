@@ -19,6 +19,7 @@ everything = md.cost(NETWORK, ["w1", "w2", "x"])
 if __name__ == "__main__":
     for name, gradient in gradients.items():
         print(f"∂L/∂{name} = {gradient}")
+        print("by entries:", gradient.to("index").split("\n")[0])
     for row in everything.table():
         if "matmul" in row.formula:
             print(f"{row.phase:9} {row.formula:18} {row.leading}")

@@ -17,7 +17,7 @@ from matderiv.language.finishing import Step, typed_program
 from matderiv.language.functions import function_table
 from matderiv.language.sizes import Size, fixed, is_known, unknown
 from matderiv.language.symbols import Symbols
-from matderiv.language.syntax import Span, Syntax
+from matderiv.language.syntax import Span, Syntax, post_order
 from matderiv.language.typed import TypedProgram
 
 __all__ = ["Given", "infer"]
@@ -53,9 +53,8 @@ class _Statements(Expressions):
             self._square(attributes)
         steps: list[Step] = []
         clause = self._clause(blocks[1]) if len(blocks) > 1 else []
-        output = self._statements(blocks[0], steps, clause)
+        output = self._statements(blocks[0], clause, steps)
         self._settle()
-        assert output is not None
         return typed_program(self, steps, output)
 
     def _flat(self, block: Syntax) -> Iterable[Syntax]:
@@ -118,29 +117,42 @@ class _Statements(Expressions):
 
     # ---- statements --------------------------------------------------------------
 
-    def _statements(self, block: Syntax, steps: list[Step], clause: bool) -> Syntax | None:
-        """Infer a block; return the node of its value."""
+    def _clause(self, block: Syntax) -> list[Syntax]:
+        """The assignments of a where clause."""
         statements = [node for node in block.args if node.op != "declaration"]
+        for statement in statements:
+            if statement.op != "assignment":
+                self.check.fail(
+                    "a where clause holds declarations and assignments",
+                    statement.span,
+                    error=ParseError,
+                )
+        return statements
+
+    def _statements(self, block: Syntax, clause: list[Syntax], steps: list[Step]) -> Syntax:
+        """Infer the program and its where clause; return the node of its value."""
+        statements = [node for node in block.args if node.op != "declaration"]
+        after = _places(statements, clause)
+        for assignment in after[-1]:
+            self._assign(assignment, steps)
         value = None
         for position, statement in enumerate(statements):
-            last = position == len(statements) - 1
+            value = None
             if statement.op == "assignment":
                 value = self._assign(statement, steps)
             elif statement.op == "repetition":
                 self._repeat(statement, steps)
-                value = None
-            elif clause or not last:
-                where = (
-                    "a where clause holds declarations and assignments"
-                    if clause
-                    else (
-                        "only the last statement may be an expression alone; give this one a name"
-                    )
-                )
-                self.check.fail(where, statement.span, error=ParseError)
-            else:
+            elif position == len(statements) - 1:
                 value = self.infer(statement.args[0])
-        if not clause and value is None:
+            else:
+                self.check.fail(
+                    "only the last statement may be an expression alone; give this one a name",
+                    statement.span,
+                    error=ParseError,
+                )
+            for assignment in after[position]:
+                self._assign(assignment, steps)
+        if value is None:
             self.check.fail(
                 "the program has no expression to compute: end with one",
                 block.span,
@@ -229,3 +241,18 @@ class _Statements(Expressions):
         ]
         if inferred:
             check.note("inferred " + ", ".join(inferred))
+
+
+def _places(statements: list[Syntax], clause: list[Syntax]) -> dict[int, list[Syntax]]:
+    """After which statement each assignment of a where clause is due; -1 is before all.
+
+    That is the last statement which assigns a name it uses, itself or through others.
+    """
+    due = {node.value: k for k, node in enumerate(statements) if node.op == "assignment"}
+    after: dict[int, list[Syntax]] = {k: [] for k in range(-1, len(statements))}
+    for assignment in clause:
+        used = (node.value for node in post_order(assignment.args[0]) if node.op == "name")
+        place = max((due[name] for name in used if name in due), default=-1)
+        due.setdefault(assignment.value, place)
+        after[place].append(assignment)
+    return after

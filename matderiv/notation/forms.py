@@ -293,6 +293,18 @@ def diagonal(term: Term) -> Term:
 
 
 def trace(term: Term) -> Term:
+    """The trace, its chain turned and rotated to the shortest; u v' under it is v' u."""
+    above, below, links = split(term)
+    candidates = list[Term]()
+    for ring in (links, _reversed(links)):
+        for start in range(len(ring)):
+            turned = chain(ring[start:] + ring[:start])
+            candidates.append(turned if turned.order == 0 else _trace(turned))
+    best = min(candidates, key=lambda candidate: candidate.weight)
+    return scale(Fraction(1), above, below, best) if above or below else best
+
+
+def _trace(term: Term) -> Term:
     return Call("tr", (term,), order=0, latex=r"\operatorname{{tr}}({x})", odd=True)
 
 

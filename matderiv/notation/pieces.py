@@ -157,20 +157,10 @@ def _contract(
 
 def _closed(left: Piece, right: Piece, label: int) -> Term:
     """Σ left ⊙ right as the shortest trace, inner product or sum."""
-    links = left.ending(label) + right.starting(label)
-    turned = tuple(transpose(link) for link in reversed(links))
-    candidates = list[Term]()
-    for ring in (links, turned):
-        for start in range(len(ring)):
-            candidate = chain(ring[start:] + ring[:start])
-            if candidate.order == 0:
-                candidates.append(candidate)
-            elif candidate.order == 2:
-                candidates.append(trace(candidate))
+    ring = trace(chain(left.ending(label) + right.starting(label)))
     other = left.other(label)
-    product = [chain(piece.starting(other)) for piece in (left, right)]
-    candidates.append(total(hadamard(product)))
-    return min(candidates, key=lambda term: term.weight)
+    product = total(hadamard([chain(piece.starting(other)) for piece in (left, right)]))
+    return min(ring, product, key=lambda term: term.weight)
 
 
 def _multiply(

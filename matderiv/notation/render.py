@@ -37,6 +37,7 @@ from matderiv.notation.terms import (
     Zeros,
 )
 from matderiv.tensor.dims import Composite, Dim
+from matderiv.tensor.primitives import ARGUMENTS
 
 __all__ = ["render", "render_lines"]
 
@@ -226,7 +227,7 @@ class _Writer:
     def call(self, term: Call) -> tuple[str, Level]:
         arguments = [self.write(argument)[0] for argument in term.arguments]
         if self.dialect.templates and term.latex is not None:
-            shown = dict(zip(("x", "z"), arguments, strict=False))
+            shown = dict(zip(ARGUMENTS, arguments, strict=False))
             if term.axis is not None:
                 shown["x"] += self.dialect.comma + self.dialect.axis.format(x=term.axis)
             if term.sizes:

@@ -27,7 +27,7 @@ from matderiv.notation.terms import (
     Term,
 )
 
-__all__ = ["add", "negate", "settle"]
+__all__ = ["add", "negate", "settle", "turn_heavy_first"]
 
 
 def negate(term: Term) -> Term:
@@ -59,6 +59,13 @@ def settle(sign: int, term: Term, *, spoil: bool = True) -> tuple[int, Term]:
                 flips.add(good[-1])
     sign *= (-1) ** len(flips)
     return sign, _flip(term, count(), flips) if flips else term
+
+
+def turn_heavy_first(term: Term) -> Term:
+    """±term with the heavier term of a difference in front, where the sign is of no account."""
+    if isinstance(term, Sum) and not term.is_negation and _merit(term) == 0 and _gain(term) > 0:
+        return _flip(term, count(), {0})
+    return term
 
 
 def add(members: Iterable[tuple[int, Term]], order: int, symmetric: bool = False) -> Term:

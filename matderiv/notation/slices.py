@@ -84,6 +84,10 @@ def _join(left: Term, right: Term) -> Term | None:
         column = _single(left.indices[1])
         if column.isdigit():
             return Entry(left.body, (left.indices[0], column), order=1)
+    if isinstance(left, Postfix) and isinstance(left.body, Entry) and right == Ones((1,), order=1):
+        row = _single(left.body.indices[0])
+        if row.isdigit() and left.body.indices[1] == ":":
+            return Postfix(Entry(left.body.body, (row, ":"), order=1), Mark.TRANSPOSE, order=1)
     if columns is not None and left.order == 2:
         if ":" in columns:
             return _sliced(left, None, columns)
@@ -113,6 +117,8 @@ def _join_row(left: Term, right: Term, rows: str | None) -> Term | None:
 
 
 def _sliced(body: Term, rows: str | None, columns: str | None) -> Term:
+    if isinstance(body, Postfix) and body.mark is Mark.TRANSPOSE:
+        return Postfix(_sliced(body.body, columns, rows), Mark.TRANSPOSE, order=2)
     if isinstance(body, Entry) and not isinstance(body.body, Identity) and body.order == 2:
         known = body.indices
         if (rows and known[0] == ":") or (columns and known[1] == ":"):

@@ -215,8 +215,9 @@ def _prologue(plan: Plan, names: Names, steps: Sequence[Step], also: Sequence[st
         name = names.inputs[variable]
         arguments = f"{variable.name!r}, {name}, {_pattern(variable.shape)}, sizes"
         lines.append(f"    {name} = _array({arguments})")
+    read = set(sizes_read(steps))
     for dim, name in names.sizes.items():
-        if dim not in given and (dim in sizes_read(steps) or name in also):
+        if dim not in given and (dim in read or name in also):
             lines.append(f"    {name} = sizes[{dim!r}]")
     for dim, length in least_sizes(plan.steps, plan.shapes).items():
         lines += [

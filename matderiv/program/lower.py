@@ -20,7 +20,7 @@ from matderiv.program.wired import Wired, dense, plain, renumber, write_diagonal
 from matderiv.tensor.dims import Composite
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
 from matderiv.tensor.nodes import Apply, Map, Name, Node, Number, Product, Size, Sum, Variable
-from matderiv.tensor.primitives import AbstractFunction, Primitive
+from matderiv.tensor.primitives import ARGUMENTS, AbstractFunction, Primitive
 from matderiv.tensor.traverse import reachable, use_counts
 
 __all__ = ["Lowering"]
@@ -235,7 +235,7 @@ class Lowering:
         number = constant(primitive.numpy)
         if number is not None:
             return Wired(number, (), ())
-        names: dict[str, Operand] = dict(zip(("x", "z", "w"), arguments, strict=False))
+        names: dict[str, Operand] = dict(zip(ARGUMENTS, arguments, strict=False))
         names["shape"] = Dims(node.shape)
         if primitive.infer is None:
             for core, argument in zip(primitive.cores, node.arguments, strict=False):

@@ -117,6 +117,12 @@ REFUSED = [
     ("x[i]", NameResolutionError, ["integer from 0"], "i"),
     ("u[5] where u: (5)", MatderivError, ["out of range", "5"], "5"),
     ("t[0]", ShapeError, ["scalar"], "["),
+    ("x[1.5]", ParseError, ["integer"], "1.5"),
+    ("sum(X, axis=x)", ParseError, ["literal"], "x"),
+    ("norm(x, y)", MatderivError, ["number"], "y"),
+    ("sum(inf)", NameResolutionError, ["inf"], "inf"),
+    ("max(x, inf)", ParseError, ["no value"], "inf"),
+    ("A * B / t .* A", ParseError, ["two readings"], ".*"),
     # declarations
     ("x: (n, 0); x", ParseError, ["positive integer"], "0"),
     ("x: (n + 1); x", ParseError, ["a shape is a list"], "+"),

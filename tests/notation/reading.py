@@ -9,6 +9,7 @@ import numpy as np
 from matderiv.language import lower, read
 from matderiv.notation import present
 from matderiv.tensor.arena import Arena
+from matderiv.tensor.dims import dim_value
 from matderiv.tensor.evaluate import Array, evaluate
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import reachable
@@ -20,30 +21,34 @@ def variables(node: Node) -> list[Variable]:
     return [below for below in reachable([node]) if isinstance(below, Variable)]
 
 
-def draw(inputs: Iterable[Variable], seed: int = 0) -> dict[Node, Array]:
+def draw(
+    inputs: Iterable[Variable], seed: int = 0, sizes: Mapping[str, int] = SIZES
+) -> dict[Node, Array]:
     """Positive entries, so that roots and logarithms exist; symmetric where it is declared."""
     generator = np.random.default_rng(seed)
     values: dict[Node, Array] = {}
     for variable in inputs:
-        shape = [SIZES[dim] if isinstance(dim, str) else dim for dim in variable.shape]
+        shape = [dim_value(dim, sizes) for dim in variable.shape]
         value = generator.uniform(0.5, 1.5, shape)
         values[variable] = value + value.T if "symmetric" in variable.attributes else value
     return values
 
 
-def read_back(text: str, values: Mapping[Node, Array]) -> Array:
+def read_back(
+    text: str, values: Mapping[Node, Array], sizes: Mapping[str, int] = SIZES
+) -> Array:
     """The value of a text in the language at the values of variables of the same names."""
     leaves = [node for node in values if isinstance(node, Variable)]
     program = read(
         text,
-        # Z is in no formula; it says that m, n, p, q are sizes.
-        shapes={leaf.name: tuple(leaf.shape) for leaf in leaves} | {"Z": tuple(SIZES)},  # type: ignore[misc]
+        # Zz is in no formula; it says which names are sizes.
+        shapes={leaf.name: tuple(leaf.shape) for leaf in leaves} | {"Zz": tuple(sizes)},  # type: ignore[misc]
         attributes={leaf.name: leaf.attributes for leaf in leaves if leaf.attributes},
     )
     lowered = lower(program, Arena())
     known = {leaf.name: value for leaf, value in zip(leaves, values.values(), strict=True)}
     inputs: dict[Node, Array] = {v: known[name] for name, v in lowered.variables.items()}
-    return evaluate([lowered.root], inputs, SIZES)[0]
+    return evaluate([lowered.root], inputs, sizes)[0]
 
 
 def assert_reads_back(node: Node, *, row: bool = False, seed: int = 0) -> str:

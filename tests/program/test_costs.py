@@ -84,6 +84,8 @@ def test_predicted_peak_is_the_measured_one(source: str, wrt: list[str]) -> None
     function = md.compile(source, wrt)
     sizes = {"B": 120, "D": 100, "K": 90}
     rng = np.random.default_rng(0)
-    values = {v.name: rng.normal(size=[sizes[str(d)] for d in v.shape]) for v in function.plan.inputs}
+    values = {
+        v.name: rng.normal(size=[sizes[str(d)] for d in v.shape]) for v in function.plan.inputs
+    }
     predicted = function.cost.at(**sizes).peak_memory
     assert _peak(function, values) == pytest.approx(predicted, rel=0.02)

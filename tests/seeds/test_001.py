@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import sympy
 from numpy.testing import assert_allclose
 
@@ -44,10 +43,16 @@ def test_001_backward_formulas(draw: Callable[..., dict[str, Any]]) -> None:
     assert_allclose(gradients["x"].evaluate(v), dh1 @ v["w1"].T, rtol=1e-12)
 
 
-@pytest.mark.xfail(reason="matrix products are not written by their entries yet", strict=True)
-def test_001_backward_index_form() -> None:
-    gradient = md.diff("h1: (B, D); w2: (D, K); l: scalar function; h2 = h1 w2; l(h2)", "w2")
-    assert "Σ" in gradient.to("index")
+def test_001_backward_index_form(example: Callable[[str], str]) -> None:
+    """The same gradients by their entries: sums over the index that meets."""
+    gradients = md.diff(NETWORK, ["w2", "w1", "x"])
+    heads = {name: str(found.to("index")).split("\n")[0] for name, found in gradients.items()}
+    assert heads == {
+        "w2": "[i,j] = Σ_k h1[k,i] δh2[k,j]",
+        "w1": "[i,j] = Σ_k x[k,i] δh1[k,j]",
+        "x": "[i,j] = Σ_k w1[j,k] δh1[i,k]",
+    }
+    assert "[i,j] = Σ_k h1[k,i] δh2[k,j]" in example("two_layers")
 
 
 def test_001_backward() -> None:

@@ -44,11 +44,11 @@ def test_004_objective(example: Example) -> None:
     assert "(W2ᵀ ∂l/∂o ⊙ φ'(z)) xᵀ" in printed
 
 
-def test_004_objective_shares_its_cotangent() -> None:
+def test_004_objective_of_both_weights() -> None:
+    """Asked for together, the gradients read as they do one by one."""
     joint = md.diff(OBJECTIVE, ["W2", "W1"])
-    assert terms(str(joint["W2"])) == {"δo hᵀ", "λ W2"}
-    assert terms(str(joint["W1"])) == {"(W2ᵀ δo ⊙ φ'(z)) xᵀ", "λ W1"}
-    assert all("δo = ∂l/∂o" in str(gradient) for gradient in joint.values())
+    for name, gradient in joint.items():
+        assert terms(str(gradient)) == terms(str(md.diff(OBJECTIVE, name)))
 
 
 def test_004_objective_with_functions(draw: Draw) -> None:

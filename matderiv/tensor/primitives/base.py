@@ -32,8 +32,8 @@ __all__ = [
 Parameters = tuple[Hashable, ...]
 Adjoint = Callable[..., "Node"] | None
 
-ARGUMENTS = ("x", "z", "w", "v")
-"""The names of the arguments in a `numpy` program, in order."""
+ARGUMENTS = ("x", "z", "w", "v", "u", "t")
+"""The names of the arguments in `numpy` programs and `latex` templates, in order."""
 
 
 class PrimitiveFunction(Protocol):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from matderiv.errors import UnsupportedError
 from matderiv.tensor.primitives.base import (
     ARGUMENTS,
     Adjoint,
@@ -105,24 +106,25 @@ def _by_direction(order: int, place: int) -> Adjoint:
 
 
 def _frechet_program(order: int) -> str:
+    """The top right block of expm of the blocks of `_blocks`, built by Kronecker products."""
     if order == 1:
         return "expm_frechet(x, z, compute_expm=False)"
-    steps = [f"i = eye(N={2**order})", "b = kron(i, x)"]
+    count = 2**order
+    steps = [f"identity = eye(N={count})", "blocks = kron(identity, x)"]
     for k, direction in enumerate(ARGUMENTS[1 : order + 1]):
         steps += [
-            f"l = eye(N={2 ** (order - 1 - k)})",
-            "s = eye(N=2, k=1)",
-            f"r = eye(N={2**k})",
-            "p = kron(l, s)",
-            "q = kron(p, r)",
-            f"d = kron(q, {direction})",
-            "b = add(b, d)",
+            f"outside = eye(N={2 ** (order - 1 - k)})",
+            "shift = eye(N=2, k=1)",
+            f"inside = eye(N={2**k})",
+            "outer = kron(outside, shift)",
+            "place = kron(outer, inside)",
+            f"spread = kron(place, {direction})",
+            "blocks = add(blocks, spread)",
         ]
-    parts = 2**order
     steps += [
-        "f = expm(b)",
-        f"h = split(f, indices_or_sections={parts}, axis=-2)[0]",
-        f"split(h, indices_or_sections={parts}, axis=-1)[{parts - 1}]",
+        "exponential = expm(blocks)",
+        f"row = split(exponential, indices_or_sections={count}, axis=-2)[0]",
+        f"split(row, indices_or_sections={count}, axis=-1)[{count - 1}]",
     ]
     return "; ".join(steps)
 
@@ -130,14 +132,18 @@ def _frechet_program(order: int) -> str:
 @cache
 def frechet(order: int) -> Primitive:
     """The primitive D^order exp(X)[E, F, …]."""
+    if order >= len(ARGUMENTS):
+        raise UnsupportedError(f"derivatives of expm end at order {len(ARGUMENTS) - 1}")
+    directions = ", ".join(f"{{{name}}}" for name in ARGUMENTS[1 : order + 1])
+    power = "" if order == 1 else f"^{{{{{order}}}}}"
     return Primitive(
         name="frechet" if order == 1 else f"frechet{order}",
         signature=",".join(["(n,n)"] * (order + 1)) + "->(n,n)",
         adjoint=(_by_matrix(order), *(_by_direction(order, k) for k in range(order))),
         reference=_frechet,
-        numpy=_frechet_program(order) if order < len(ARGUMENTS) else "",
+        numpy=_frechet_program(order),
         flops="62 n^3" if order == 1 else f"{62 * 8**order}/3 n^3",
-        latex=rf"D^{{{{{order}}}}}\exp({{x}})" if order > 1 else r"D\exp({x})",
+        latex=rf"D{power}\operatorname{{{{expm}}}}({{x}})[{directions}]",
         source="Higham & Relton (2014), theorem 3.5",
         linear_in=tuple(range(1, order + 1)),
         meaning="the derivative of expm at the first argument along the others",
@@ -152,7 +158,7 @@ MATRIX_FUNCTIONS = (
         reference=_expm,
         numpy="expm(x)",
         flops="62/3 n^3",
-        latex=r"\exp({x})",
+        latex=r"\operatorname{{expm}}({x})",
         source="Higham, Functions of Matrices (2008), section 10.6",
         keeps_symmetry=True,
     ),
@@ -167,7 +173,7 @@ MATRIX_FUNCTIONS = (
         reference=_sqrtm,
         numpy="sqrtm(x)",
         flops="85/3 n^3",
-        latex="{x}^{{1/2}}",
+        latex=r"\operatorname{{sqrtm}}({x})",
         source="Higham, Functions of Matrices (2008), section 6.1",
         domain="well_conditioned",
         keeps_symmetry=True,
