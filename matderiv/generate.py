@@ -16,7 +16,7 @@ from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
 from matderiv.errors import MatderivError
 from matderiv.language import canonical_name
-from matderiv.notation import present
+from matderiv.notation import present_joint
 from matderiv.program import Graph, Plan, plan
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.cost import Cost
@@ -36,8 +36,8 @@ def program_plan(
     order: int = 1,
     layout: str = "mixed",
     sizes: Mapping[str, int] | None = None,
-) -> tuple[Plan, Mapping[str, Node]]:
-    """The plan of a value with its derivatives, and the derivatives as a reader sees them.
+) -> tuple[Plan, Node, Mapping[str, Node]]:
+    """The plan of a value with its derivatives, and both as a reader sees them.
 
     Order 1: gradients of a scalar, vector-Jacobian products of anything else, for
     `backward`.  Other orders and other values: also the dense derivative in the layout.
@@ -88,19 +88,18 @@ def program_plan(
         wrt={name: (name,) * order for name in wrt},
         layout=layout,
     )
-    return made, {**read.gradients, **read.derivatives}
+    return made, read.value, {**read.gradients, **read.derivatives}
 
 
 def compile_program(
     program: Program, wrt: Sequence[str], order: int = 1, layout: str = "mixed"
 ) -> CompiledFunction:
     """The generated NumPy module of a program and its derivatives."""
-    made, shown = program_plan(program, wrt, order, layout)
+    made, made_from, shown = program_plan(program, wrt, order, layout)
     taken = taken_names(program)
-    equations = [f"value = {program}"]
-    for name, node in shown.items():
-        text = present(node, taken=taken).text("unicode")
-        equations.append(f"{'∂' * order}value/∂{name} = {text}")
+    head = "∂" if order == 1 else f"∂^{order} "
+    lines = {"value": made_from, **{f"{head}value/∂{name}": n for name, n in shown.items()}}
+    equations = present_joint(lines, taken=taken).text("unicode").splitlines()
     title = " ".join(program.source.split())
     return CompiledFunction(made, title=title, equations=equations, canonical=canonical_name)
 

@@ -34,6 +34,8 @@ def layout_axes(layout: str, value_order: int, total_order: int) -> tuple[int, .
 def arrange(derivative: Node, layout: str, value_order: int) -> Node:
     """A mixed derivative in another layout."""
     axes = layout_axes(layout, value_order, derivative.order)
+    if axes == tuple(range(derivative.order)):
+        return derivative
     return derivative.arena.transpose(derivative, axes)
 
 

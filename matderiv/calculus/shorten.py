@@ -1,7 +1,8 @@
 """Shorter forms of one value: factor, expand, cancel, whatever prints with less.
 
-A candidate replaces a node only if the printed weight falls.  It is a natural number,
-so rewriting ends, whatever the rules and in whatever order they fire.
+A candidate replaces a node only if (printed weight, number of names in it) falls,
+lexicographically.  Both are natural numbers, so rewriting ends, whatever the rules and
+in whatever order they fire.
 
 Candidates for a Sum: pull a factor out of several terms; pull out a power that only
 some terms have (a common denominator); collect diagonals into one.  For both kinds:
@@ -52,7 +53,7 @@ class Shortener:
         self._depth += 1
         best: Node = node
         for candidate in self._candidates(node):
-            if self.weight(candidate) < self.weight(best):
+            if self.weight.cost(candidate) < self.weight.cost(best):
                 best = candidate
         self._depth -= 1
         if best is not node:

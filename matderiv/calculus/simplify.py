@@ -12,9 +12,10 @@ natural numbers.  So the rounds end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from matderiv.calculus.shorten import Shortener
+from matderiv.calculus.weight import Weights
 from matderiv.tensor.nodes import Apply, Factor, Name, Node, Product, Sum, Term
 from matderiv.tensor.primitives import AbstractFunction
 from matderiv.tensor.traverse import reachable, rebuild, remake, use_counts
@@ -22,6 +23,7 @@ from matderiv.tensor.traverse import reachable, rebuild, remake, use_counts
 __all__ = ["flatten", "simplify", "substitute"]
 
 _ROUNDS = 6
+_READABLE = 40  # a heavier formula keeps the names of all its cotangents
 _LARGEST = 30  # factors or terms that one node may grow to by merging
 
 
@@ -46,17 +48,30 @@ def simplify(roots: Sequence[Node], *, short: bool = True) -> list[Node]:
 def settle_names(roots: Sequence[Node]) -> list[Node]:
     """Let every use of a named value go through its name; drop names that are not due.
 
-    A cotangent used once gives its name up: it needs no line of its own.  So does one
-    that is the derivative of an abstract function, which is a name already.
+    A cotangent used once gives its name up where the formulas stay readable without it:
+    it needs no line of its own.  So does the derivative of an abstract function, which is
+    a name already.
     """
     names = {node.definition.id: node for node in reachable(roots) if isinstance(node, Name)}
     if not names:
         return list(roots)
     counts = use_counts(roots)
 
-    def bare(node: Node) -> bool:
-        return isinstance(node, Apply) and isinstance(node.primitive, AbstractFunction)
+    def due(node: Node, name: Name, often: int) -> bool:
+        bare = isinstance(node, Apply) and isinstance(node.primitive, AbstractFunction)
+        return name.role == "value" or (counts[name.id] >= often and not bare)
 
+    settled = _rename(roots, names, lambda node, name: due(node, name, 2))
+    weight = Weights()
+    if any(weight(root) > _READABLE for root in settled):
+        settled = _rename(roots, names, lambda node, name: due(node, name, 1))
+    return settled
+
+
+def _rename(
+    roots: Sequence[Node], names: Mapping[int, Name], due: Callable[[Node, Name], bool]
+) -> list[Node]:
+    """Rebuild graphs with the names that are due, each wherever its definition stands."""
     new: dict[int, Node] = {}
     for node in reachable(roots):
         if isinstance(node, Name):
@@ -65,7 +80,7 @@ def settle_names(roots: Sequence[Node]) -> list[Node]:
             continue
         made = remake(node, new)
         name = names.get(node.id)
-        if name is not None and (name.role == "value" or (counts[name.id] > 1 and not bare(node))):
+        if name is not None and due(node, name):
             made = node.arena.name(name.name, made, name.role)
         new[node.id] = made
     return [new[root.id] for root in roots]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from fractions import Fraction
 
-from matderiv.tensor.nodes import Apply, Map, Name, Node, Number, Product, Sum
+from matderiv.tensor.nodes import Apply, Map, Name, Node, Number, Product, Size, Sum, Variable
 from matderiv.tensor.properties import is_sum_of_squares
 from matderiv.tensor.traverse import reachable
 
@@ -24,6 +24,11 @@ class Weights:
 
     def __init__(self) -> None:
         self._known: dict[int, int] = {}
+        self._names: dict[int, int] = {}
+
+    def cost(self, node: Node) -> tuple[int, int]:
+        """The weight, then the number of names in the formula: both fall or stay."""
+        return self(node), self._names[node.id]
 
     def __call__(self, node: Node) -> int:
         known = self._known.get(node.id)
@@ -32,6 +37,9 @@ class Weights:
         for below in reachable([node], lambda n: n.id in self._known or isinstance(n, Name)):
             if below.id not in self._known:
                 self._known[below.id] = min(self._weigh(below), _LARGEST)
+                leaf = isinstance(below, Variable | Size | Name)
+                inner = sum(self._names[child.id] for child in below.children) if not leaf else 1
+                self._names[below.id] = min(inner, _LARGEST)
         return self._known[node.id]
 
     def _weigh(self, node: Node) -> int:

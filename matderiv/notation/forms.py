@@ -25,7 +25,7 @@ from matderiv.notation.numbers import (
     signed_number,
 )
 from matderiv.notation.slices import (
-    is_row_entry,
+    is_row,
     join_slices,
     single_entry,
     transpose_selection,
@@ -167,20 +167,10 @@ def chain(factors: Sequence[Term]) -> Term:
     flat = [f for f in flat if not isinstance(f, Identity)] or flat[:1]
     flat = join_slices(flat)
     # Free ends: a row has none on its left, a column none on its right.
-    order = (not _is_row(flat[0])) + (flat[-1].order == 2 or _is_row(flat[-1]))
+    order = (not is_row(flat[0])) + (flat[-1].order == 2 or is_row(flat[-1]))
     folded = _powers(_fold(flat))
     body = folded[0] if len(folded) == 1 else Juxtaposed(tuple(folded), order=order)
     return scale(Fraction(1), above, below, body) if above or below else body
-
-
-def _is_row(term: Term) -> bool:
-    if term.order != 1:
-        return False
-    if isinstance(term, Postfix):
-        return not _is_row(term.body)
-    if isinstance(term, Entry):
-        return is_row_entry(term)
-    return isinstance(term, Juxtaposed) and _is_row(term.factors[0])
 
 
 def _fold(factors: Sequence[Term]) -> list[Term]:

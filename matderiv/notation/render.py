@@ -140,7 +140,7 @@ class _Writer:
         if len(term.dims) == 1:
             return self.dialect.ones.format(x=dims), Level.ATOM
         text = self.dialect.ones_matrix.format(x=dims)
-        return text, Level.ATOM if dims in text else Level.PRODUCT
+        return text, Level.ATOM if dims in text else Level.FACTOR
 
     def zeros(self, term: Zeros) -> tuple[str, Level]:
         return self.dialect.zeros.format(x=", ".join(map(_dim, term.dims))), Level.ATOM

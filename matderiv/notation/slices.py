@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matderiv.notation.terms import Entry, Identity, Mark, Ones, Postfix, Term
+from matderiv.notation.terms import Entry, Identity, Juxtaposed, Mark, Ones, Postfix, Term
 from matderiv.tensor.dims import Dim
 
-__all__ = ["is_row_entry", "join_slices", "selection", "single_entry", "transpose_selection"]
+__all__ = ["is_row", "join_slices", "selection", "single_entry", "transpose_selection"]
 
 
 def selection(dim: Dim, start: int, stop: int) -> Term:
@@ -18,9 +18,15 @@ def selection(dim: Dim, start: int, stop: int) -> Term:
     return Entry(Identity(dim), (f"{start}:{stop}", ":"), order=2)
 
 
-def is_row_entry(term: Term) -> bool:
-    """Whether a term is X[k, :], which the language takes as a row."""
-    return isinstance(term, Entry) and term.order == 1 and term.indices[-1] == ":"
+def is_row(term: Term) -> bool:
+    """Whether a term of order 1 is a row: x', x' A, or X[k, :]."""
+    if term.order != 1:
+        return False
+    if isinstance(term, Postfix):
+        return not is_row(term.body)
+    if isinstance(term, Juxtaposed):
+        return is_row(term.factors[0])
+    return isinstance(term, Entry) and len(term.indices) == 2 and term.indices[1] == ":"
 
 
 def transpose_selection(term: Entry) -> Term | None:
@@ -50,77 +56,64 @@ def join_slices(factors: Sequence[Term]) -> list[Term]:
     result: list[Term] = []
     for factor in factors:
         result.append(factor)
-        while len(result) > 1 and (joined := _join(result[-2], result[-1])) is not None:
+        while len(result) > 1 and (joined := _join_either(*result[-2:])) is not None:
             result[-2:] = [joined]
     return result
 
 
-def _rows(term: Term) -> str | None:
-    """a:b of I[a:b, :]."""
-    if isinstance(term, Entry) and isinstance(term.body, Identity) and term.order == 2:
-        return term.indices[0] if term.indices[1] == ":" else None
-    return None
+def _join_either(left: Term, right: Term) -> Term | None:
+    """left right, or (right' left')' by the same rules."""
+    joined = _join(left, right)
+    if joined is None and (joined := _join(_turn(right), _turn(left))) is not None:
+        return _turn(joined)
+    return joined
 
 
-def _columns(term: Term) -> str | None:
-    """a:b of I[:, a:b]; k of the column I[:, k]."""
-    if isinstance(term, Entry) and isinstance(term.body, Identity):
-        return term.indices[1] if term.indices[0] == ":" else None
-    return None
+def _turn(term: Term) -> Term:
+    if term.order == 0 or term.symmetric:
+        return term
+    if isinstance(term, Entry) and (turned := transpose_selection(term)) is not None:
+        return turned
+    if isinstance(term, Postfix) and term.mark is Mark.TRANSPOSE:
+        return term.body
+    return Postfix(term, Mark.TRANSPOSE, order=term.order)
 
 
 def _join(left: Term, right: Term) -> Term | None:
-    rows, columns = _rows(left), _columns(right)
-    if rows is not None and not isinstance(right, Ones):
-        if right.order == 2:
-            return _sliced(right, rows, None)
-        row = isinstance(right, Postfix) or is_row_entry(right)
-        return None if row else Entry(right, (rows,), order=1)
-    if isinstance(left, Postfix) and left.mark is Mark.TRANSPOSE and left.order == 1:
-        turned = _join_row(left.body, right, rows=_rows(right))
-        if turned is not None:
-            return turned
-    if isinstance(left, Entry) and left.order == 2 and right == Ones((1,), order=1):
-        column = _single(left.indices[1])
-        if column.isdigit():
-            return Entry(left.body, (left.indices[0], column), order=1)
-    if isinstance(left, Postfix) and isinstance(left.body, Entry) and right == Ones((1,), order=1):
-        row = _single(left.body.indices[0])
-        if row.isdigit() and left.body.indices[1] == ":":
-            return Postfix(Entry(left.body.body, (row, ":"), order=1), Mark.TRANSPOSE, order=1)
-    if columns is not None and left.order == 2:
-        if ":" in columns:
-            return _sliced(left, None, columns)
+    """S X = X[a:b, :],  S x = x[a:b],  X[:, k:k+1] 𝟏 = X[:, k],  X I[:, k] = X[:, k]."""
+    if isinstance(left, Entry) and isinstance(left.body, Identity) and left.order == 2:
+        rows, columns = left.indices
+        if columns == ":" and right.order == 2:
+            return _sliced(right, rows, ":")
+        if columns == ":" and not is_row(right) and not isinstance(right, Ones):
+            return Entry(right, (rows,), order=1)
+    if right == Ones((1,), order=1):
+        upright = left.body if isinstance(left, Postfix) else left
+        if isinstance(upright, Entry) and upright.order == 2:
+            rows, columns = upright.indices
+            if upright is left and _single(columns).isdigit():
+                return Entry(upright.body, (rows, _single(columns)), order=1)
+            if upright is not left and columns == ":" and _single(rows).isdigit():
+                return _turn(Entry(upright.body, (_single(rows), ":"), order=1))
+    if isinstance(right, Entry) and isinstance(right.body, Identity) and right.order == 1:
+        place = right.indices[-1]
+        if left.order == 1:
+            return Entry(_turn(left), (place,)) if is_row(left) else None
         if isinstance(left, Postfix) and left.mark is Mark.TRANSPOSE:
-            return Postfix(Entry(left.body, (columns, ":"), order=1), Mark.TRANSPOSE, order=1)
-        return Entry(left, (":", columns), order=1)
-    if columns is not None and ":" in columns and isinstance(left, Postfix):
-        return Postfix(Entry(left.body, (columns,), order=1), Mark.TRANSPOSE, order=1)
+            return _turn(Entry(left.body, (place, ":"), order=1))
+        return Entry(left, (":", place), order=1)
     return None
 
 
-def _join_row(left: Term, right: Term, rows: str | None) -> Term | None:
-    """𝟏' I[3:4, :] = I[:, 3]' and I[:, 3]' X = X[3, :]."""
-    if isinstance(left, Ones) and left.dims == (1,) and rows is not None:
-        assert isinstance(right, Entry)
-        return Postfix(Entry(right.body, (":", _single(rows)), order=1), Mark.TRANSPOSE, order=1)
-    place = _columns(left)
-    if place is None or isinstance(right, Ones):
-        return None
-    if right.order == 1:
-        row = isinstance(right, Postfix) or is_row_entry(right)
-        return None if row else Entry(right, (place,))
-    if isinstance(right, Postfix) and right.mark is Mark.TRANSPOSE:
-        column = Entry(right.body, (":", place), order=1)
-        return Postfix(column, Mark.TRANSPOSE, order=1)
-    return Entry(right, (place, ":"), order=1)
-
-
-def _sliced(body: Term, rows: str | None, columns: str | None) -> Term:
+def _sliced(body: Term, rows: str, columns: str) -> Term:
+    """body[rows, columns], into a slice that is there already."""
     if isinstance(body, Postfix) and body.mark is Mark.TRANSPOSE:
-        return Postfix(_sliced(body.body, columns, rows), Mark.TRANSPOSE, order=2)
-    if isinstance(body, Entry) and not isinstance(body.body, Identity) and body.order == 2:
+        return _turn(_sliced(body.body, columns, rows))
+    if isinstance(body, Entry) and not isinstance(body.body, Identity):
         known = body.indices
-        if (rows and known[0] == ":") or (columns and known[1] == ":"):
-            return Entry(body.body, (rows or known[0], columns or known[1]), order=2)
-    return Entry(body, (rows or ":", columns or ":"), order=2)
+        if (rows == ":" or known[0] == ":") and (columns == ":" or known[1] == ":"):
+            merged = tuple(
+                k if n == ":" else n for k, n in zip(known, (rows, columns), strict=True)
+            )
+            return Entry(body.body, merged, order=2)
+    return Entry(body, (rows, columns), order=2)

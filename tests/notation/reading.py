@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -34,15 +35,14 @@ def draw(
     return values
 
 
-def read_back(
-    text: str, values: Mapping[Node, Array], sizes: Mapping[str, int] = SIZES
-) -> Array:
+def read_back(text: str, values: Mapping[Node, Array], sizes: Mapping[str, int] = SIZES) -> Array:
     """The value of a text in the language at the values of variables of the same names."""
     leaves = [node for node in values if isinstance(node, Variable)]
+    shapes: dict[str, Any] = {leaf.name: leaf.shape for leaf in leaves}
+    shapes["Zz"] = tuple(sizes)  # in no formula; it says which names are sizes
     program = read(
         text,
-        # Zz is in no formula; it says which names are sizes.
-        shapes={leaf.name: tuple(leaf.shape) for leaf in leaves} | {"Zz": tuple(sizes)},  # type: ignore[misc]
+        shapes=shapes,
         attributes={leaf.name: leaf.attributes for leaf in leaves if leaf.attributes},
     )
     lowered = lower(program, Arena())
