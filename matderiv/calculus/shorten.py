@@ -129,6 +129,8 @@ class Shortener:
                         return
                     owned.discard(port)
         axes = [k for k in range(order) if k not in owned]
+        if len(axes) + len(free) > 2:  # a product over such a sum would be distributed again
+            return
         inner_terms = []
         for place in sorted(group):
             coefficient, original = node.terms[place]

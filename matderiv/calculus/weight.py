@@ -59,8 +59,10 @@ class Weights:
             total += 1
         for coefficient, term in node.terms:
             number = _number(abs(Fraction(coefficient)))
-            constant = isinstance(term, Product) and not term.factors and not term.order
-            total += (max(number, 1) - 1 if constant else number) + self._known[term.id]
+            if isinstance(term, Product) and not term.factors and len(set(term.out)) == term.order:
+                total += max(number, 1)  # 1 - h: no ones are written beside a full array
+            else:
+                total += number + self._known[term.id]
         return total
 
     def _product(self, node: Product) -> int:

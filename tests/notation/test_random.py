@@ -92,7 +92,7 @@ class Maker:
         return self.arena.product(self.random.choice(COEFFICIENTS), factors, out, pool)
 
 
-@pytest.mark.parametrize("seed", range(3000))
+@pytest.mark.parametrize("seed", range(3000, 9000))
 def test_print_reads_back(seed: int) -> None:
     node = Maker(seed).value(depth=2)
     assert_reads_back(node, row=node.order == 1 and seed % 2 == 1, seed=seed)
