@@ -86,7 +86,7 @@ def diff(
     if not isinstance(order, int) or order < 1:
         raise MatderivError(f"the order of a derivative is a positive integer, not {order!r}")
     single = isinstance(wrt, str)
-    names = [program.name_of(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
+    names = program.names_of(wrt)
     chains = [(name,) * order for name in names]
     groups = [chains] if order == 1 else [[chain] for chain in chains]
     result: dict[str, Derivative] = {}
@@ -132,7 +132,7 @@ def compile(
     if backend != "numpy":
         raise UnsupportedError(f"there is no backend {backend!r} yet; numpy is there")
     program = parse(source, shapes=shapes, attributes=attributes)
-    names = [program.name_of(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
+    names = program.names_of(wrt)
     return compile_program(program, names, order, layout)
 
 
@@ -148,5 +148,5 @@ def cost(
     from matderiv.generate import program_cost
 
     program = parse(source, shapes=shapes, attributes=attributes)
-    names = [program.name_of(name) for name in ([wrt] if isinstance(wrt, str) else wrt)]
+    names = program.names_of(wrt)
     return program_cost(program, names, order)

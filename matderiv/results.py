@@ -17,6 +17,7 @@ from matderiv.calculus.simplify import simplify, substitute
 from matderiv.calculus.structure import project
 from matderiv.check import CheckReport, check_nodes, evaluate_named
 from matderiv.errors import (
+    DomainError,
     MatderivError,
     NameResolutionError,
     ShapeError,
@@ -25,7 +26,8 @@ from matderiv.errors import (
 from matderiv.language import canonical_name, lower, read
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, dim_value
-from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.nodes import Node, Product, Size, Variable
+from matderiv.tensor.traverse import reachable
 from matderiv.values import Array, bind, shape_text
 
 if TYPE_CHECKING:
@@ -65,11 +67,15 @@ class Program:
         shapes: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> Program:
+        for given, what in ((shapes, "shapes"), (attributes, "attributes")):
+            if given is not None and not isinstance(given, Mapping):
+                raise ShapeError(f"{what} are a mapping from names, not {type(given).__name__}")
         typed = read(source, shapes=shapes, attributes=attributes)
         return cls(typed, {canonical_name(name): dims for name, dims in (shapes or {}).items()})
 
     @property
     def source(self) -> str:
+        """The text that was read."""
         return self.typed.source
 
     @property
@@ -81,6 +87,17 @@ class Program:
     def notes(self) -> tuple[str, ...]:
         """What was inferred, split, broadcast."""
         return self.typed.notes
+
+    @cached_property
+    def dimensions(self) -> set[str]:
+        """The names of all sizes that the value depends on."""
+        found: set[str] = set()
+        for node in reachable([self.output]):
+            dims = (*node.shape, *(node.sizes if isinstance(node, Product) else ()))
+            dims += (node.dim,) if isinstance(node, Size) else ()
+            for dim in dims:
+                found |= {dim} if isinstance(dim, str) else set(getattr(dim, "names", ()))
+        return found
 
     @cached_property
     def output(self) -> Node:
@@ -112,10 +129,22 @@ class Program:
         Raises NameResolutionError and ShapeError where the values do not fit the inputs.
         """
         arrays, sizes = bind_values(self, values)
-        return evaluate_named([self.output], arrays, sizes, functions)[0]
+        return _evaluated(self.output, arrays, sizes, functions)
+
+    def names_of(self, wrt: str | Sequence[str]) -> list[str]:
+        """The inputs that a user means by one name or several."""
+        if isinstance(wrt, str):
+            return [self.name_of(wrt)]
+        if not isinstance(wrt, Sequence):
+            raise NameResolutionError(
+                f"wrt is a name or a list of names, not {type(wrt).__name__}"
+            )
+        return [self.name_of(name) for name in wrt]
 
     def name_of(self, text: str) -> str:
         """The input that a user means by `text`."""
+        if not isinstance(text, str):
+            raise NameResolutionError(f"a name is text, not {type(text).__name__}")
         name = canonical_name(text)
         if name not in self.inputs:
             raise NameResolutionError(
@@ -140,9 +169,27 @@ def bind_values(
     program: Program, values: Mapping[str, Any]
 ) -> tuple[dict[str, Array], dict[str, int]]:
     """Arrays and sizes; a dimension name may be given a number as an input is."""
+    if not isinstance(values, Mapping):
+        raise ShapeError(f"values are a mapping from names to arrays, not {type(values).__name__}")
     named = {canonical_name(name): value for name, value in values.items()}
     spare = {name: entry for name, entry in program.spare.items() if name in named}
-    return bind({**program.inputs, **spare}, named)
+    arrays, sizes = bind({**program.inputs, **spare}, named, program.dimensions)
+    missing = program.dimensions - sizes.keys()
+    if missing:
+        raise NameResolutionError(f"no value is given for the size {min(missing)}")
+    return arrays, sizes
+
+
+def _evaluated(
+    node: Node,
+    arrays: Mapping[str, Array],
+    sizes: Mapping[str, int],
+    functions: Mapping[object, Callable[..., Any]] | None,
+) -> Array:
+    try:
+        return evaluate_named([node], arrays, sizes, functions)[0]
+    except np.linalg.LinAlgError as error:
+        raise DomainError(f"no value at this point: {error}".lower()) from None
 
 
 @dataclass(frozen=True)
@@ -172,19 +219,31 @@ class Form:
     """
 
     def __init__(
-        self, program: Program, node: Node, seeds: Mapping[str, Shape], head: str
+        self,
+        program: Program,
+        node: Node,
+        seeds: Mapping[str, Shape],
+        head: str,
+        presentation: Presentation | None = None,
+        note: str = "",
     ) -> None:
         self.program = program
         self.node = node
         self.seeds = dict(seeds)
         self.head = head
         self.shape = node.shape
+        self.note = note
+        self._presentation = presentation
 
-    def to(self, format: str = "unicode") -> str:
+    @property
+    def presentation(self) -> Presentation:
         from matderiv.notation import present
 
         taken = taken_names(self.program) | set(self.seeds)
-        return present(self.node, taken=taken).text(format)
+        return self._presentation or present(self.node, taken=taken)
+
+    def to(self, format: str = "unicode") -> str:
+        return self.presentation.text(format)
 
     def evaluate(
         self,
@@ -201,11 +260,11 @@ class Form:
             expected = tuple(dim_value(dim, sizes) for dim in shape)
             if arrays[name].shape != expected:
                 raise ShapeError(f"{name} must have shape {expected}, not {arrays[name].shape}")
-        return evaluate_named([self.node], arrays, sizes, functions)[0]
+        return _evaluated(self.node, arrays, sizes, functions)
 
     def __str__(self) -> str:
         link = " " if self.head.endswith("↦") else " = "
-        return f"{self.head}{link}{self.to('unicode')}"
+        return f"{self.head}{link}{self.to('unicode')}{self.note and chr(10)}{self.note}"
 
     def _repr_latex_(self) -> str:
         return f"${self.to('latex')}$"
@@ -255,13 +314,15 @@ class Derivative:
     ) -> Array:
         """A dense array in the layout asked for."""
         arrays, sizes = bind_values(self.program, values)
-        return evaluate_named([self.node], arrays, sizes, functions)[0]
+        return _evaluated(self.node, arrays, sizes, functions)
 
     def check(self, seed: int = 0) -> CheckReport:
         """Compare with finite differences at random points; see `matderiv.check`.
 
         Raises DomainError where no point is found at which the derivative is finite.
         """
+        if not isinstance(seed, int) or seed < 0:
+            raise MatderivError(f"a seed is an integer from 0, not {seed!r}")
         lower_order = self._family.value
         for name in self._names[:-1]:
             lower_order = derive_raw(lower_order, [self._family.plain[name]])[0]
@@ -378,6 +439,24 @@ class Derivative:
         direction = seed(variable, name)
         node = hessian_map(self._family.value, variable, direction)
         return self._form(node, [direction], f"{name} ↦")
+
+    def vec(self) -> Form:
+        """∂vec(Y)/∂vec(X)ᵀ, columns stacked, in Kronecker products; a matrix in any layout.
+
+        For a higher order Y is the derivative by all variables but the last.
+
+        >>> import matderiv as md
+        >>> print(md.diff("A X B", "X").vec())
+        ∂vec(Y)/∂vec(X)ᵀ = Bᵀ ⊗ A
+          columns stacked: entry [i + m j, k + p l] is ∂Y[i,j]/∂X[k,l]
+        """
+        from matderiv.notation.vec import entry_rule, present_vec, stack_columns
+
+        rows = self._mixed.order - self._family.plain[self._names[-1]].order
+        head, rule = entry_rule(self._mixed.shape, rows, self._names)
+        taken = taken_names(self.program)
+        presentation = present_vec(self._mixed, rows, taken=taken)
+        return Form(self.program, stack_columns(self._mixed, rows), {}, head, presentation, rule)
 
     def _form(self, node: Node, seeds: Sequence[Variable], head: str) -> Form:
         structured = structured_variables(self.program, self._family.plain, node.arena)

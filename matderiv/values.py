@@ -45,14 +45,15 @@ def shape_text(shape: Sequence[Dim]) -> str:
 
 
 def bind(
-    inputs: Mapping[str, Declared], values: Mapping[str, Any]
+    inputs: Mapping[str, Declared], values: Mapping[str, Any], dimensions: Iterable[str] = ()
 ) -> tuple[dict[str, Array], dict[str, int]]:
     """Return the arrays of the inputs and the size of each dimension name.
 
-    A dimension name may stand among the values, with its number.  Raises NameResolutionError for a missing or unknown name, ShapeError where an array
+    A dimension name (`dimensions` lists those that no input carries) may stand among the
+    values, with its number.  Raises NameResolutionError for a missing or unknown name, ShapeError where an array
     does not fit its declared shape or the others.
     """
-    dims = {
+    dims = set(dimensions) | {
         part
         for declared in inputs.values()
         for dim in declared.shape
@@ -67,13 +68,10 @@ def bind(
     if missing:
         raise NameResolutionError(f"no value is given for {', '.join(missing)}")
     arrays: dict[str, Array] = {}
-    sizes = {name: int(values[name]) for name in values if name in dims and name not in inputs}
+    sizes = {name: _size(name, values[name]) for name in values if name not in inputs}
     composites: list[tuple[str, Composite, int]] = []
     for name, declared in inputs.items():
-        try:
-            array = np.asarray(values[name], dtype=float)
-        except (TypeError, ValueError) as error:
-            raise ShapeError(f"the value of {name} is not an array of numbers") from error
+        array = _array(name, values[name])
         expected = shape_text(declared.shape)
         if array.ndim != len(declared.shape):
             raise ShapeError(f"{name} must have shape {expected}, not {array.shape}")
@@ -99,6 +97,22 @@ def bind(
         if free and free[0] not in sizes or dim_value(composite, sizes) != length:
             raise ShapeError(f"{name} has an axis of length {length}, not {dim_text(composite)}")
     return arrays, sizes
+
+
+def _size(name: str, value: Any) -> int:
+    if isinstance(value, int | np.integer) and value > 0:
+        return int(value)
+    raise ShapeError(f"the size {name} is a positive integer, not {value!r}")
+
+
+def _array(name: str, value: Any) -> Array:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            return array.astype(float)
+    except (TypeError, ValueError):
+        pass
+    raise ShapeError(f"the value of {name} is not an array of real numbers")
 
 
 def draw_sizes(

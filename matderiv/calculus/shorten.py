@@ -162,7 +162,7 @@ class Shortener:
 
     def _common_denominator(self, node: Sum) -> Iterator[Node]:
         """Σ t = s^e Σ t s^(-e) for the extreme power s^e of any term, then expand inside."""
-        if len(node.terms) > 12:
+        if len(node.terms) > 12 or node.order > 2:
             return
         seen: dict[tuple[int, tuple[int, ...]], Factor] = {}
         for _, original in node.terms:

@@ -42,11 +42,12 @@ def lift_map(node: Map, lift: Lift) -> Term:
                 arguments,
                 order=node.order,
                 primes=function.orders[0],
+                declaration=_ELEMENTWISE,
                 symmetric=symmetric,
                 elementwise=True,
             )
         slots = tuple(k for k, count in enumerate(function.orders) for _ in range(count))
-        return _abstract(function.name, arguments, slots, node.order)
+        return _abstract(function.name, _ELEMENTWISE, arguments, slots, node.order)
     if function.key == "pow":
         base, exponent = arguments
         return Power(base, exponent, node.order > 0, order=node.order)
@@ -83,7 +84,7 @@ def lift_apply(node: Apply, lift: Lift) -> Term:
         return special(node, lift)
     arguments = tuple(lift(argument) for argument in node.arguments)
     if isinstance(primitive, AbstractFunction):
-        return _abstract(primitive.name, arguments, primitive.slots, node.order)
+        return _abstract(primitive.name, _SCALAR, arguments, primitive.slots, node.order)
     latex = primitive.latex if isinstance(primitive, Primitive) else None
     symmetric = node.arena.is_symmetric(node)
     name = "π" if primitive.key == "pi" else primitive.name
@@ -92,10 +93,15 @@ def lift_apply(node: Apply, lift: Lift) -> Term:
     return Call(name, arguments, order=node.order, latex=latex, symmetric=symmetric)
 
 
-def _abstract(name: str, arguments: tuple[Term, ...], slots: tuple[int, ...], order: int) -> Term:
+_ELEMENTWISE, _SCALAR = "elementwise", "scalar function"
+
+
+def _abstract(
+    name: str, declaration: str, arguments: tuple[Term, ...], slots: tuple[int, ...], order: int
+) -> Term:
     if slots:
-        return Partial(name, arguments, slots, order=order)
-    return Call(name, arguments, order=order)
+        return Partial(name, arguments, slots, declaration, order=order)
+    return Call(name, arguments, order=order, declaration=declaration)
 
 
 # ----- notation that is no call -------------------------------------------------------

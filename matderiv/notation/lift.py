@@ -180,7 +180,9 @@ class Lifter:
                 inputs.append(letter)
                 operands.append(Ones((node.sizes[label],), order=1))
             output += letter
-        body = Einsum(",".join(inputs) + "->" + output, tuple(operands), order=node.order)
+        body: Term = Einsum(",".join(inputs) + "->" + output, tuple(operands), order=node.order)
+        if inputs == [output]:
+            body = operands[0]
         term = scale(magnitude, above, below, body)
         return negate(term) if coefficient < 0 else term
 

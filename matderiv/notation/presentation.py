@@ -10,11 +10,11 @@ from matderiv.notation.forms import transpose
 from matderiv.notation.lift import Lifter, lift_all
 from matderiv.notation.names import fresh_names
 from matderiv.notation.render import render_lines
-from matderiv.notation.terms import Einsum, Symbol, Term, walk
+from matderiv.notation.terms import Call, Einsum, Partial, Symbol, Term, walk
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import reachable
 
-__all__ = ["JointPresentation", "Line", "Presentation", "present", "present_joint"]
+__all__ = ["JointPresentation", "Line", "Presentation", "present", "present_joint", "present_term"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,18 @@ class JointPresentation:
             [line.equation(by_entries) for line in self.where],
             dialect,
             self.names,
+            self.declarations if dialect == "ascii" else {},
         )
+
+    @property
+    def declarations(self) -> dict[str, str]:
+        """Each abstract function that is printed -> what a text declares it to be."""
+        return {
+            part.function: part.declaration
+            for line in (*self.lines, *self.where)
+            for part in walk(line.term)
+            if isinstance(part, Call | Partial) and part.declaration
+        }
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,11 @@ def present_entries(
     indices, entry = lift_entries(root, lifter, explicit=explicit)
     line = Line("", lifter.definition(root), indices, entry)
     return Presentation(_finish([line], lifter, [root], taken))
+
+
+def present_term(term: Term, root: Node, lifter: Lifter, taken: Iterable[str] = ()) -> Presentation:
+    """A term made of the lifted parts of a value, with the lines that name them."""
+    return Presentation(_finish([Line("", term)], lifter, [root], taken))
 
 
 def _present(roots: Mapping[str, Node], rows: set[str], taken: Iterable[str]) -> JointPresentation:

@@ -67,12 +67,17 @@ def render_lines(
     where: Sequence[tuple[str, Sequence[str], Term]],
     dialect: str,
     names: Mapping[str, str],
+    declarations: Mapping[str, str],
 ) -> str:
-    """A document of lines `name[indices] = term` (name and indices may be empty), and below."""
+    """A document of lines `name[indices] = term` (name and indices may be empty), and below.
+
+    `declarations` of functions stand before the lines below.
+    """
     table = DIALECTS[dialect]
     writer = _Writer(table, names)
     head = [writer.equation(*line) for line in lines]
-    below = [writer.equation(*line) for line in where]
+    below = [f"{writer.name(name)}: {kind}" for name, kind in sorted(declarations.items())]
+    below += [writer.equation(*line) for line in where]
     text = ("\n" if dialect in ("unicode", "ascii") else table.line).join(head)
     if below:
         text += table.where.format() + table.line.join(below)

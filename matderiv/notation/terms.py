@@ -225,7 +225,8 @@ class Sum(Term):
 class Call(Term):
     """function(arguments, axis=…).
 
-    `latex` is a template over {x}, {z}; `odd` tells that a sign may be moved inside,
+    `latex` is a template over {x}, {z}; `declaration` says what an abstract function is,
+    "elementwise" or "scalar function"; `odd` tells that a sign may be moved inside,
     `elementwise` that a transpose may.
     """
 
@@ -235,6 +236,7 @@ class Call(Term):
     sizes: Shape = ()
     latex: str | None = field(default=None, compare=False)
     primes: int = 0
+    declaration: str = ""
     odd: bool = False
     elementwise: bool = False
 
@@ -257,6 +259,7 @@ class Partial(Term):
     function: str
     arguments: tuple[Term, ...]
     slots: tuple[int, ...]
+    declaration: str
 
     @property
     def parts(self) -> tuple[Term, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from matderiv.errors import ShapeError
 from matderiv.program.counting import WEIGHTS
 from matderiv.program.emit_numpy import name_all, statement
 from matderiv.program.liveness import Peak, bytes_of, peak
@@ -112,6 +113,7 @@ class Cost:
 
     @property
     def ratio(self) -> sympy.Expr:
+        """backward / forward; that of `leading` is its limit for large sizes."""
         import sympy
 
         return sympy.cancel(self.backward / self.forward) if self.forward != 0 else sympy.nan
@@ -168,6 +170,9 @@ class Cost:
 
     def at(self, **sizes: int) -> Numbers:
         """The numbers at some sizes; dimensions left out keep the sizes planned for."""
+        for name, number in sizes.items():
+            if not isinstance(number, int) or number < 1:
+                raise ShapeError(f"the size {name} is a positive integer, not {number!r}")
         numbers = {**self.sizes, **sizes}
         counts = self._counts
         return Numbers(

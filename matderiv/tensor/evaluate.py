@@ -6,6 +6,7 @@ functions of the tables, and shares nothing with the code generator.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from matderiv.errors import UnsupportedError
 from matderiv.tensor.dims import dim_value
 from matderiv.tensor.elementwise import Elementwise
-from matderiv.tensor.nodes import Apply, Map, Name, Node, Product, Size, Sum, Variable
+from matderiv.tensor.nodes import Apply, Map, Name, Node, Number, Product, Size, Sum, Variable
 from matderiv.tensor.primitives import Primitive
 from matderiv.tensor.properties import is_sum_of_squares
 from matderiv.tensor.traverse import reachable
@@ -58,7 +59,7 @@ def _value(
     if isinstance(node, Sum):
         total = np.zeros(shape)
         for coefficient, term in node.terms:
-            total = total + float(coefficient) * known[term.id]
+            total = total + _float(coefficient) * known[term.id]
         return total
     if isinstance(node, Size):
         return np.asarray(float(dim_value(node.dim, sizes)))
@@ -92,6 +93,14 @@ def _given(
     return functions[key]
 
 
+def _float(number: Number) -> float:
+    """The nearest float64; infinite where the number is beyond it."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 def guarded_power(base: Array, exponent: float) -> Array:
     """base^exponent for a sum of squares: a negative power is 0 where the base is 0."""
     if exponent >= 0:
@@ -116,7 +125,7 @@ def _product(node: Product, known: Mapping[int, Array], sizes: Mapping[str, int]
     distinct = list(dict.fromkeys(node.out))
     carried = {label for factor in node.factors for label in factor.labels}
     dense = [label for label in distinct if label in carried]
-    result = np.asarray(float(node.coefficient))
+    result = np.asarray(_float(node.coefficient))
     if operands:
         spec = ",".join(subscripts) + "->" + "".join(_LETTERS[label] for label in dense)
         result = result * np.einsum(spec, *operands, optimize=len(operands) > 2)

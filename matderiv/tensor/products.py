@@ -98,6 +98,7 @@ def build_product(
         if labels.parent[label] == label and label not in ends:
             flat.append(Factor(arena.size(labels.dims[label]), (), 1))
             coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
+            flat = _merge(arena, flat, labels)
     flat = _hoist(arena, flat, ends, labels)
     while any(isinstance(f.node, Product) and not f.labels and _opens(arena, f) for f in flat):
         # A merger of scalars (‖x‖² ‖x‖⁻², √2 √2) leaves numbers and products of scalars.

@@ -7,7 +7,11 @@ import pytest
 
 from matderiv.calculus.derivative import forward, pull_back, push_forward, reverse
 from matderiv.calculus.derive import derive
-from matderiv.tensor.nodes import Node
+from matderiv.calculus.maps import adjoint, differential, hessian_map
+from matderiv.calculus.maps import seed as seed_variable
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.nodes import Name, Node
+from matderiv.tensor.traverse import reachable
 from tests.numerics import Array, directional
 from tests.random_programs import RandomProgram, random_program
 
@@ -105,6 +109,68 @@ def test_derive_keeps_the_value(seed: int, mode: str) -> None:
     assert_close(program.at(hessian), program.at(reverse(raw[0], [x])[0]), 1e-8)
 
 
+@pytest.mark.parametrize("seed", range(25))
+def test_linear_maps_are_those_of_the_derivatives(seed: int) -> None:
+    """differential = J v, adjoint = G J, hessian_map = H v, d²Y = v H v."""
+    program = random_program(seed, scalar=True, steps=5)
+    root, x = program.root, program.variables[0]
+    v, g = seed_variable(x, "dx"), seed_variable(root, "G")
+    arrays: dict[Node, Array] = {
+        v: random_like(program, x, seed),
+        g: random_like(program, root, seed + 1),
+    }
+    (gradient,) = reverse(root, [x])
+    slope, hessian = program.at(gradient), program.at(reverse(gradient, [x])[0])
+    along = np.tensordot(hessian, arrays[v], axes=x.order)
+    assert_close(program.at(hessian_map(root, x, v), arrays), along, 1e-9)
+    assert_close(program.at(differential(root, [(x, v)]), arrays), np.sum(slope * arrays[v]), 1e-9)
+    assert_close(
+        program.at(differential(root, [(x, v), (x, v)]), arrays), np.sum(along * arrays[v]), 1e-8
+    )
+    assert_close(program.at(adjoint(root, x, g), arrays), slope * arrays[g], 1e-9)
+
+
+def test_differentials_of_matrix_functions_are_short() -> None:
+    """No identity of order four is formed: d expm(X) = frechet(X, dX), dX⁻¹ = -X⁻¹ dX X⁻¹."""
+    arena = Arena()
+    x, e = arena.variable("X", ("n", "n")), arena.variable("E", ("n", "n"))
+    dx = seed_variable(x, "dX")
+    inverse = arena.apply("inv", x)
+    product = arena.einsum("ij,jk,kl->il", inverse, dx, inverse)
+    assert differential(inverse, [(x, dx)]) is -product
+    expm, sqrtm = arena.apply("expm", x), arena.apply("sqrtm", x)
+    assert differential(expm, [(x, dx)]) is arena.apply("frechet", x, dx)
+    assert differential(sqrtm, [(x, dx)]) is arena.apply("sylvester", sqrtm, sqrtm, dx)
+    vec = arena.reshape(arena.transpose(x), 2, (arena.total_size(x.shape),))
+    moved = arena.reshape(arena.transpose(dx), 2, vec.shape)
+    assert differential(vec, [(x, dx)]) is moved
+    directed = arena.apply("frechet", x, e)
+    assert differential(directed, [(e, seed_variable(e, "dE"))]) is arena.apply(
+        "frechet", x, seed_variable(e, "dE")
+    )
+
+
+def test_kronecker_products_and_selections() -> None:
+    """d‖A ⊗ X‖² = 2 ‖A‖² <X, dX>; d tr(A ⊗ X) = tr(A) tr(dX); d(S x) = S dx."""
+    arena = Arena()
+    a, x = arena.variable("A", ("m", "k")), arena.variable("X", ("n", "m"))
+    kron = arena.reshape(
+        arena.einsum("ij,kl->ikjl", a, x),
+        4,
+        (arena.total_size(("m", "n")), arena.total_size(("k", "m"))),
+    )
+    (gradient,) = derive(arena.einsum("ij,ij->", kron, kron), [x])
+    assert gradient is 2 * arena.einsum("ij,ij->", a, a) * x
+    b, y = arena.variable("B", ("m", "m")), arena.variable("Y", ("n", "n"))
+    size = arena.total_size(("m", "n"))
+    square = arena.reshape(arena.einsum("ij,kl->ikjl", b, y), 4, (size, size))
+    (gradient,) = derive(arena.einsum("ii->", square), [y])
+    assert gradient is arena.einsum("ii,jk->jk", b, arena.identity("n"))
+    z, s = arena.variable("z", ("n",)), arena.select("n", 1, 3)
+    (jacobian,) = derive(arena.einsum("ij,j->i", s, z), [z])
+    assert jacobian is s
+
+
 def test_a_variable_that_does_not_occur_has_derivative_zero() -> None:
     program = random_program(0)
     other = program.arena.variable("other", ("n", "m"))
@@ -113,10 +179,6 @@ def test_a_variable_that_does_not_occur_has_derivative_zero() -> None:
 
 
 def test_cotangents_take_the_names_of_values() -> None:
-    from matderiv.tensor.arena import Arena
-    from matderiv.tensor.nodes import Name
-    from matderiv.tensor.traverse import reachable
-
     arena = Arena()
     w, x = arena.variable("W", ("m", "n")), arena.variable("x", ("n",))
     z = arena.name("z", arena.einsum("ij,j->i", w, x))

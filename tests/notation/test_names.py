@@ -112,5 +112,7 @@ def test_abstract_functions_print_in_every_dialect() -> None:
     root = lower(read(source), Arena()).root
     presentation = present(root)
     assert lines(presentation.text())[0] == "∂l/∂o hᵀ"
-    assert presentation.text("ascii").startswith("D(l, o) h' where h = phi(W x)")
+    assert presentation.text("ascii").startswith(
+        "D(l, o) h' where l: scalar function; phi: elementwise; h = phi(W x)"
+    )
     assert r"\frac{\partial l}{\partial o} h^{\top}" in presentation.text("latex")

@@ -114,6 +114,12 @@ ELEMENTWISE_RULES = {
         lambda x: np.sign(x) * np.abs(x),
         (("abs", "sign"),),
     ),
+    "x^z x^k": Rule(
+        lambda s: s.m("pow", s.p, s.z) * s.p**-1,
+        lambda s: s.m("pow", s.p, s.z - 1),
+        lambda p, z: p ** (z - 1),
+        ("pow",),
+    ),
     "exp log": Rule(
         lambda s: s.m("exp", s.m("log", s.p)), lambda s: s.p, lambda p: np.exp(np.log(p)), ("exp",)
     ),

@@ -6,7 +6,7 @@
     axes        softmax, log_softmax, logsumexp, max, min, onehot_max
     functions   expm and its derivatives, sqrtm, sylvester, chol
     singular    norm_nuclear, polar, norm_op, leading_dyad
-    structure   reshape, select, half_tril; the constants pi and e
+    structure   reshape, select, tril, half_tril; the constants pi and e
 """
 
 from __future__ import annotations

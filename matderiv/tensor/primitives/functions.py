@@ -215,11 +215,8 @@ def _unsolve(g: Node, a: Node, b: Node) -> Node:
 
 
 def _chol(g: Node, y: Apply) -> Node:
-    """½ (S + S') with S = L⁻ᵀ Φ(L'G) L⁻¹, Φ the lower triangle with half the diagonal."""
-    n = y.shape[-1]
+    """½ L⁻ᵀ (M + M') L⁻¹ with M = Φ(L'G), Φ the lower triangle with half the diagonal."""
     inverse = apply("inv", y)
-    mask = apply("half_tril", y.arena.ones(n, n))
-    spec = "...pi,pq,...kp,...kq,...qj->"
-    once = einsum(spec + "...ij", inverse, mask, y, g, inverse)
-    turned = einsum(spec + "...ji", inverse, mask, y, g, inverse)
-    return (once + turned) / 2
+    lower = apply("half_tril", einsum("...kp,...kq->...pq", y, g))
+    both = lower + transposed(lower)
+    return einsum("...pi,...pq,...qj->...ij", inverse, both, inverse) / 2
