@@ -2,23 +2,22 @@
 
     python benchmarks/chain.py [N ...]
 
-z = tanh(z W_k) N times, then the squared norm.  Before it is timed, the smallest network
-is compared with finite differences.  "derive" is the derivation alone; reading the text,
-printing the formulas and generating code are timed beside it.
+z = tanh(z W_k) N times, then the squared norm.  Before anything is timed, the gradients
+of three layers are compared with finite differences.  "derive" is the derivation alone;
+reading the text, printing the last gradient and generating code stand beside it.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from itertools import pairwise
 from statistics import median
 from time import perf_counter
-from typing import TypeVar
 
 import matderiv as md
 
 SIZES = (10, 100, 1000)
-T = TypeVar("T")
+COLUMNS = ("read", "derive", "print", "compile")
 
 
 def network(layers: int) -> tuple[str, list[str]]:
@@ -29,38 +28,40 @@ def network(layers: int) -> tuple[str, list[str]]:
     return "\n".join([*lines, f"||z_{layers - 1}||^2"]), weights
 
 
-def timed(work: Callable[[], T], repeats: int) -> tuple[float, T]:
-    """The median time of a few runs, in ms, and the last result."""
-    times = []
-    for _ in range(repeats):
-        start = perf_counter()
-        result = work()
-        times.append(1e3 * (perf_counter() - start))
-    return median(times), result
+def measure(layers: int) -> list[float]:
+    """Milliseconds for each of the columns."""
+    text, weights = network(layers)
+    times = [perf_counter()]
+    program = md.parse(text)
+    times.append(perf_counter())
+    gradients = md.diff(program, weights)
+    times.append(perf_counter())
+    str(list(gradients.values())[-1])
+    times.append(perf_counter())
+    md.compile(program, weights)
+    times.append(perf_counter())
+    return [1e3 * (b - a) for a, b in pairwise(times)]
 
 
 def main(sizes: tuple[int, ...] = SIZES) -> None:
     program, weights = network(3)
     for gradient in md.diff(program, weights).values():
         assert gradient.check(), "the gradients are wrong: no time is worth printing"
+    measure(3)  # imports
 
-    print(f"{'layers':>6} {'read':>9} {'derive':>9} {'print':>9} {'compile':>9}   ms, medians")
+    print(f"{'layers':>6}" + "".join(f"{name:>10}" for name in COLUMNS) + "   ms, medians")
     before: tuple[int, float] | None = None
     for layers in sizes:
-        text, weights = network(layers)
-        repeats = 3 if layers < 1000 else 1
-        read, parsed = timed(lambda text=text: md.parse(text), repeats)
-        derive, found = timed(lambda p=parsed, w=weights: md.diff(p, w), repeats)
-        last = list(found.values())[-1]
-        written, _ = timed(lambda d=last: str(d), 1)
-        compiled, _ = timed(lambda p=parsed, w=weights: md.compile(p, w), 1)
+        runs = [measure(layers) for _ in range(3 if layers < 1000 else 1)]
+        times = [median(column) for column in zip(*runs, strict=True)]
+        derive = times[COLUMNS.index("derive")]
         growth = ""
         if before is not None:
             growth = (
                 f"   {layers / before[0]:.0f} × the layers: {derive / before[1]:.1f} × the time"
             )
         before = layers, derive
-        print(f"{layers:6} {read:9.1f} {derive:9.1f} {written:9.1f} {compiled:9.1f}{growth}")
+        print(f"{layers:6}" + "".join(f"{time:10.1f}" for time in times) + growth)
 
 
 if __name__ == "__main__":

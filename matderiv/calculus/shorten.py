@@ -223,9 +223,8 @@ def _common_factors(
                 found.setdefault(key, factor)
                 meets.setdefault(key, {}).setdefault(place, at)
     for key, group in meets.items():
-        if len(group) > 1:
-            if _same_diagonal_use(node, group):
-                yield group, found[key], key[2]
+        if len(group) > 1 and _same_diagonal_use(node, group):
+            yield group, found[key], key[2]
 
 
 def _port_patterns(term: Product, factor: Factor) -> Iterator[Ports]:

@@ -18,7 +18,7 @@ from matderiv.calculus.shorten import Shortener
 from matderiv.calculus.weight import Weights
 from matderiv.tensor.nodes import Apply, Factor, Name, Node, Product, Sum, Term
 from matderiv.tensor.primitives import AbstractFunction
-from matderiv.tensor.traverse import reachable, rebuild, remake, use_counts
+from matderiv.tensor.traverse import reachable, rebuild, remake, substitute, use_counts
 
 __all__ = ["flatten", "simplify", "substitute"]
 
@@ -27,17 +27,19 @@ _READABLE = 40  # a heavier formula keeps the names of all its cotangents
 _LARGEST = 30  # factors or terms that one node may grow to by merging
 
 
-def simplify(roots: Sequence[Node], *, short: bool = True) -> list[Node]:
+def simplify(
+    roots: Sequence[Node], *, short: bool = True, all_names: bool = False
+) -> list[Node]:
     """Return the roots in a short form of the same value.
 
-    Value-preserving and idempotent.  `short=False` leaves out what serves the reader
-    alone, for code generation.
+    Value-preserving and idempotent.  For code generation `short=False` leaves out what
+    serves the reader alone, and `all_names=True` keeps the name of every cotangent.
     """
     current = list(roots)
     shortener = Shortener()
     for _ in range(_ROUNDS):
         before = current
-        current = flatten(distribute(settle_names(current)))
+        current = flatten(distribute(settle_names(current, all_names)))
         if short:
             current = shortener.shorten_all(current)
         if all(a is b for a, b in zip(before, current, strict=True)):
@@ -45,7 +47,7 @@ def simplify(roots: Sequence[Node], *, short: bool = True) -> list[Node]:
     return current
 
 
-def settle_names(roots: Sequence[Node]) -> list[Node]:
+def settle_names(roots: Sequence[Node], keep_all: bool = False) -> list[Node]:
     """Let every use of a named value go through its name; drop names that are not due.
 
     A cotangent used once gives its name up where the formulas stay readable without it:
@@ -63,7 +65,7 @@ def settle_names(roots: Sequence[Node]) -> list[Node]:
 
     settled = _rename(roots, names, lambda node, name: due(node, name, 2))
     weight = Weights()
-    if any(weight(root) > _READABLE for root in settled):
+    if keep_all or any(weight(root) > _READABLE for root in settled):
         settled = _rename(roots, names, lambda node, name: due(node, name, 1))
     return settled
 
@@ -83,14 +85,6 @@ def _rename(
         if name is not None and due(node, name):
             made = node.arena.name(name.name, made, name.role)
         new[node.id] = made
-    return [new[root.id] for root in roots]
-
-
-def substitute(roots: Sequence[Node], replacements: Mapping[int, Node]) -> list[Node]:
-    """Rebuild graphs with other nodes in the place of some (by id), usually variables."""
-    new: dict[int, Node] = {}
-    for node in reachable(roots, lambda n: n.id in replacements):
-        new[node.id] = replacements.get(node.id) or remake(node, new)
     return [new[root.id] for root in roots]
 
 

@@ -20,6 +20,7 @@ from fractions import Fraction
 import numpy as np
 
 from matderiv.errors import UnsupportedError
+from matderiv.tensor.evaluate import Array
 from matderiv.tensor.nodes import Factor, Node
 
 __all__ = ["STRUCTURED", "project", "structured_direction"]
@@ -58,11 +59,11 @@ def project(node: Node, first: int, variable: Node, attributes: frozenset[str]) 
     return arena.scale(Fraction(1, 2), node - turned)
 
 
-def structured_direction(direction: np.ndarray, point: np.ndarray, attributes: frozenset[str]) -> np.ndarray:
+def structured_direction(direction: Array, point: Array, attributes: frozenset[str]) -> Array:
     """A direction in which a point with a structure keeps it, to first order."""
     structure = structure_of(attributes)
     if structure in ("symmetric", "posdef"):
-        return (direction + direction.T) / 2
+        return np.asarray((direction + direction.T) / 2)
     if structure == "diagonal":
         return np.diag(np.diag(direction))
     if structure == "lower":
@@ -70,5 +71,5 @@ def structured_direction(direction: np.ndarray, point: np.ndarray, attributes: f
     if structure == "upper":
         return np.triu(direction)
     if structure == "orthogonal":
-        return point @ (direction - direction.T)
+        return np.asarray(point @ (direction - direction.T))
     return direction

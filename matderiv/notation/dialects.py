@@ -6,14 +6,14 @@ Operands come in already bracketed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from html import escape
 
 from matderiv.notation.names import ascii_name, latex_name, unicode_name
 from matderiv.notation.terms import Mark
 
-__all__ = ["DIALECTS", "Dialect"]
+__all__ = ["DIALECTS", "Dialect", "dialect"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,7 @@ class Dialect:
     equals: str
     where: str
     line: str
+    between: str
     document: str = "{x}"
     unnamed: str = ""
     tight: bool = False
@@ -112,6 +113,7 @@ _UNICODE = Dialect(
     sigma="Σ_{y} {x}",
     equals=" = ",
     where="\nwhere ",
+    between="\n",
     line="\n      ",
     tight=True,
 )
@@ -123,7 +125,7 @@ _ASCII = Dialect(
     marks={
         Mark.TRANSPOSE: "{x}'",
         Mark.INVERSE: "{x}^-1",
-        Mark.INVERSE_TRANSPOSE: "{x}^-1'",
+        Mark.INVERSE_TRANSPOSE: "{x}^-T",
     },
     power="{x}^{y}",
     elementwise_power="{x}.^{y}",
@@ -153,6 +155,7 @@ _ASCII = Dialect(
     sigma="sum_{y} {x}",
     equals=" = ",
     where=" where ",
+    between="\n",
     line="; ",
 )
 
@@ -193,6 +196,7 @@ _LATEX = Dialect(
     sigma=r"\sum_{{{y}}} {x}",
     equals=" = ",
     where=r" \quad \text{{where }} ",
+    between=r", \; ",
     line=r", \; ",
     unnamed=r"[\,\cdot\,]",
     stacked=True,
@@ -244,6 +248,7 @@ _MATHML = Dialect(
     sigma="<mrow><munder><mo>∑</mo><mrow>{y}</mrow></munder>{x}</mrow>",
     equals="<mo>=</mo>",
     where="<mspace width='1em'/><mtext>where </mtext>",
+    between="<mo>,</mo><mspace width='1em'/>",
     line="<mo>,</mo><mspace width='1em'/>",
     document="<math xmlns='http://www.w3.org/1998/Math/MathML'><mrow>{x}</mrow></math>",
     stacked=True,
@@ -255,3 +260,11 @@ DIALECTS: dict[str, Dialect] = {
     "latex": _LATEX,
     "mathml": _MATHML,
 }
+
+
+def dialect(name: str, taken: Collection[str] = ()) -> Dialect:
+    """The dialect of a name; where T is the name of a value, X^-T is a power to a reader."""
+    table = DIALECTS[name]
+    if name == "ascii" and "T" in taken:
+        return replace(table, marks={**table.marks, Mark.INVERSE_TRANSPOSE: "{x}^-1'"})
+    return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from matderiv.notation.dialects import dialect as dialect_of
 from matderiv.notation.entries import lift_entries
 from matderiv.notation.forms import transpose
 from matderiv.notation.lift import Lifter, lift_all
@@ -53,6 +54,7 @@ class JointPresentation:
     lines: tuple[Line, ...]
     where: tuple[Line, ...]
     names: Mapping[str, str]
+    taken: frozenset[str] = frozenset()
 
     def text(self, dialect: str = "unicode") -> str:
         """Unicode, ascii, latex, mathml; or "index", the entries in unicode.
@@ -65,7 +67,7 @@ class JointPresentation:
         return render_lines(
             [line.equation(by_entries) for line in self.lines],
             [line.equation(by_entries) for line in self.where],
-            dialect,
+            dialect_of(dialect, self.taken),
             self.names,
             self.declarations if dialect == "ascii" else {},
         )
@@ -195,5 +197,6 @@ def _finish(
     where = sorted(below.values(), key=lambda line: lifter.nodes[line.name].id)
     used = {str(dim) for node in reachable(roots) for dim in node.shape}
     used |= {node.name for node in reachable(roots) if isinstance(node, Variable)}
-    names = fresh_names([line.name for line in where], {*taken, *used})
-    return JointPresentation(tuple(lines), tuple(where), names)
+    used |= set(taken)
+    names = fresh_names([line.name for line in where], used)
+    return JointPresentation(tuple(lines), tuple(where), names, frozenset(used))

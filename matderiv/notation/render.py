@@ -65,7 +65,7 @@ def render(term: Term, dialect: str = "unicode", names: Mapping[str, str] | None
 def render_lines(
     lines: Sequence[tuple[str, Sequence[str], Term]],
     where: Sequence[tuple[str, Sequence[str], Term]],
-    dialect: str,
+    table: Dialect,
     names: Mapping[str, str],
     declarations: Mapping[str, str],
 ) -> str:
@@ -73,12 +73,11 @@ def render_lines(
 
     `declarations` of functions stand before the lines below.
     """
-    table = DIALECTS[dialect]
     writer = _Writer(table, names)
     head = [writer.equation(*line) for line in lines]
     below = [f"{writer.name(name)}: {kind}" for name, kind in sorted(declarations.items())]
     below += [writer.equation(*line) for line in where]
-    text = ("\n" if dialect in ("unicode", "ascii") else table.line).join(head)
+    text = table.between.join(head)
     if below:
         text += table.where.format() + table.line.join(below)
     return table.document.format(x=text)

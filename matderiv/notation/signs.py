@@ -17,6 +17,7 @@ from matderiv.notation.terms import (
     Hadamard,
     Identity,
     Juxtaposed,
+    Kronecker,
     Mark,
     Number,
     Ones,
@@ -120,6 +121,9 @@ def _factors(term: Term) -> Iterator[Sum]:
     elif isinstance(term, Juxtaposed | Hadamard):
         for factor in term.factors:
             yield from _factors(factor)
+    elif isinstance(term, Kronecker):
+        yield from _factors(term.left)
+        yield from _factors(term.right)
     elif isinstance(term, Quotient):
         yield from _factors(term.top)
     elif isinstance(term, Postfix) and term.mark is Mark.TRANSPOSE:
@@ -138,6 +142,9 @@ def _flip(term: Term, places: Iterator[int], flips: set[int]) -> Term:
         return replace(term, members=_positive_first(turned))
     if isinstance(term, Juxtaposed | Hadamard):
         return replace(term, factors=tuple(_flip(f, places, flips) for f in term.factors))
+    if isinstance(term, Kronecker):
+        left = _flip(term.left, places, flips)
+        return replace(term, left=left, right=_flip(term.right, places, flips))
     if isinstance(term, Quotient):
         return replace(term, top=_flip(term.top, places, flips))
     if isinstance(term, Postfix) and term.mark is Mark.TRANSPOSE:

@@ -48,7 +48,9 @@ def entry_rule(shape: Shape, rows: int, names: Sequence[str]) -> tuple[str, str]
     ∂Y/∂vec(X)ᵀ
       columns stacked: entry [i, j + p k] is ∂Y[i]/∂X[j,k]
     """
-    letters = list(islice(index_letters(), len(shape)))
+    names_of_sizes = {word for dim in shape for word in dim_text(dim).split()}
+    free = (letter for letter in index_letters() if letter not in names_of_sizes)
+    letters = list(islice(free, len(shape)))
     above, below = letters[:rows], letters[rows:]
     *others, name = names
     value = "Y" + (f"[{','.join(above)}]" if above and not others else "")

@@ -150,7 +150,10 @@ def _walks(web: _Web, rows: Labels, columns: Labels) -> Iterator[list[Term]]:
     for pair, absent, same in ((rows, _NO_ROW, _SAME_ROW), (columns, _NO_COLUMN, _SAME_COLUMN)):
         first, second = pair if len(pair) == 2 else (pair[0], absent)
         if first == second:
-            pieces.append(Factor(web.arena.identity(sizes[first]), (first, same), 1))
+            weights = [piece for piece in pieces if piece.labels == (first,)]
+            pieces = [piece for piece in pieces if piece.labels != (first,)]
+            diagonal_node = web.node(weights, (first, first))
+            pieces.append(Factor(diagonal_node, (first, same), 1))
             sizes[same] = sizes[first]
             second = same
         ends.append((first, second))

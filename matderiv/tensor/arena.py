@@ -20,15 +20,19 @@ from fractions import Fraction
 
 from matderiv.tensor.dims import Composite, Dim, Shape, multiply_dims
 from matderiv.tensor.elementwise import ELEMENTWISE, ElementwiseFunction
+from matderiv.tensor.loops import captured_by, last_of, stack_of
 from matderiv.tensor.matrix_rules import rewrite_apply
 from matderiv.tensor.nodes import (
     Apply,
+    Carry,
     Factor,
+    Loop,
     Map,
     Name,
     Node,
     Number,
     Size,
+    Slice,
     Sum,
     Term,
     Variable,
@@ -56,6 +60,8 @@ class Arena:
         self._nodes: dict[Hashable, Node] = {}
         self._count = 0
         self._bits = 0
+        self._fresh = 0
+        self.has_loops = False
         self.symmetric: dict[int, bool] = {}
         self.nonnegative: dict[int, bool] = {}
 
@@ -291,6 +297,48 @@ class Arena:
         return self.intern(
             key, Name, definition.shape, name=name, definition=definition, role=role
         )
+
+    # ---- loops: low-level; write one with `loops.build_loop` --------------------------
+
+    def placeholder(self, shape: Shape, name: str = "") -> Variable:
+        """A new argument for a loop's body; `name` is what it is called in print."""
+        self._fresh += 1
+        return self.variable(f"{name}#{self._fresh}", shape, role="placeholder")
+
+    def loop(
+        self,
+        count: Dim,
+        direction: int,
+        carries: Sequence[Carry],
+        slices: Sequence[Slice],
+        level: int,
+    ) -> Node:
+        self.has_loops = True
+        key = (
+            "loop",
+            (count, direction, level),
+            tuple((c.argument.id, c.start.id, c.next.id) for c in carries),
+            tuple((s.argument.id, s.stack.id) for s in slices),
+        )
+        return self.intern(
+            key,
+            Loop,
+            (),
+            count=count,
+            direction=direction,
+            carries=tuple(carries),
+            slices=tuple(slices),
+            level=level,
+            captured=captured_by([*carries, *slices], [carry.next for carry in carries]),
+        )
+
+    def last(self, loop: Loop, index: int) -> Node:
+        """What the loop carried in a place, after its last layer."""
+        return last_of(self, loop, index)
+
+    def stack(self, loop: Loop, body: Node) -> Node:
+        """A value of the body in each layer, of shape (count,) + its own."""
+        return stack_of(self, loop, body)
 
     # ---- properties --------------------------------------------------------------
 

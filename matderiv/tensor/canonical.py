@@ -9,6 +9,7 @@ refinement followed by a search over the remaining ties for the least encoding.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from matderiv.tensor.nodes import Factor, Node, Number
 
@@ -25,7 +26,7 @@ def canonical_labels(
     loose = [f.node.order == 2 and symmetric(f.node) for f in factors]
     repeated = any(
         a.node is b.node and a.exponent == b.exponent and a.labels
-        for a, b in zip(factors, factors[1:], strict=False)
+        for a, b in pairwise(factors)
     )
     numbers: dict[int, int] = {}
     for label in out:
@@ -34,7 +35,7 @@ def canonical_labels(
         for factor in factors:
             for label in factor.labels:
                 numbers.setdefault(label, len(numbers))
-        renumbered = [Factor(f.node, tuple([numbers[k] for k in f.labels]), f.exponent) for f in factors]
+        renumbered = [f._replace(labels=tuple([numbers[k] for k in f.labels])) for f in factors]
         return tuple(renumbered), numbers
     return _search(factors, loose, numbers)
 

@@ -16,10 +16,11 @@ place.  So equal loops are one node, and no placeholder is bound twice on a path
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
+from matderiv.errors import DomainError
 from matderiv.tensor.dims import Dim
 from matderiv.tensor.nodes import Carry, Last, Loop, Node, Slice, Stack, Sum, Variable
 from matderiv.tensor.traverse import reachable, substitute
@@ -97,8 +98,8 @@ def build_loop(
     The arguments may be any placeholders.  Carries that stay as they start are captured
     instead, and what no result needs is left out.
     """
-    constants = dict(_constant_carries(arena, carries))
-    final: dict[int, Node] = {k: node for k, node in constants.items()}
+    constants = _constant_carries(carries)
+    final: dict[int, Node] = dict(constants)
     if constants:
         carries = [carry for carry in carries if carry.argument.id not in constants]
         made = substitute([*(c.next for c in carries), *bodies], constants)
@@ -109,18 +110,18 @@ def build_loop(
     carries = [c for c in carries if c.argument in lasts or needed & c.argument.depends]
     slices = [piece for piece in slices if needed & piece.argument.depends]
 
-    inner = [node for node in everything_below(carries, slices, bodies) if isinstance(node, Loop)]
-    level = 1 + max((loop.level for loop in inner), default=-1)
+    parts = (*carries, *slices)
+    made = [*(carry.next for carry in carries), *bodies]
+    inner = (node.level for node in body_of(parts, made) if isinstance(node, Loop))
+    level = 1 + max(inner, default=-1)
     renamed: dict[int, Node] = {}
     arguments: list[Variable] = []
-    for place, part in enumerate((*carries, *slices)):
-        old = part.argument
+    for place, (old, *_) in enumerate(parts):
         label = old.name.partition("#")[0]
         name = f"{label}#{level}.{place}"
         arguments.append(arena.variable(name, old.shape, role="placeholder"))
         if arguments[-1] is not old:
             renamed[old.id] = arguments[-1]
-    made = [*(c.next for c in carries), *bodies]
     made = substitute(made, renamed) if renamed else made
     new_carries = [
         Carry(argument, carry.start, node)
@@ -136,3 +137,109 @@ def build_loop(
         final[carry.argument.id] = arena.last(loop, place)
     stacks = [arena.stack(loop, body) for body in made[len(carries) :]]
     return [*(final[argument.id] for argument in lasts), *stacks]
+
+
+def _constant_carries(carries: Sequence[Carry]) -> dict[int, Node]:
+    """The values of carries that stay as they start, by the id of their argument.
+
+    Those handed on as they are, and those that start as zero and stay it together.
+    """
+    constant = {c.argument.id: c.start for c in carries if c.next is c.argument}
+    zeros = [c for c in carries if _is_zero(c.start) and c.argument.id not in constant]
+    while zeros:
+        trial = {c.argument.id: c.start for c in zeros}
+        try:
+            made = substitute([c.next for c in zeros], trial)
+        except DomainError:  # a division by one of them
+            return constant
+        kept = [c for c, node in zip(zeros, made, strict=True) if _is_zero(node)]
+        if len(kept) == len(zeros):
+            return constant | trial
+        zeros = kept
+    return constant
+
+
+def _is_zero(node: Node) -> bool:
+    return isinstance(node, Sum) and not node.terms
+
+
+def _needed(carries: Sequence[Carry], roots: Iterable[Node]) -> int:
+    """The bits of all that the roots depend on, through any number of layers."""
+    needed, more = 0, 0
+    for root in roots:
+        more |= root.depends
+    while needed != more:
+        needed = more
+        for carry in carries:
+            if needed & carry.argument.depends:
+                more |= carry.next.depends
+    return needed
+
+
+# ---- walking -----------------------------------------------------------------------------
+
+
+def body_of(parts: Iterable[Carry | Slice], roots: Iterable[Node]) -> list[Node]:
+    """The nodes of a body: those below `roots` that hold a placeholder of `parts`."""
+    own = argument_bits(parts)
+    return [n for n in reachable(roots, lambda n: not n.depends & own) if n.depends & own]
+
+
+def projections(nodes: Iterable[Node]) -> dict[int, list[Last | Stack]]:
+    """What is asked of each Loop, by its id."""
+    found: dict[int, list[Last | Stack]] = {}
+    for node in nodes:
+        if isinstance(node, Last | Stack):
+            found.setdefault(node.loop.id, []).append(node)
+    return found
+
+
+def in_order(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:
+    """As `reachable`, and a Loop after all that its Stacks capture.
+
+    So whoever comes to a Loop can run it once for everything that is asked of it.
+    """
+    nodes = reachable(roots, stop)
+    asked = projections(nodes)
+    if not asked:
+        return nodes
+    listed = {node.id: node for node in nodes}
+    waiting: dict[int, int] = {}
+    users: dict[int, list[int]] = {}
+    for node in nodes:
+        below = {c.id for c in node.children} if stop is None or not stop(node) else set()
+        for projection in asked.get(node.id, ()):
+            below |= {c.id for c in projection.children if c is not node}
+        below &= listed.keys()
+        waiting[node.id] = len(below)
+        for child in below:
+            users.setdefault(child, []).append(node.id)
+    ready = [number for number, count in waiting.items() if not count]
+    heapify(ready)
+    order: list[Node] = []
+    while ready:
+        number = heappop(ready)
+        order.append(listed[number])
+        for user in users.get(number, ()):
+            waiting[user] -= 1
+            if not waiting[user]:
+                heappush(ready, user)
+    assert len(order) == len(nodes), "a stack needs the outcome of its own loop"
+    return order
+
+
+def everything(roots: Iterable[Node]) -> Iterator[Node]:
+    """All nodes below the roots, those in bodies of loops too, each once."""
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node.id in seen:
+            continue
+        seen.add(node.id)
+        yield node
+        stack.extend(node.children)
+        if isinstance(node, Loop):
+            stack.extend(carry.next for carry in node.carries)
+        elif isinstance(node, Stack):
+            stack.append(node.body)

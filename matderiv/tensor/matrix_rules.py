@@ -204,8 +204,9 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
     if isinstance(x, Apply) and x.primitive.key == "reshape":
         inner_axes, inner_dims = x.parameters
         assert isinstance(inner_dims, tuple)
-        if len(inner_dims) == axes:
-            return arena.apply("reshape", x.arguments[0], parameters=(inner_axes, dims))
+        outside = axes - len(inner_dims)
+        if outside >= 0:
+            return arena.reshape(x.arguments[0], inner_axes + outside, dims)
     return split_product(arena, x, axes, dims) if isinstance(x, Product) else None
 
 

@@ -1,4 +1,4 @@
-"""The six kinds of node, and names: the one representation of every value.
+"""The kinds of node: the one representation of every value.
 
 A node is a closed tensor with ordered axes; `shape` lists their sizes.  There are
 no free index names: labels are local to one `Product`.  Nodes are made by an
@@ -12,6 +12,9 @@ same value, so `is` is equality.
     Map        an elementwise function of arguments of one shape
     Apply      a primitive (inv, logdet, softmax, …) of its arguments
     Name       a value that keeps its name: equal to its definition, opaque to algebra
+    Loop       a body that is computed once for each layer; see `loops.py`
+    Last       a value that a Loop carried from layer to layer, after the last one
+    Stack      a value of a Loop's body in each layer, along a new first axis
 
 A label that repeats in `Product.out` is a Kronecker delta (identity, diag); one that
 no factor carries is a vector of ones.  Kinds are closed; functions and primitives
@@ -33,13 +36,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Apply",
+    "Carry",
     "Factor",
+    "Last",
+    "Loop",
     "Map",
     "Name",
     "Node",
     "Number",
     "Product",
     "Size",
+    "Slice",
+    "Stack",
     "Sum",
     "Term",
     "Variable",
@@ -205,3 +213,70 @@ class Name(Node):
 
     def __repr__(self) -> str:
         return f"<{self.name} = {self.definition!r}>"
+
+
+class Carry(NamedTuple):
+    """A value handed from layer to layer: `argument` is `start`, then the last `next`."""
+
+    argument: Variable
+    start: Node
+    next: Node
+
+
+class Slice(NamedTuple):
+    """In layer l, `argument` is stack[l]."""
+
+    argument: Variable
+    stack: Node
+
+
+class Loop(Node):
+    """The layers 0 … count-1, in this order (direction 1) or the other way (-1).
+
+    A Loop is no array, and what is asked of it is not part of it: `Last` and `Stack` are.
+    `level` is above that of every Loop in the body; `captured` are the largest parts of
+    the body that no argument is in.
+    """
+
+    __slots__ = ("captured", "carries", "count", "direction", "level", "slices")
+
+    count: Dim
+    direction: int
+    carries: tuple[Carry, ...]
+    slices: tuple[Slice, ...]
+    level: int
+    captured: tuple[Node, ...]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        starts = (carry.start for carry in self.carries)
+        return (*starts, *(piece.stack for piece in self.slices), *self.captured)
+
+    @property
+    def arguments(self) -> tuple[Variable, ...]:
+        return tuple(part.argument for part in (*self.carries, *self.slices))
+
+
+class Last(Node):
+    __slots__ = ("index", "loop")
+
+    loop: Loop
+    index: int
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (self.loop,)
+
+
+class Stack(Node):
+    """`body` in layer l is entry l, whichever way the loop runs."""
+
+    __slots__ = ("body", "captured", "loop")
+
+    loop: Loop
+    body: Node
+    captured: tuple[Node, ...]
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return (self.loop, *self.captured)

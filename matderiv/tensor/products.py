@@ -200,7 +200,8 @@ def _number_power(base: Number, exponent: Number) -> Number | None:
         roots = [_root(n, exponent.denominator) for n in (base.numerator, base.denominator)]
         if None in roots:
             return None
-        assert roots[0] is not None and roots[1] is not None
+        assert roots[0] is not None
+        assert roots[1] is not None
         base = Fraction(roots[0], roots[1])
     if base == -1:
         return -1 if power % 2 else 1

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from matderiv.tensor.nodes import (
     Apply,
     Factor,
+    Last,
     Map,
     Name,
     Node,
     Number,
     Product,
     Size,
+    Stack,
     Sum,
     Variable,
 )
@@ -58,6 +60,8 @@ def is_symmetric(arena: Arena, node: Node) -> bool:
         answer = node.primitive.keeps_symmetry and is_symmetric(arena, node.arguments[0])
     elif isinstance(node, Name):
         answer = is_symmetric(arena, node.definition)
+    elif isinstance(node, Last | Stack):  # a last value is a value of the body
+        answer = isinstance(node, Last) and is_symmetric(arena, _in_body(node))
     else:
         assert isinstance(node, Product)
         a, b = node.out
@@ -87,6 +91,8 @@ def is_nonnegative(arena: Arena, node: Node) -> bool:
         answer = node.primitive.nonnegative
     elif isinstance(node, Name):
         answer = is_nonnegative(arena, node.definition)
+    elif isinstance(node, Last | Stack):
+        answer = is_nonnegative(arena, _in_body(node))
     elif isinstance(node, Sum):
         answer = all(t.coefficient > 0 and is_nonnegative(arena, t.node) for t in node.terms)
     else:
@@ -96,6 +102,11 @@ def is_nonnegative(arena: Arena, node: Node) -> bool:
         )
     arena.nonnegative[node.id] = answer
     return answer
+
+
+def _in_body(node: Last | Stack) -> Node:
+    """The part of a loop's body whose values these are."""
+    return node.loop.carries[node.index].next if isinstance(node, Last) else node.body
 
 
 def is_factor_nonnegative(arena: Arena, factor: Factor) -> bool:

@@ -144,11 +144,11 @@ def split_product(arena: Arena, x: Product, axes: int, dims: Shape) -> Node | No
             new_labels[label] = names
     factors = []
     for node, labels, exponent in x.factors:
-        at = {k: splits[x.out.index(o)] for k, o in enumerate(labels) if o in new_labels}
+        opening = {k: splits[x.out.index(o)] for k, o in enumerate(labels) if o in new_labels}
         fused = fused_axes(node)
-        if at and node.order > 1 and any(fused.get(k) != parts for k, parts in at.items()):
+        if node.order > 1 and any(fused.get(k) != parts for k, parts in opening.items()):
             return None
-        opened = _open(arena, node, at) if at else node
+        opened = _open(arena, node, opening) if opening else node
         spread = [part for label in labels for part in new_labels.get(label, (label,))]
         factors.append(Factor(opened, tuple(spread), exponent))
     out = [part for label in x.out for part in new_labels.get(label, (label,))]

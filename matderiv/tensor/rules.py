@@ -52,11 +52,12 @@ def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
             return [*rest, Factor(node.arguments[0], labels, result)]
         if node.function.key == "pow" and exponent == 1:
             # x^z x^k = x^(z + k)
-            base, power = node.arguments
+            base, raised_to = node.arguments
             for other in rest:
-                if other.node is base and other.labels == labels and isinstance(other.exponent, int):
+                same = other.node is base and other.labels == labels
+                if same and isinstance(other.exponent, int):
                     rest.remove(other)
-                    raised = arena.map("pow", base, power + other.exponent)
+                    raised = arena.map("pow", base, raised_to + other.exponent)
                     return [*rest, Factor(raised, labels, 1)]
         for other in rest:
             if (

@@ -6,12 +6,26 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term
+from matderiv.tensor.nodes import (
+    Apply,
+    Carry,
+    Factor,
+    Last,
+    Loop,
+    Map,
+    Name,
+    Node,
+    Product,
+    Slice,
+    Stack,
+    Sum,
+    Term,
+)
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["reachable", "rebuild", "remake", "use_counts"]
+__all__ = ["reachable", "rebuild", "remake", "substitute", "use_counts"]
 
 
 def reachable(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:
@@ -72,7 +86,38 @@ def remake(
     if isinstance(node, Name):
         definition = new.get(node.definition.id, node.definition)
         return target.name(node.name, definition, node.role)
+    if isinstance(node, Loop):
+        nexts = _on_new([carry.next for carry in node.carries], node.captured, new)
+        carries = [
+            Carry(c.argument, new.get(c.start.id, c.start), made)
+            for c, made in zip(node.carries, nexts, strict=True)
+        ]
+        slices = [Slice(argument, new.get(s.id, s)) for argument, s in node.slices]
+        return target.loop(node.count, node.direction, carries, slices, node.level)
+    if isinstance(node, Last | Stack):
+        loop = new.get(node.loop.id, node.loop)
+        assert isinstance(loop, Loop)
+        if isinstance(node, Last):
+            return target.last(loop, node.index)
+        return target.stack(loop, *_on_new([node.body], node.captured, new))
     return node
+
+
+def _on_new(
+    bodies: Iterable[Node], captured: Iterable[Node], new: Mapping[int, Node]
+) -> list[Node]:
+    """Parts of a loop's body on new nodes in the place of what it captures."""
+    changed = {c.id: new[c.id] for c in captured if new.get(c.id, c) is not c}
+    return substitute(bodies, changed) if changed else list(bodies)
+
+
+def substitute(roots: Iterable[Node], replacements: Mapping[int, Node]) -> list[Node]:
+    """Rebuild graphs with other nodes in the place of some (by id), usually variables."""
+    roots = list(roots)
+    new: dict[int, Node] = {}
+    for node in reachable(roots, lambda n: n.id in replacements):
+        new[node.id] = replacements.get(node.id) or remake(node, new)
+    return [new[root.id] for root in roots]
 
 
 def rebuild(

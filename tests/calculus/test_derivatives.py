@@ -9,6 +9,7 @@ from matderiv.calculus.derivative import forward, pull_back, push_forward, rever
 from matderiv.calculus.derive import derive
 from matderiv.calculus.maps import adjoint, differential, hessian_map
 from matderiv.calculus.maps import seed as seed_variable
+from matderiv.calculus.simplify import simplify
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Name, Node
 from matderiv.tensor.traverse import reachable
@@ -137,7 +138,7 @@ def test_differentials_of_matrix_functions_are_short() -> None:
     dx = seed_variable(x, "dX")
     inverse = arena.apply("inv", x)
     product = arena.einsum("ij,jk,kl->il", inverse, dx, inverse)
-    assert differential(inverse, [(x, dx)]) is -product
+    assert differential(inverse, [(x, dx)]) is simplify([-product])[0]
     expm, sqrtm = arena.apply("expm", x), arena.apply("sqrtm", x)
     assert differential(expm, [(x, dx)]) is arena.apply("frechet", x, dx)
     assert differential(sqrtm, [(x, dx)]) is arena.apply("sylvester", sqrtm, sqrtm, dx)
