@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matderiv.errors import MatderivError, NameResolutionError, UnsupportedError
-from matderiv.values import shape_text
+from matderiv.values import shape_text, superscript
 
 if TYPE_CHECKING:
     from matderiv.program.polynomial import Polynomial
@@ -188,8 +188,7 @@ def _diff(options: argparse.Namespace) -> int:
         for derivative in derivatives:
             print(derivative.to(options.format))
         return 0
-    for derivative in derivatives:
-        print(_statement(derivative))
+    print(_statements(derivatives))
     program = derivatives[0].program
     for note in program.notes:
         print(note)
@@ -213,20 +212,42 @@ def _by(derivative: Derivative) -> str:
     return wrt if isinstance(wrt, str) else "∂".join(wrt)
 
 
+def _statements(derivatives: Sequence[Derivative]) -> str:
+    """∂/∂w f = formula for each, the lines that name their parts, shapes and index rules."""
+    if len(derivatives) == 1 or any(len(d.shape) > 2 for d in derivatives):
+        return "\n".join(f"{_statement(d)}\n{_shape_line(d)}" for d in derivatives)
+    from matderiv.notation import present_joint
+    from matderiv.results import taken_names
+
+    heads = {f"{_head(d)} {_value_text(d.program)}": d for d in derivatives}
+    joint = present_joint(
+        {head: d.node for head, d in heads.items()},
+        rows=[head for head, d in heads.items() if d.is_row],
+        taken=taken_names(derivatives[0].program),
+    )
+    shapes = [f"{_head(d)}:{_shape_line(d)[1:]}" for d in derivatives]
+    return "\n".join([joint.text("unicode"), *shapes])
+
+
 def _statement(derivative: Derivative) -> str:
-    """∂/∂w f = formula, its where-lines, its shape and index rule."""
-    order = derivative.order
+    value, text = _value_text(derivative.program), str(derivative)
+    link = "\n" if len(derivative.shape) > 2 else " = "
+    return f"{_head(derivative)} {value}{link}{text}"
+
+
+def _shape_line(derivative: Derivative) -> str:
+    return f"  shape {shape_text(derivative.shape)}{_index_rule(derivative)}"
+
+
+def _head(derivative: Derivative) -> str:
+    """∂/∂w, ∂²/∂w², ∂²/(∂x ∂y)."""
     names = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
-    above = f"∂{order if order > 1 else ''}".replace("2", "²").replace("3", "³")
-    below = " ".join(f"∂{name}" for name in names)
-    head = f"{above}/({below})" if order > 1 else f"∂/{below}"
-    text = str(derivative)
-    value = _value_text(derivative.program)
-    if len(derivative.shape) > 2:
-        line = f"{head} {value}\n{text}"
-    else:
-        line = f"{head} {value} = {text}"
-    return f"{line}\n  shape {shape_text(derivative.shape)}{_index_rule(derivative)}"
+    if len(names) == 1:
+        return f"∂/∂{names[0]}"
+    power = superscript(len(names))
+    if len(set(names)) == 1:
+        return f"∂{power}/∂{names[0]}{power}"
+    return f"∂{power}/({' '.join(f'∂{name}' for name in names)})"
 
 
 def _value_text(program: Program) -> str:
@@ -258,7 +279,7 @@ def _index_rule(derivative: Derivative) -> str:
         index = f"[{','.join(mixed[at : at + width])}]" if width else ""
         below.append(f"∂{name}{index}")
         at += width
-    power = {1: "∂", 2: "∂²", 3: "∂³"}.get(len(names), f"∂^{len(names)}")
+    power = f"∂{superscript(len(names)) if len(names) > 1 else ''}"
     return f", {derivative.layout} layout: entry [{stands}] is {power}f{above}/{' '.join(below)}"
 
 

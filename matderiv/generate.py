@@ -102,7 +102,8 @@ def compile_program(
     head = "∂" if order == 1 else f"∂^{order} "
     lines = {"value": made_from, **{f"{head}value/∂{name}": n for name, n in shown.items()}}
     equations = present_joint(lines, taken=taken).text("unicode").splitlines()
-    title = " ".join(program.source.split())
+    value = str(program).partition("\n")[0]
+    title = f"{value}, and its derivatives by {', '.join(wrt)}" if wrt else value
     return CompiledFunction(made, title=title, equations=equations, canonical=canonical_name)
 
 

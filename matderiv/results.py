@@ -28,7 +28,7 @@ from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, dim_value
 from matderiv.tensor.nodes import Node, Product, Size, Variable
 from matderiv.tensor.traverse import reachable
-from matderiv.values import Array, bind, shape_text
+from matderiv.values import Array, bind, shape_text, superscript
 
 if TYPE_CHECKING:
     from matderiv.language.lower import Lowered
@@ -299,7 +299,7 @@ class Derivative:
         arranged = arrange(self._mixed, layout, value_order)
         self.node = self._mixed if arranged is self._mixed else simplify([arranged])[0]
         self.shape = self.node.shape
-        self._row = is_row(layout, value_order, self.node.order, family.row)
+        self.is_row = is_row(layout, value_order, self.node.order, family.row)
 
     @property
     def wrt(self) -> str | tuple[str, ...]:
@@ -341,7 +341,7 @@ class Derivative:
     def presentation(self) -> Presentation:
         from matderiv.notation import present
 
-        return present(self.node, row=self._row, taken=taken_names(self.program))
+        return present(self.node, row=self.is_row, taken=taken_names(self.program))
 
     def to(self, format: str = "unicode") -> Any:
         """The derivative as "unicode", "ascii", "latex", "mathml", "index", "json", "numpy".
@@ -414,7 +414,7 @@ class Derivative:
         node = differential(
             family.value, [(family.plain[name], seeds[name]) for name in self._names]
         )
-        head = "dY" if self.order == 1 else f"d{_superscript(self.order)}Y"
+        head = "dY" if self.order == 1 else f"d{superscript(self.order)}Y"
         return self._form(node, [seeds[name] for name in dict.fromkeys(self._names)], head)
 
     jvp = differential
@@ -481,10 +481,6 @@ class Derivative:
     def steps(self) -> tuple[str, ...]:
         """A numbered derivation."""
         raise UnsupportedError("a derivation in steps is not there yet")
-
-
-def _superscript(number: int) -> str:
-    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def taken_names(program: Program) -> set[str]:

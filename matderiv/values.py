@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from matderiv.errors import NameResolutionError, ShapeError
 from matderiv.tensor.dims import Composite, Dim, Shape, dim_text, dim_value
 
-__all__ = ["DOMAINS", "Array", "bind", "draw", "draw_sizes", "shape_text"]
+__all__ = ["DOMAINS", "Array", "bind", "draw", "draw_sizes", "shape_text", "superscript"]
 
 Array = NDArray[Any]
 
@@ -42,6 +42,15 @@ def shape_text(shape: Sequence[Dim]) -> str:
     """
     inner = ", ".join(dim_text(dim) for dim in shape)
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def superscript(number: int) -> str:
+    """A number as an exponent is printed.
+
+    >>> superscript(12)
+    '¹²'
+    """
+    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def bind(

@@ -12,36 +12,17 @@ from typing import TYPE_CHECKING
 
 from matderiv.errors import ShapeError
 from matderiv.program.counting import WEIGHTS
-from matderiv.program.emit_numpy import name_all, statement
 from matderiv.program.liveness import Peak, bytes_of, peak
+from matderiv.program.operations import Row, operations, phases
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.program.steps import Step
-from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Number
 
 if TYPE_CHECKING:
     import sympy
 
 __all__ = ["Cost", "Numbers", "Row"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One operation: its result, the call, and what it costs.
-
-    phase         "forward", "backward" or "derivative"
-    exact         FLOPs
-    evaluations   values of the transcendental function it computes
-    """
-
-    phase: str
-    name: str
-    shape: Shape
-    formula: str
-    exact: Polynomial
-    leading: Polynomial
-    evaluations: Polynomial
 
 
 @dataclass(frozen=True)
@@ -148,25 +129,7 @@ class Cost:
 
     def table(self) -> list[Row]:
         """One row for each operation that costs something."""
-        names = name_all(self._plan)
-        rows = []
-        for phase, steps in _phases(self._plan).items():
-            for step in steps:
-                if step.flops or step.evaluations:
-                    line = statement(step, names).partition("  #")[0]
-                    formula = line.partition(" = ")[2] if not step.writes else line
-                    rows.append(
-                        Row(
-                            phase,
-                            names.values[step.value],
-                            step.shape,
-                            formula.replace("np.", ""),
-                            step.flops,
-                            step.flops.leading,
-                            step.evaluations,
-                        )
-                    )
-        return rows
+        return operations(self._plan)
 
     def at(self, **sizes: int) -> Numbers:
         """The numbers at some sizes; dimensions left out keep the sizes planned for."""
@@ -188,20 +151,10 @@ class Cost:
         return f"<Cost forward {self._counts.forward}, backward {self._counts.backward}>"
 
 
-def _phases(plan: Plan) -> dict[str, list[Step]]:
-    known = {step.value for step in plan.forward}
-    gradient = known | {step.value for step in plan.backward}
-    return {
-        "forward": list(plan.forward),
-        "backward": [step for step in plan.backward if step.value not in known],
-        "derivative": [step for step in plan.derivative if step.value not in gradient],
-    }
-
-
 def _count(plan: Plan) -> Counts:
-    phases = _phases(plan)
+    new = phases(plan)
     evaluations: dict[str, Polynomial] = {}
-    for step in [s for steps in phases.values() for s in steps]:
+    for step in [s for steps in new.values() for s in steps]:
         if step.evaluations:
             known = evaluations.get(step.function, ZERO)
             evaluations[step.function] = known + step.evaluations
@@ -209,7 +162,7 @@ def _count(plan: Plan) -> Counts:
     while_cached = (bytes_of(_owner(by_value[k], by_value)) for k in plan.cache)
     return Counts(
         forward=_flops(plan.forward),
-        backward=_flops([*phases["backward"], *phases["derivative"]]),
+        backward=_flops([*new["backward"], *new["derivative"]]),
         derivative=_flops(plan.derivative),
         cache=Polynomial.total(while_cached),
         peak=_peak(plan, plan.sizes).polynomial,
