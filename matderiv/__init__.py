@@ -5,7 +5,7 @@
 2 Xᵀ(X w - y)
 """
 
-from matderiv.api import check, compile, cost, diff, parse
+from matderiv.api import check, compile, cost, diff, parse, verify
 from matderiv.check import CheckReport
 from matderiv.errors import (
     DomainError,
@@ -34,4 +34,5 @@ __all__ = [
     "cost",
     "diff",
     "parse",
+    "verify",
 ]

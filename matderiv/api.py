@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, overload
 from matderiv.check import CheckReport
 from matderiv.errors import MatderivError, UnsupportedError
 from matderiv.results import Derivative, Program, differentiate
+from matderiv.verify import VerifyReport, verify_claim
 
 if TYPE_CHECKING:
     from matderiv.program.compiled import CompiledFunction
     from matderiv.program.cost import Cost
 
-__all__ = ["check", "compile", "cost", "diff", "parse"]
+__all__ = ["check", "compile", "cost", "diff", "parse", "verify"]
 
 Shapes = Mapping[str, Any] | None
 Attributes = Mapping[str, Any] | None
@@ -85,14 +86,15 @@ def diff(
     program = parse(source, shapes=shapes, attributes=attributes)
     if not isinstance(order, int) or order < 1:
         raise MatderivError(f"the order of a derivative is a positive integer, not {order!r}")
-    single = isinstance(wrt, str)
     names = program.names_of(wrt)
     chains = [(name,) * order for name in names]
     groups = [chains] if order == 1 else [[chain] for chain in chains]
     result: dict[str, Derivative] = {}
     for group in groups:
         result |= differentiate(program, group, layout, mode, structured)
-    return result[names[0]] if single else result
+    if isinstance(wrt, str):
+        return result[names[0]]
+    return {asked: result[name] for asked, name in zip(wrt, names, strict=True)}
 
 
 def check(
@@ -114,6 +116,30 @@ def check(
         source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes
     )
     return derivative.check(seed)
+
+
+def verify(
+    source: Source,
+    wrt: str,
+    formula: str,
+    *,
+    order: int = 1,
+    layout: str = "mixed",
+    shapes: Shapes = None,
+    attributes: Attributes = None,
+) -> VerifyReport:
+    """Say whether a formula that somebody claims is the derivative, or how it differs.
+
+    The formula may use the program's names, and f for its value.
+
+    >>> print(verify("||X w - y||^2", "w", "X' (X w - y)"))
+    off by a factor: the claim is 1/2 times the derivative
+    ∂f/∂w = 2 Xᵀ(X w - y)
+    """
+    derivative = diff(
+        source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes
+    )
+    return verify_claim(derivative, formula)
 
 
 def compile(

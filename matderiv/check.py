@@ -136,7 +136,7 @@ def check_nodes(
     functions = stand_ins([lower, derivative], seed)
     worst, done = 0.0, 0
     with np.errstate(all="ignore"):
-        for arrays, sizes, random in _points(inputs, seed):
+        for arrays, sizes, random in _points(inputs, seed, _sliced([lower, derivative])):
             try:
                 (jacobian,) = evaluate_named([derivative], arrays, sizes, functions)
                 if not np.all(np.isfinite(jacobian)):
@@ -160,11 +160,23 @@ def check_nodes(
     raise DomainError("no point was found at which the value and the derivative are finite")
 
 
+def _sliced(roots: Sequence[Node]) -> dict[str, int]:
+    """The least size of each dimension that the slices of a graph reach into."""
+    least: dict[str, int] = {}
+    for node in reachable(roots):
+        if isinstance(node, Apply) and node.primitive.key == "select":
+            dim, _, stop = node.parameters
+            if isinstance(dim, str):
+                assert isinstance(stop, int)
+                least[dim] = max(least.get(dim, 0), stop + 1)
+    return least
+
+
 def _points(
-    inputs: Mapping[str, Declared], seed: int
+    inputs: Mapping[str, Declared], seed: int, least: Mapping[str, int]
 ) -> Iterator[tuple[dict[str, Array], dict[str, int], np.random.Generator]]:
     shapes = [declared.shape for declared in inputs.values()]
-    choices = [draw_sizes(shapes), draw_sizes(shapes, falling=True)]
+    choices = [draw_sizes(shapes, falling=falling, least=least) for falling in (False, True)]
     for number, domain in enumerate(DOMAINS):
         for attempt in range(_ATTEMPTS):
             sizes = choices[attempt % 2]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from matderiv.errors import MatderivError, NameResolutionError, UnsupportedError
 from matderiv.values import shape_text, superscript
 
 if TYPE_CHECKING:
-    from matderiv.program.polynomial import Polynomial
     from matderiv.results import Derivative, Form, Program
 
 __all__ = ["main"]
@@ -30,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     sys.stdout.reconfigure(errors="replace") if hasattr(sys.stdout, "reconfigure") else None
     parser = _parser()
-    options = parser.parse_intermixed_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_intermixed_args(_guarded(words))
     try:
         command: Callable[[argparse.Namespace], int] = options.run
         return command(options)
@@ -39,6 +38,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD
     except BrokenPipeError:
         return 0
+
+
+def _guarded(words: Sequence[str]) -> list[str]:
+    """A formula may begin with a minus: argparse takes a word with a space for no option."""
+    before = ["", *words]
+    return [
+        f" {word}"
+        if word.startswith("-")
+        and word not in ("-", "-o", "-h")
+        and not word.startswith("--")
+        and last in (*_COMMANDS, "equals")
+        else word
+        for last, word in zip(before, words, strict=False)
+    ]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         "words",
         nargs="*",
         metavar="EXPR wrt NAME …",
-        help="a formula, a file, or - for standard input; then wrt NAME [NAME …] [then NAME …]",
+        help="a formula, a file, or - for standard input; then wrt NAME [NAME …] [then NAME …]; "
+        "for verify, then equals FORMULA",
     )
     parser.add_argument("--layout", choices=("mixed", "numerator", "denominator"), default="mixed")
     parser.add_argument(
@@ -61,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--order", type=int, default=1)
     parser.add_argument("--mode", choices=("auto", "reverse", "forward"), default="auto")
     parser.add_argument(
-        "--format", default="unicode", help="unicode, ascii, latex, index, json, numpy"
+        "--format",
+        default="unicode",
+        help="unicode, ascii, latex, index, json, numpy; of flops text, markdown, latex, csv, json",
     )
     parser.add_argument(
         "--form",
@@ -73,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-check", action="store_true", help="print without the check")
     parser.add_argument("--at", metavar="B=64,D=512", help="sizes for the cost formulas")
+    parser.add_argument(
+        "--weights", metavar="exp=20", help="FLOPs that one value of a function counts"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="where `compile` writes")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
     parser.set_defaults(run=_run)
@@ -122,15 +141,17 @@ def _shapes(declared: Sequence[str]) -> dict[str, tuple[str | int, ...]]:
     return shapes
 
 
-def _sizes(text: str | None) -> dict[str, int]:
-    sizes: dict[str, int] = {}
+def _numbers(text: str | None, example: str) -> dict[str, int]:
+    """name=number, separated by commas, as in the example."""
+    numbers: dict[str, int] = {}
     for part in (text or "").split(","):
         if part.strip():
             name, _, number = part.partition("=")
             if not number.strip().isdecimal() or int(number) < 1:
-                raise MatderivError(f"--at wants NAME=SIZE, not {part!r}", hint="--at n=1000,d=20")
-            sizes[name.strip()] = int(number)
-    return sizes
+                option = example.partition(" ")[0]
+                raise MatderivError(f"{option} wants NAME=NUMBER, not {part!r}", hint=example)
+            numbers[name.strip()] = int(number)
+    return numbers
 
 
 def _derivatives(options: argparse.Namespace) -> list[Derivative]:
@@ -284,21 +305,12 @@ def _index_rule(derivative: Derivative) -> str:
 
 
 def _flops_line(program: Program, names: list[str]) -> str:
-    from matderiv.api import cost
+    from matderiv.generate import program_cost
+    from matderiv.report import ratio_text
 
-    counts = cost(program, names).polynomials
-    ratio = _ratio(counts.backward.leading, counts.forward.leading)
+    counts = program_cost(program, names).polynomials
+    ratio = ratio_text(counts.backward, counts.forward)
     return f"FLOPs  forward {counts.forward} · backward {counts.backward} · ratio {ratio}"
-
-
-def _ratio(above: Polynomial, below: Polynomial) -> str:
-    """The ratio of the leading terms: a number where they are in proportion."""
-    for multiple in (Fraction(k, 4) for k in range(1, 41)):
-        if not above - multiple * below:
-            return f"→ {multiple}"
-    if not below:
-        return "→ ∞" if above else "→ 1"
-    return f"→ ({above})/({below})"
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -309,6 +321,24 @@ def _check(options: argparse.Namespace) -> int:
         if not report:
             status = FAILED
     return status
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from matderiv.verify import verify_claim
+
+    words: list[str] = options.words
+    if len(words) < 2 or words[-2] != "equals":
+        raise MatderivError(
+            "verify wants the claimed formula after equals",
+            hint="matderiv verify \"tr(A X B)\" wrt X equals \"A' B'\"",
+        )
+    options.words, formula = words[:-2], words[-1]
+    derivatives = _derivatives(options)
+    if len(derivatives) > 1:
+        raise UnsupportedError("verify takes one name after wrt")
+    report = verify_claim(derivatives[0], formula)
+    print(report)
+    return 0 if report else FAILED
 
 
 def _compile(options: argparse.Namespace) -> int:
@@ -327,32 +357,13 @@ def _compile(options: argparse.Namespace) -> int:
 
 
 def _flops(options: argparse.Namespace) -> int:
-    from matderiv.api import cost
+    from matderiv.generate import program_cost
 
     program, names, _ = _read(options)
-    found = cost(program, names, order=options.order)
-    rows = [("step", "name", "shape", "operation", "exact", "leading")]
-    rows += [
-        (row.phase, row.name, shape_text(row.shape), row.formula, str(row.exact), str(row.leading))
-        for row in found.table()
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    counts = found.polynomials
-    print(f"forward   {counts.forward}  (leading {counts.forward.leading})")
-    print(f"backward  {counts.backward}  (leading {counts.backward.leading})")
-    print(f"ratio     {_ratio(counts.backward.leading, counts.forward.leading)}")
-    for name, count in counts.evaluations.items():
-        print(f"{name}: {count} evaluations, counted apart")
-    print(f"cache     {counts.cache} bytes")
-    sizes = _sizes(options.at)
-    if sizes:
-        at = found.at(**sizes)
-        print(
-            f"at {options.at}: forward {at.forward:,} · backward {at.backward:,} FLOPs, "
-            f"cache {at.cache_memory:,} · peak {at.peak_memory:,} bytes"
-        )
+    sizes = _numbers(options.at, "--at n=1000,d=20")
+    cost = program_cost(program, names, options.order, sizes)
+    report = cost.report(sizes, _numbers(options.weights, "--weights exp=20,tanh=15"))
+    print(report.to("text" if options.format == "unicode" else options.format))
     return 0
 
 
@@ -361,6 +372,7 @@ _COMMANDS: dict[str, Callable[[Any], int]] = {
     "compile": _compile,
     "flops": _flops,
     "check": _check,
+    "verify": _verify,
 }
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ of operations.  It takes the one of fewest FLOPs, of equals the first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from matderiv.calculus.derive import derive
 from matderiv.calculus.derivative import pull_back
+from matderiv.calculus.derive import derive
 from matderiv.calculus.layout import LAYOUTS, arrange
 from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
@@ -90,7 +91,15 @@ def program_plan(
         wrt={name: (name,) * order for name in wrt},
         layout=layout,
     )
-    return made, read.value, {**read.gradients, **read.derivatives}
+    return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
+
+
+def _with_output_name(made: Plan, program: Program) -> Plan:
+    """The value under the name that the program gives it, if it does."""
+    output, number = program.typed.output, made.value.value
+    if output.op != "name" or all(step.value != number for step in made.forward):
+        return made
+    return replace(made, names={number: str(output.value), **made.names})
 
 
 def compile_program(
@@ -107,6 +116,8 @@ def compile_program(
     return CompiledFunction(made, title=title, equations=equations, canonical=canonical_name)
 
 
-def program_cost(program: Program, wrt: Sequence[str], order: int = 1) -> Cost:
-    """FLOPs and memory of the code that `compile_program` generates."""
-    return Cost(program_plan(program, wrt, order)[0])
+def program_cost(
+    program: Program, wrt: Sequence[str], order: int = 1, sizes: Mapping[str, int] | None = None
+) -> Cost:
+    """FLOPs and memory of the code that `compile_program` generates for these sizes."""
+    return Cost(program_plan(program, wrt, order, sizes=sizes)[0])

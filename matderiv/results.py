@@ -446,17 +446,16 @@ class Derivative:
         For a higher order Y is the derivative by all variables but the last.
 
         >>> import matderiv as md
-        >>> print(md.diff("A X B", "X").vec())
+        >>> print(md.diff("A X B where A: (2, 3), B: (4, 5)", "X").vec())
         ∂vec(Y)/∂vec(X)ᵀ = Bᵀ ⊗ A
-          columns stacked: entry [i + m j, k + p l] is ∂Y[i,j]/∂X[k,l]
+          columns stacked: entry [i + 2 j, k + 3 l] is ∂Y[i,j]/∂X[k,l]
         """
-        from matderiv.notation.vec import entry_rule, present_vec, stack_columns
+        from matderiv.notation.vec import stack_columns, vec_form
 
         rows = self._mixed.order - self._family.plain[self._names[-1]].order
-        head, rule = entry_rule(self._mixed.shape, rows, self._names)
-        taken = taken_names(self.program)
-        presentation = present_vec(self._mixed, rows, taken=taken)
-        return Form(self.program, stack_columns(self._mixed, rows), {}, head, presentation, rule)
+        form = vec_form(self._mixed, rows, self._names, taken=taken_names(self.program))
+        matrix = stack_columns(self._mixed, rows)
+        return Form(self.program, matrix, {}, form.head, form.presentation, form.note)
 
     def _form(self, node: Node, seeds: Sequence[Variable], head: str) -> Form:
         structured = structured_variables(self.program, self._family.plain, node.arena)

@@ -125,12 +125,16 @@ def _array(name: str, value: Any) -> Array:
 
 
 def draw_sizes(
-    shapes: Iterable[Shape], smallest: int = 2, *, falling: bool = False
+    shapes: Iterable[Shape],
+    smallest: int = 2,
+    *,
+    falling: bool = False,
+    least: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """A size for each dimension name: distinct, and not one of the literal sizes.
 
     Sizes rise from name to name, or fall: X'X has an inverse for a tall X alone, X X' for
-    a wide one.  Past a dozen names the sizes repeat: a program of a thousand layers must stay small.
+    a wide one.  `least` are sizes that slices need.  Past a dozen names the sizes repeat: a program of a thousand layers must stay small.
     """
     names: list[str] = []
     taken: set[int] = set()
@@ -145,7 +149,8 @@ def draw_sizes(
     free = [size for size in range(smallest, smallest + 12 + len(taken)) if size not in taken]
     if falling:
         names.reverse()
-    return dict(zip(names, cycle(free), strict=False))
+    sizes = dict(zip(names, cycle(free), strict=False))
+    return {name: max(size, (least or {}).get(name, 0)) for name, size in sizes.items()}
 
 
 def draw(

@@ -8,6 +8,7 @@ root and moves to the children, highest id first:
     Map      g ⊙ ∂f/∂argument
     Apply    the primitive's adjoint
     Name     the same g, which becomes the named cotangent δz
+    Loop     a loop that runs the other way; see `loops.py`
 
 Forward: the tangent of a node n has shape n + seed, by the same rules read the other
 way; a primitive is pushed forward by the adjoint of its adjoint.
@@ -18,14 +19,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from matderiv.calculus.loops import pull_back_loop, push_forward_loop
 from matderiv.tensor.dims import Shape
-from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term, Variable
-from matderiv.tensor.traverse import reachable
+from matderiv.tensor.loops import in_order, projections
+from matderiv.tensor.nodes import (
+    Apply,
+    Factor,
+    Last,
+    Loop,
+    Map,
+    Name,
+    Node,
+    Product,
+    Stack,
+    Sum,
+    Term,
+    Variable,
+)
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["forward", "pull_back", "push_forward", "reverse"]
+__all__ = ["accumulate", "forward", "pull_back", "push_forward", "reverse", "spread"]
 
 
 def reverse(root: Node, wrt: Sequence[Variable], *, names: bool = False) -> list[Node]:
@@ -46,25 +61,54 @@ def pull_back(
     root: Node, wrt: Sequence[Variable], seed: Node, *, names: bool = False
 ) -> list[Node]:
     """The cotangents of `wrt` for a cotangent `seed` (shape: any axes, then the root's)."""
-    arena = root.arena
     lead = seed.shape[: seed.order - root.order]
     mask = 0
     for variable in wrt:
         mask |= variable.depends
-    parts: dict[int, list[Term]] = {root.id: [Term(1, seed)]}
-    order = reachable([root], lambda n: not n.depends & mask)
+    return accumulate([(root, seed)], wrt, mask, lead, names)
+
+
+def accumulate(
+    seeds: Sequence[tuple[Node, Node]],
+    targets: Sequence[Node],
+    mask: int,
+    lead: Shape,
+    names: bool,
+) -> list[Node]:
+    """The cotangents of the targets for those of other nodes; nothing moves below a target.
+
+    `mask` is the bits on which a path to a target may depend, `lead` the axes in front.
+    """
+    arena = seeds[0][0].arena
+    parts: dict[int, list[Term]] = {}
+    for node, g in seeds:
+        parts.setdefault(node.id, []).append(Term(1, g))
+    ends = {target.id for target in targets}
+    order = in_order(
+        (node for node, _ in seeds), lambda n: n.id in ends or not n.depends & mask
+    )
     named = {node.definition.id: node for node in order if isinstance(node, Name)}
+    of_loops: dict[int, dict[Last | Stack, Node]] = {}
     for node in reversed(order):
-        if not node.depends & mask or node.id not in parts:
+        if node.id in ends or not node.depends & mask:
             continue
-        if isinstance(node, Variable):
+        if isinstance(node, Loop):
+            if node.id not in of_loops:
+                continue
+            moved = pull_back_loop(node, of_loops[node.id], mask, lead, names, accumulate)
+        elif node.id not in parts:
             continue
-        g = arena.sum(parts.pop(node.id), lead + node.shape)
-        if names and isinstance(node, Name):
-            g = arena.name(f"δ{node.name}", g, "cotangent")
-        for child, contribution in _adjoints(arena, node, g, mask, named):
+        else:
+            g = arena.sum(parts.pop(node.id), lead + node.shape)
+            if isinstance(node, Last | Stack):
+                of_loops.setdefault(node.loop.id, {})[node] = g
+                continue
+            if names and isinstance(node, Name):
+                g = arena.name(f"δ{node.name}", g, "cotangent")
+            moved = _adjoints(arena, node, g, mask, named)
+        for child, contribution in moved:
             parts.setdefault(child.id, []).append(Term(1, contribution))
-    return [arena.sum(parts.get(v.id, []), lead + v.shape) for v in wrt]
+    return [arena.sum(parts.get(target.id, []), lead + target.shape) for target in targets]
 
 
 def _adjoints(
@@ -114,7 +158,6 @@ def _adjoints(
 
 def push_forward(roots: Sequence[Node], tangents: Mapping[Variable, Node]) -> list[Node]:
     """The tangents of the roots (shape: the root's, then any axes) for tangents of variables."""
-    arena = roots[0].arena
     mask = 0
     known: dict[int, Node] = {}
     tail: Shape = ()
@@ -122,8 +165,23 @@ def push_forward(roots: Sequence[Node], tangents: Mapping[Variable, Node]) -> li
         mask |= variable.depends
         known[variable.id] = tangent
         tail = tangent.shape[variable.order :]
-    for node in reachable(roots, lambda n: not n.depends & mask):
-        if node.depends & mask and node.id not in known:
+    return spread(roots, known, mask, tail)
+
+
+def spread(
+    roots: Sequence[Node], known: Mapping[int, Node], mask: int, tail: Shape
+) -> list[Node]:
+    """The tangents of the roots for `known` ones, by id; `tail` is the axes behind."""
+    arena = roots[0].arena
+    known = dict(known)
+    order = in_order(roots, lambda n: n.id in known or not n.depends & mask)
+    asked = projections(order)
+    for node in order:
+        if not node.depends & mask or node.id in known:
+            continue
+        if isinstance(node, Loop):
+            known |= push_forward_loop(node, asked[node.id], known, mask, tail, spread)
+        else:
             parts = _tangents(arena, node, known, len(tail), mask)
             known[node.id] = arena.sum([Term(1, part) for part in parts], node.shape + tail)
     return [known.get(root.id) or arena.zero(root.shape + tail) for root in roots]

@@ -5,6 +5,8 @@
     distribute   a Product over a Sum of order > 2, which matrix notation cannot hold
     shorten      see `shorten.py`
 
+The body of a loop is simplified as a graph of its own, on what it captures.
+
 Flattening lowers the number of nodes; distribution lowers the number of Sums of order
 > 2 inside Products and is undone by nothing here; shortening strictly lowers a pair of
 natural numbers.  So the rounds end.
@@ -16,7 +18,21 @@ from collections.abc import Callable, Mapping, Sequence
 
 from matderiv.calculus.shorten import Shortener
 from matderiv.calculus.weight import Weights
-from matderiv.tensor.nodes import Apply, Factor, Name, Node, Product, Sum, Term
+from matderiv.tensor.loops import build_loop, captured_by, in_order, projections
+from matderiv.tensor.nodes import (
+    Apply,
+    Carry,
+    Factor,
+    Last,
+    Loop,
+    Name,
+    Node,
+    Product,
+    Slice,
+    Stack,
+    Sum,
+    Term,
+)
 from matderiv.tensor.primitives import AbstractFunction
 from matderiv.tensor.traverse import reachable, rebuild, remake, substitute, use_counts
 
@@ -39,12 +55,56 @@ def simplify(
     shortener = Shortener()
     for _ in range(_ROUNDS):
         before = current
+        current = _simplify_bodies(current, short)
         current = flatten(distribute(settle_names(current, all_names)))
         if short:
             current = shortener.shorten_all(current)
         if all(a is b for a, b in zip(before, current, strict=True)):
             break
     return current
+
+
+def _simplify_bodies(roots: Sequence[Node], short: bool) -> list[Node]:
+    """Simplify what is asked of each loop, and drop what is not."""
+    if not roots or not roots[0].arena.has_loops:
+        return list(roots)
+    order = in_order(roots)
+    asked = projections(order)
+    new: dict[int, Node] = {}
+    for node in order:
+        if isinstance(node, Loop):
+            new |= _simplify_loop(node, asked.get(node.id, []), new, short)
+        elif not isinstance(node, Last | Stack):
+            new[node.id] = remake(node, new)
+    return [new[root.id] for root in roots]
+
+
+def _simplify_loop(
+    loop: Loop, asked: Sequence[Last | Stack], new: Mapping[int, Node], short: bool
+) -> dict[int, Node]:
+    """What is asked of a loop, by id, made anew on `new` children."""
+    arena = loop.arena
+    lasts = [node for node in asked if isinstance(node, Last)]
+    stacks = [node for node in asked if isinstance(node, Stack)]
+    bodies = [*(carry.next for carry in loop.carries), *(stack.body for stack in stacks)]
+    leaves: dict[int, Node] = {}
+    values: dict[int, Node] = {}
+    for node in captured_by((*loop.carries, *loop.slices), bodies):
+        # A value computed once outside must not be taken apart inside.
+        if node.depends and node.children:
+            marks = ["symmetric"] if arena.is_symmetric(node) else []
+            leaf = arena.variable(f"{node.id}", node.shape, marks, role="captured")
+            leaves[node.id], values[leaf.id] = leaf, new[node.id]
+    bodies = substitute(simplify(substitute(bodies, leaves), short=short), values)
+    carries = [
+        Carry(carry.argument, new[carry.start.id], body)
+        for carry, body in zip(loop.carries, bodies, strict=False)
+    ]
+    slices = [Slice(argument, new[stack.id]) for argument, stack in loop.slices]
+    ends = [loop.carries[node.index].argument for node in lasts]
+    rest = bodies[len(carries) :]
+    made = build_loop(arena, loop.count, loop.direction, carries, slices, ends, rest)
+    return dict(zip((node.id for node in (*lasts, *stacks)), made, strict=True))
 
 
 def settle_names(roots: Sequence[Node], keep_all: bool = False) -> list[Node]:

@@ -17,7 +17,7 @@ __all__ = ["read_statements"]
 _KINDS = ("elementwise", "scalar", "vector", "matrix")
 _SIGNS = "PLUS MINUS STAR SLASH CIRCLE DOTTIMES DOTDIVIDE BACKSLASH COMMA CARET DOTPOWER STARSTAR"
 _CONTINUES = frozenset(_SIGNS.split())
-_LONGEST_LIST = 64
+_LONGEST_LIST = 4096
 _DECLARATION = "a declaration is written X: (n, d), λ: (), A: (n, n) symmetric or phi: elementwise"
 
 

@@ -198,7 +198,7 @@ class _Writer:
         return text, Level.HADAMARD
 
     def kronecker(self, term: Kronecker) -> tuple[str, Level]:
-        left, right = self.at(term.left, Level.FACTOR), self.at(term.right, Level.FACTOR)
+        left, right = self.at(term.left, Level.POSTFIX), self.at(term.right, Level.POSTFIX)
         if self.dialect.kronecker.startswith("kron"):
             left, right = self.write(term.left)[0], self.write(term.right)[0]
             return self.dialect.kronecker.format(x=left, y=right), Level.ATOM

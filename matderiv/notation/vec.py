@@ -7,9 +7,10 @@ says, a value of three axes or a factor of three, is `reshape(einsum(…), m*n, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import islice
+from typing import NamedTuple
 
 from matderiv.notation.entries import index_letters
 from matderiv.notation.forms import multiply_number, transpose
@@ -19,12 +20,14 @@ from matderiv.notation.signs import add
 from matderiv.notation.terms import Einsum, Term, Zeros, walk
 from matderiv.notation.walks import lift_vec, lift_walk
 from matderiv.tensor.dims import Dim, Shape, dim_text, multiply_dims
-from matderiv.tensor.nodes import Factor, Name, Node, Number, Product, Sum
-from matderiv.tensor.reshapes import fused_axes
+from matderiv.tensor.nodes import Apply, Factor, Name, Node, Number, Product, Sum
+from matderiv.tensor.reshapes import blocks
+from matderiv.tensor.traverse import reachable
 
-__all__ = ["entry_rule", "present_vec", "stack_columns"]
+__all__ = ["VecForm", "stack_columns", "vec_form"]
 
 Lift = Callable[[Node], Term]
+Labels = tuple[int, ...]
 _MOST_TERMS = 40
 
 
@@ -41,10 +44,10 @@ def stack_columns(derivative: Node, rows: int) -> Node:
     return derivative.arena.reshape(derivative.arena.transpose(derivative, axes), order, shape)
 
 
-def entry_rule(shape: Shape, rows: int, names: Sequence[str]) -> tuple[str, str]:
+def _entry_rule(shape: Shape, rows: int, names: Sequence[str]) -> tuple[str, str]:
     """What the matrix is called, and which derivative stands in which of its entries.
 
-    >>> print("\\n".join(entry_rule(("m", "p", "q"), 1, ["X"])))
+    >>> print("\\n".join(_entry_rule(("m", "p", "q"), 1, ["X"])))
     ∂Y/∂vec(X)ᵀ
       columns stacked: entry [i, j + p k] is ∂Y[i]/∂X[j,k]
     """
@@ -53,43 +56,55 @@ def entry_rule(shape: Shape, rows: int, names: Sequence[str]) -> tuple[str, str]
     letters = list(islice(free, len(shape)))
     above, below = letters[:rows], letters[rows:]
     *others, name = names
-    value = "Y" + (f"[{','.join(above)}]" if above and not others else "")
-    if others:
-        value = f"(∂Y/{' '.join(f'∂{other}' for other in others)})[{','.join(above)}]"
-    entry = f"∂{value}/∂{name}" + (f"[{','.join(below)}]" if below else "")
-    top = "Y" if not others else f"∂Y/{' '.join(f'∂{other}' for other in others)}"
-    top = f"vec({top})" if rows > 1 else f"({top})" if others else top
+    value = f"∂Y/{' '.join(f'∂{other}' for other in others)}" if others else "Y"
+    top = f"vec({value})" if rows > 1 else f"({value})" if others else value
     bottom = f"vec({name})ᵀ" if len(below) > 1 else f"{name}ᵀ" if below else name
-    place = ", ".join(_place(side) for side in (zip(above, shape), zip(below, shape[rows:])))
+    value = f"({value})" if others else value
+    value += f"[{','.join(above)}]" if above else ""
+    entry = f"∂{value}/∂{name}" + (f"[{','.join(below)}]" if below else "")
+    place = f"{_place(above, shape[:rows])}, {_place(below, shape[rows:])}"
     return f"∂{top}/∂{bottom}", f"  columns stacked: entry [{place}] is {entry}"
 
 
-def _place(ends: Iterable[tuple[str, Dim]]) -> str:
+def _place(letters: Sequence[str], shape: Shape) -> str:
     """i + m j for the ends i, j of sizes m, n."""
     stride: Dim = 1
     parts = []
-    for letter, size in ends:
+    for letter, size in zip(letters, shape, strict=True):
         parts.append(letter if stride == 1 else f"{dim_text(stride)} {letter}")
         stride = multiply_dims(stride, size)
     return " + ".join(parts) or "0"
 
 
-def present_vec(derivative: Node, rows: int, *, taken: Iterable[str] = ()) -> Presentation:
+class VecForm(NamedTuple):
+    """`head = presentation`, and which derivative stands in which entry."""
+
+    head: str
+    presentation: Presentation
+    note: str
+
+
+def vec_form(
+    derivative: Node, rows: int, names: Sequence[str], *, taken: Iterable[str] = ()
+) -> VecForm:
     """How to print ∂vec(Y)/∂vec(X)' for a derivative of shape Y + X, Y of `rows` axes.
 
     >>> from matderiv.tensor.arena import Arena
     >>> arena = Arena()
     >>> A, B = arena.variable("A", ("m", "n")), arena.variable("B", ("p", "q"))
-    >>> present_vec(arena.einsum("ik,lj->ijkl", A, B), 2).text()
+    >>> vec_form(arena.einsum("ik,lj->ijkl", A, B), 2, ["X"]).presentation.text()
     'Bᵀ ⊗ A'
     """
+    head, note = _entry_rule(derivative.shape, rows, names)
     lifter = lift_all([derivative])
     term = _lift(derivative, rows, lifter)
     if term is None or any(isinstance(part, Einsum) for part in walk(term)):
         derivative = stack_columns(derivative, rows)
         lifter = lift_all([derivative])
         term = lifter.definition(derivative)
-    return present_term(term, derivative, lifter, taken)
+        if any(isinstance(part, Einsum) for part in walk(term)):
+            note = f"{note}\n  no Kronecker form is known: the tensor is reshaped"
+    return VecForm(head, present_term(term, derivative, lifter, taken), note)
 
 
 def _lift(derivative: Node, rows: int, lift: Lift) -> Term | None:
@@ -174,15 +189,52 @@ def _opened(node: Node, rows: int) -> tuple[Node, tuple[int, ...], tuple[int, ..
 
 
 def _split_axis(node: Node, axis: int) -> Node | None:
-    """The node with an axis that a reshape fused from two as these two again."""
+    """The node with one axis as the two of which some reshape knows it to be made."""
     ends = tuple(range(node.order))
-    product = node if isinstance(node, Product) else None
-    label = product.out[axis] if product else axis
-    for factor in product.factors if product else (Factor(node, ends, 1),):
-        for place, dims in fused_axes(factor.node).items():
-            if factor.labels[place] == label and len(dims) == 2:
-                shape = (*node.shape[:axis], *dims, *node.shape[axis + 1 :])
-                opened = node.arena.reshape(node, node.order, shape)
-                if isinstance(opened, Product):
-                    return opened
+    factors: tuple[Factor, ...] = (Factor(node, ends, 1),)
+    out = ends
+    sizes = dict(enumerate(node.shape))
+    if isinstance(node, Product):
+        factors, out, sizes = node.factors, node.out, dict(enumerate(node.sizes))
+    label, fresh = out[axis], (len(sizes), len(sizes) + 1)
+    if out.count(label) > 1:
+        return None
+    coefficient = node.coefficient if isinstance(node, Product) else 1
+    for parts in _pairs(node, node.shape[axis]):
+        sizes |= dict(zip(fresh, parts, strict=True))
+        split = [_split_factor(factor, label, fresh, parts) for factor in factors]
+        if all(factor is not None for factor in split):
+            ends = _replaced(out, label, fresh)
+            return node.arena.product(coefficient, filter(None, split), ends, sizes)
     return None
+
+
+def _pairs(node: Node, size: Dim) -> Iterator[Shape]:
+    """The pairs of sizes with this product that a reshape below the node joins or parts."""
+    for below in reachable([node]):
+        if isinstance(below, Apply) and below.primitive.key == "reshape":
+            axes, dims = below.parameters
+            (inner,) = below.arguments
+            assert isinstance(axes, int)
+            assert isinstance(dims, tuple)
+            for block in blocks(inner.shape[inner.order - axes :], dims):
+                pairs = (part for part in block if len(part) == 2)
+                yield from (pair for pair in pairs if multiply_dims(*pair) == size)
+
+
+def _split_factor(factor: Factor, label: int, fresh: Labels, parts: Shape) -> Factor | None:
+    """A factor with each axis of a label as two; None where that takes another reshape."""
+    node, labels, exponent = factor
+    if label not in labels:
+        return factor
+    shape: Shape = ()
+    for axis, size in zip(labels, node.shape, strict=True):
+        shape += parts if axis == label else (size,)
+    opened = node.arena.reshape(node, node.order, shape)
+    if isinstance(opened, Apply) and opened.primitive.key == "reshape" and node.order > 1:
+        return None
+    return Factor(opened, _replaced(labels, label, fresh), exponent)
+
+
+def _replaced(labels: Labels, label: int, fresh: Labels) -> Labels:
+    return tuple(part for k in labels for part in (fresh if k == label else (k,)))

@@ -37,20 +37,25 @@ Labels = tuple[int, ...]
 # second of two axes that a δ makes one.
 _NO_ROW, _NO_COLUMN, _SAME_ROW, _SAME_COLUMN = -1, -2, -3, -4
 _ABSENT = (_NO_ROW, _NO_COLUMN)
+_VEC = r"\operatorname{{vec}}({x})"
 
 
 def lift_vec(node: Node, lift: Lift) -> Term:
-    """vec of a matrix, its scalars in front; a vector as it is."""
+    """vec of a matrix, v ⊗ u for u v', scalars in front; a vector as it is."""
     term = lift(node)
     if node.order < 2:
         return term
     if isinstance(term, Ones):
         return Ones((multiply_dims(*term.dims),), order=1)
     above, below, links = split(term)
-    latex = r"\operatorname{{vec}}({x})"
-    return scale(
-        Fraction(1), above, below, Call("vec", (chain(links),), order=1, latex=latex, odd=True)
-    )
+    matrix = chain(links)
+    stacked: Term = Call("vec", (matrix,), order=1, latex=_VEC, odd=True)
+    for place in range(1, len(links)):
+        left, right = chain(links[:place]), chain(links[place:])
+        if left.order == right.order == 1:
+            product = Kronecker(transpose(right), left, order=1)
+            stacked = min(stacked, product, key=lambda term: term.weight)
+    return scale(Fraction(1), above, below, stacked)
 
 
 def lift_walk(
@@ -158,17 +163,17 @@ def _walks(web: _Web, rows: Labels, columns: Labels) -> Iterator[list[Term]]:
             second = same
         ends.append((first, second))
     web = _Web(web.arena, web.lift, pieces, sizes)
-    (i, j), (k, l) = ends
-    for start in [(i, j), (j, i)] if j == _NO_ROW else [(i, j)]:
-        for goal in ((k, l), (l, k)):
+    first, last = ends
+    for start in (first, first[::-1]) if first[1] == _NO_ROW else (first,):
+        for goal in (last, last[::-1]):
             walk = _Walk(web, list(start), list(start), goal, list(pieces))
             links = walk.links_to_goal()
             if links is None:
                 continue
-            if goal != (k, l) and l != _NO_COLUMN:
-                swap = Call("commutation", (), sizes=(sizes[k], sizes[l]), order=2)
-                links = [*links, swap]
-            yield links or [Identity(multiply_dims(sizes[k], sizes[l]))]
+            shape = sizes[last[0]], sizes[last[1]]
+            if goal != last and last[1] != _NO_COLUMN:
+                links.append(Call("commutation", (), sizes=shape, order=2))
+            yield links or [Identity(multiply_dims(*shape))]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from matderiv.errors import ShapeError
 from matderiv.program.counting import WEIGHTS
-from matderiv.program.liveness import Peak, bytes_of, peak
+from matderiv.program.memory import Memory
 from matderiv.program.operations import Row, operations, phases
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import ZERO, Polynomial
@@ -21,6 +21,8 @@ from matderiv.tensor.nodes import Number
 
 if TYPE_CHECKING:
     import sympy
+
+    from matderiv.report import Report
 
 __all__ = ["Cost", "Numbers", "Row"]
 
@@ -131,6 +133,14 @@ class Cost:
         """One row for each operation that costs something."""
         return operations(self._plan)
 
+    def report(
+        self, sizes: Mapping[str, int] | None = None, weights: Mapping[str, int] | None = None
+    ) -> Report:
+        """The table with its totals, to be written as text, Markdown, LaTeX, CSV or JSON."""
+        from matderiv.report import Report
+
+        return Report(self, sizes, weights)
+
     def at(self, **sizes: int) -> Numbers:
         """The numbers at some sizes; dimensions left out keep the sizes planned for."""
         for name, number in sizes.items():
@@ -143,7 +153,7 @@ class Cost:
             backward=counts.backward.at(numbers),
             derivative=counts.derivative.at(numbers),
             evaluations=Polynomial.total(counts.evaluations.values()).at(numbers),
-            peak_memory=_peak(self._plan, numbers).bytes,
+            peak_memory=Memory(self._plan, numbers).peak.bytes,
             cache_memory=int(counts.cache.at(numbers)),
         )
 
@@ -158,34 +168,16 @@ def _count(plan: Plan) -> Counts:
         if step.evaluations:
             known = evaluations.get(step.function, ZERO)
             evaluations[step.function] = known + step.evaluations
-    by_value = {step.value: step for step in plan.forward}
-    while_cached = (bytes_of(_owner(by_value[k], by_value)) for k in plan.cache)
+    memory = Memory(plan)
     return Counts(
         forward=_flops(plan.forward),
         backward=_flops([*new["backward"], *new["derivative"]]),
         derivative=_flops(plan.derivative),
-        cache=Polynomial.total(while_cached),
-        peak=_peak(plan, plan.sizes).polynomial,
+        cache=memory.cache,
+        peak=memory.peak.polynomial,
         evaluations=evaluations,
     )
 
 
-def _owner(step: Step, steps: Mapping[int, Step]) -> Step:
-    while step.alias is not None and step.alias in steps:
-        step = steps[step.alias]
-    return step
-
-
 def _flops(steps: Iterable[Step]) -> Polynomial:
     return Polynomial.total(step.flops for step in steps)
-
-
-def _peak(plan: Plan, sizes: Mapping[str, int]) -> Peak:
-    made = {step.value for step in plan.forward}
-    again = [s for s in plan.backward if s.value not in made]
-    kept = {plan.value.value, *(ref.value for ref in plan.gradients.values())}
-    peaks = [peak([*plan.forward, *again], kept, sizes)]
-    if plan.derivative:
-        results = [ref.value for ref in plan.derivatives.values()]
-        peaks.append(peak(plan.derivative, results, sizes))
-    return max(peaks, key=lambda p: p.bytes)

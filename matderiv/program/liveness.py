@@ -1,43 +1,41 @@
 """When each value dies, and what is alive: the memory of a sequence of steps.
 
-A step allocates its result (8 bytes an element, 1 for a mask) unless it is a view or
-writes in place; a buffer is freed after the last use of the last value that shares it.
+A step allocates its result unless it is a view or writes in place, and hides buffers
+while it runs (`footprint.py`); a buffer is freed after the last use of the last value
+that shares it.  The peak is the largest sum of what is alive, the result and what is
+hidden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from matderiv.program.polynomial import ZERO, Polynomial
+from matderiv.program.footprint import Footprints
+from matderiv.program.polynomial import Polynomial
 from matderiv.program.steps import Step, operands_of
-from matderiv.tensor.dims import Shape
 
-__all__ = ["Peak", "bytes_of", "deaths", "peak"]
-
-_MASKS = frozenset({"equal", "greater", "less"})
+__all__ = ["Peak", "deaths", "homes", "peak"]
 
 
 @dataclass(frozen=True)
 class Peak:
-    """The most bytes alive at once at some sizes, as a number and as a polynomial.
+    """The most bytes alive at once, as a number and in symbols.
 
-    The polynomial is that of the values alive at the step where the number is largest.
+    bytes        everything: elements, array objects, what NumPy hides in the call
+    polynomial   the elements of the arrays that are alive at that step
+    alive        these arrays, by the value that made each
+    step         the value whose computation it is; None if it is the state before
     """
 
     bytes: int
     polynomial: Polynomial
     alive: tuple[int, ...]
-
-
-def bytes_of(step: Step) -> Polynomial:
-    if step.alias is not None:
-        return ZERO
-    return Polynomial.of(1 if step.function in _MASKS else 8, *step.shape)
+    step: int | None = None
 
 
 def homes(steps: Iterable[Step]) -> dict[int, int]:
-    """For each value, the value that owns its buffer."""
+    """For each value, the value that made its buffer."""
     home: dict[int, int] = {}
     for step in steps:
         home[step.value] = step.value
@@ -76,33 +74,38 @@ def deaths(
 def peak(
     steps: Sequence[Step],
     kept: Iterable[int],
-    sizes: Mapping[str, int],
-    given: Mapping[int, Shape] | None = None,
+    footprints: Footprints,
+    given: Iterable[int] = (),
+    start: int = 0,
 ) -> Peak:
-    """The peak of these steps; `given` are arrays alive before them, which may die."""
+    """The peak of these steps.
+
+    `given` are arrays alive before them, which may die; `start` counts bytes that stay
+    from before to after.
+    """
     home = homes(steps)
-    given = given or {}
-    polynomials = {number: Polynomial.of(8, *shape) for number, shape in given.items()}
-    polynomials.update({s.value: bytes_of(s) for s in steps if s.alias is None})
-    numbers = {number: int(p.at(sizes)) for number, p in polynomials.items()}
+    given = set(given)
     sharers: dict[int, int] = {}
     for number in [*given, *(step.value for step in steps)]:
         owner = home.get(number, number)
         sharers[owner] = sharers.get(owner, 0) + 1
     alive = set(given)
-    total = most = sum(numbers[number] for number in alive)
-    found = tuple(sorted(alive))
+    total = most = start + sum(footprints[number].kept for number in given)
+    found, at = frozenset(alive), None
     for step, dying in zip(steps, deaths(steps, kept, given), strict=True):
+        own = footprints[step.value]
+        total += own.kept
         if step.alias is None:
             alive.add(step.value)
-            total += numbers[step.value]
-        if total > most:
-            most, found = total, tuple(sorted(alive))
+        if total + own.hidden > most:
+            most, found, at = total + own.hidden, frozenset(alive), step.value
         written = [step.alias] if step.writes and step.alias is not None else []
         for number in (*dying, *written):
             owner = home.get(number, number)
             sharers[owner] -= 1
+            total -= footprints[number].header if number in dying else 0
             if not sharers[owner] and owner in alive:
                 alive.discard(owner)
-                total -= numbers[owner]
-    return Peak(most, Polynomial.total(polynomials[k] for k in found), found)
+                total -= footprints[owner].data
+    polynomial = Polynomial.total(footprints[number].polynomial for number in found)
+    return Peak(most, polynomial, tuple(sorted(found)), at)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
 from matderiv.tensor.dims import Composite, Dim
@@ -22,7 +23,7 @@ from matderiv.tensor.nodes import Number
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["ONE", "ZERO", "Monomial", "Polynomial"]
+__all__ = ["ONE", "ZERO", "Monomial", "Polynomial", "monomials", "quotient"]
 
 Monomial = tuple[str, ...]
 
@@ -116,6 +117,25 @@ class Polynomial:
             value += coefficient
         return int(value) if value == int(value) else value
 
+    def bind(self, sizes: Mapping[str, int]) -> Polynomial:
+        """The polynomial with numbers in the place of some names.
+
+        >>> print(Polynomial.of("m", "n", "n").bind({"m": 3}))
+        3 n^2
+        """
+        terms: dict[Monomial, Number] = {}
+        for monomial, coefficient in self.terms.items():
+            for name in monomial:
+                coefficient *= sizes.get(name, 1)
+            rest = tuple(name for name in monomial if name not in sizes)
+            terms[rest] = terms.get(rest, 0) + coefficient
+        return Polynomial(terms)
+
+    @property
+    def names(self) -> list[str]:
+        """The dimension names that occur, sorted."""
+        return sorted({name for monomial in self.terms for name in monomial})
+
     def to_sympy(self) -> sympy.Expr:
         import sympy
 
@@ -127,24 +147,57 @@ class Polynomial:
         return sympy.Add(*terms)
 
     def __str__(self) -> str:
-        if not self.terms:
-            return "0"
-        ordered = sorted(self.terms.items(), key=lambda item: (-len(item[0]), item[0]))
         text = ""
-        for index, (monomial, coefficient) in enumerate(ordered):
-            sign = "-" if coefficient < 0 else "+"
-            if index:
-                text += f" {sign} "
+        for coefficient, powers in monomials(self):
+            if text:
+                text += " - " if coefficient < 0 else " + "
             elif coefficient < 0:
                 text = "-"
-            powers = Counter(monomial)
             names = [name if k == 1 else f"{name}^{k}" for name, k in powers.items()]
             size = abs(coefficient)
             text += " ".join([*([] if size == 1 and names else [str(size)]), *names])
-        return text
+        return text or "0"
 
     def __repr__(self) -> str:
         return f"<{self}>"
+
+
+def monomials(polynomial: Polynomial) -> list[tuple[Number, Counter[str]]]:
+    """Coefficients and powers of names, the highest degree first."""
+    ordered = sorted(polynomial.terms.items(), key=lambda item: (-len(item[0]), item[0]))
+    return [(coefficient, Counter(monomial)) for monomial, coefficient in ordered]
+
+
+def quotient(above: Polynomial, below: Polynomial) -> tuple[Polynomial, Polynomial]:
+    """Both divided by what all their terms share; a denominator of 1 where they are in proportion.
+
+    >>> n, m = Polynomial.of("n"), Polynomial.of("m")
+    >>> quotient(2 * n * m + 4 * n * n, 2 * n * m)
+    (<m + 2 n>, <m>)
+    >>> quotient(3 * n + 3, 2 * n + 2)
+    (<3/2>, <1>)
+    """
+    key = next(iter(below.terms))
+    multiple = Fraction(above.terms.get(key, 0)) / Fraction(below.terms[key])
+    if not above - multiple * below:
+        return Polynomial({(): multiple}), ONE
+    powers = [Counter(monomial) for monomial in (*above.terms, *below.terms)]
+    shared = powers[0]
+    for other in powers[1:]:
+        shared = shared & other
+    numbers = [Fraction(c) for c in (*above.terms.values(), *below.terms.values())]
+    whole = lcm(*(number.denominator for number in numbers))
+    factor = Fraction(gcd(*(int(number * whole) for number in numbers)), whole)
+    return _divided(above, shared, factor), _divided(below, shared, factor)
+
+
+def _divided(polynomial: Polynomial, shared: Counter[str], factor: Fraction) -> Polynomial:
+    return Polynomial(
+        {
+            tuple(sorted((Counter(monomial) - shared).elements())): Fraction(c) / factor
+            for monomial, c in polynomial.terms.items()
+        }
+    )
 
 
 def _polynomial(value: Polynomial | Number) -> Polynomial:

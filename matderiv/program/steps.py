@@ -54,7 +54,9 @@ class Step:
                  tuple
     shape        of the value
     alias        the value whose buffer this one shares: a view of it, or, where `writes`
-                 is true, the same array after this step wrote into it through a view
+                 is true, the same array after this step wrote into it through a view;
+                 where `reuses` is true, an operand that nobody reads again, into which
+                 the result goes (`out=`)
     callee       the abstract function called, which the caller of the code supplies
     spec         einsum labels, where the step is a contraction
     flops        multiplications, additions and comparisons, exactly
@@ -68,6 +70,7 @@ class Step:
     options: tuple[tuple[str, Option], ...] = ()
     alias: int | None = None
     writes: bool = False
+    reuses: bool = False
     item: int | None = None
     index: tuple[tuple[int, int] | None, ...] = ()
     callee: Callee | None = None
@@ -77,7 +80,7 @@ class Step:
 
     @property
     def is_view(self) -> bool:
-        return self.alias is not None and not self.writes
+        return self.alias is not None and not self.writes and not self.reuses
 
     @property
     def leading(self) -> Polynomial:

@@ -59,11 +59,17 @@ def cancel_inverses(
 def _may_cancel(node: Node) -> bool:
     if isinstance(node, Variable):
         return not node.attributes.isdisjoint(("orthogonal", "stochastic"))
-    return isinstance(node, Apply) and node.primitive.is_inverse
+    if not isinstance(node, Apply):
+        return False
+    # A batch of inverses is left alone: its first axis is no row.
+    return node.primitive.sums_to_one or (node.primitive.is_inverse and node.order == 2)
 
 
 def _is_stochastic(node: Node) -> bool:
-    return isinstance(node, Variable) and "stochastic" in node.attributes and node.order > 0
+    """Whether the entries along the last axis sum to 1."""
+    if isinstance(node, Variable):
+        return "stochastic" in node.attributes and node.order > 0
+    return isinstance(node, Apply) and node.primitive.sums_to_one
 
 
 def _is_orthogonal(node: Node) -> bool:

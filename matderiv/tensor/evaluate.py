@@ -7,7 +7,8 @@ functions of the tables, and shares nothing with the code generator.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,20 @@ from numpy.typing import NDArray
 from matderiv.errors import UnsupportedError
 from matderiv.tensor.dims import dim_value
 from matderiv.tensor.elementwise import Elementwise
-from matderiv.tensor.nodes import Apply, Map, Name, Node, Number, Product, Size, Sum, Variable
+from matderiv.tensor.nodes import (
+    Apply,
+    Last,
+    Loop,
+    Map,
+    Name,
+    Node,
+    Number,
+    Product,
+    Size,
+    Stack,
+    Sum,
+    Variable,
+)
 from matderiv.tensor.primitives import Primitive
 from matderiv.tensor.properties import is_sum_of_squares
 from matderiv.tensor.traverse import reachable
@@ -24,6 +38,8 @@ from matderiv.tensor.traverse import reachable
 __all__ = ["Array", "evaluate", "guarded_power"]
 
 Array = NDArray[Any]
+Known = MutableMapping[int, Any]
+"""The array of each node by id; of a Loop, the values of its body in each layer."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -40,11 +56,51 @@ def evaluate(
     `functions` an implementation for the key of each abstract function.
     """
     roots = list(roots)
-    known: dict[int, Array] = {node.id: np.asarray(v, float) for node, v in values.items()}
-    for node in reachable(roots):
-        if node.id not in known:
-            known[node.id] = _value(node, known, sizes, functions or {})
+    known: Known = {node.id: np.asarray(v, float) for node, v in values.items()}
+    _compute(roots, known, sizes, functions or {})
     return [known[root.id] for root in roots]
+
+
+def _compute(
+    roots: Iterable[Node],
+    known: Known,
+    sizes: Mapping[str, int],
+    functions: Mapping[object, Callable[..., Any]],
+) -> None:
+    """Add the values of the roots, and of all they need, to `known`."""
+    for node in reachable(roots, lambda n: n.id in known):
+        if node.id in known:
+            continue
+        if isinstance(node, Loop):
+            known[node.id] = _layers(node, known, sizes, functions)
+        elif isinstance(node, Last):
+            final = known[node.loop.id][-1 if node.loop.direction > 0 else 0]
+            known[node.id] = final[node.loop.carries[node.index].next.id]
+        elif isinstance(node, Stack):
+            for layer in known[node.loop.id]:
+                _compute([node.body], layer, sizes, functions)
+            known[node.id] = np.stack([layer[node.body.id] for layer in known[node.loop.id]])
+        else:
+            known[node.id] = _value(node, known, sizes, functions)
+
+
+def _layers(
+    loop: Loop,
+    known: Known,
+    sizes: Mapping[str, int],
+    functions: Mapping[object, Callable[..., Any]],
+) -> list[Known]:
+    """What is known in each layer of a loop, by layer: the outer values and its own."""
+    layers: list[Known] = [ChainMap({}, known) for _ in range(dim_value(loop.count, sizes))]
+    state = [known[carry.start.id] for carry in loop.carries]
+    for place, layer in list(enumerate(layers))[:: loop.direction]:
+        for carry, array in zip(loop.carries, state, strict=True):
+            layer[carry.argument.id] = array
+        for argument, stack in loop.slices:
+            layer[argument.id] = known[stack.id][place]
+        _compute([carry.next for carry in loop.carries], layer, sizes, functions)
+        state = [layer[carry.next.id] for carry in loop.carries]
+    return layers
 
 
 def _value(

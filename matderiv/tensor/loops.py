@@ -200,9 +200,9 @@ def in_order(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) 
     So whoever comes to a Loop can run it once for everything that is asked of it.
     """
     nodes = reachable(roots, stop)
-    asked = projections(nodes)
-    if not asked:
+    if not nodes or not nodes[0].arena.has_loops:
         return nodes
+    asked = projections(nodes)
     listed = {node.id: node for node in nodes}
     waiting: dict[int, int] = {}
     users: dict[int, list[int]] = {}

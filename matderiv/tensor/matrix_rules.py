@@ -203,6 +203,7 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
         return x
     if isinstance(x, Apply) and x.primitive.key == "reshape":
         inner_axes, inner_dims = x.parameters
+        assert isinstance(inner_axes, int)
         assert isinstance(inner_dims, tuple)
         outside = axes - len(inner_dims)
         if outside >= 0:

@@ -52,7 +52,9 @@ def is_symmetric(arena: Arena, node: Node) -> bool:
         answer = all(is_symmetric(arena, child) for child in node.children)
     elif isinstance(node, Sum):
         # A + A' is symmetric though its terms are not.
-        loose = {(t.coefficient, t.node.id): t for t in node.terms if not is_symmetric(arena, t.node)}
+        loose = {
+            (t.coefficient, t.node.id): t for t in node.terms if not is_symmetric(arena, t.node)
+        }
         answer = len(loose) <= 8 and all(
             (t.coefficient, arena.transpose(t.node).id) in loose for t in loose.values()
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
     from matderiv.tensor.products import Labels
 
-__all__ = ["blocks", "fused_axes", "split_labels", "split_product"]
+__all__ = ["blocks", "split_labels", "split_product"]
 
 
 def blocks(old: Shape, new: Shape) -> list[tuple[Shape, Shape]]:
@@ -50,7 +50,7 @@ def blocks(old: Shape, new: Shape) -> list[tuple[Shape, Shape]]:
     return pairs
 
 
-def fused_axes(node: Node) -> dict[int, Shape]:
+def _fused_axes(node: Node) -> dict[int, Shape]:
     """axis -> the sizes it was fused from, for a reshape node."""
     if not isinstance(node, Apply) or node.primitive.key != "reshape":
         return {}
@@ -81,7 +81,7 @@ def split_labels(
         return factors
     closed = {labels.find(end) for end in ends}
     for factor in factors:
-        for axis, dims in fused_axes(factor.node).items():
+        for axis, dims in _fused_axes(factor.node).items():
             label = labels.find(factor.labels[axis])
             if label in closed:
                 continue
@@ -99,7 +99,7 @@ def _split_carriers(
 
     for factor in factors:
         at = places(factor)
-        fused = fused_axes(factor.node) if at else {}
+        fused = _fused_axes(factor.node) if at else {}
         if factor.node.order > 1 and any(fused.get(k) != dims for k in at):
             return None
     # Only now: a label made in vain would be alive, and count as a sum of ones.
@@ -145,7 +145,7 @@ def split_product(arena: Arena, x: Product, axes: int, dims: Shape) -> Node | No
     factors = []
     for node, labels, exponent in x.factors:
         opening = {k: splits[x.out.index(o)] for k, o in enumerate(labels) if o in new_labels}
-        fused = fused_axes(node)
+        fused = _fused_axes(node)
         if node.order > 1 and any(fused.get(k) != parts for k, parts in opening.items()):
             return None
         opened = _open(arena, node, opening) if opening else node

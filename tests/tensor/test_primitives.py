@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from matderiv.calculus.derivative import forward, pull_back, push_forward, reverse
+from matderiv.errors import UnsupportedError
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, multiply_dims
 from matderiv.tensor.nodes import Apply, Node, Variable
 from matderiv.tensor.primitives import ARGUMENTS, PRIMITIVES, Primitive
+from matderiv.tensor.primitives.functions import frechet
 from tests.numerics import Array, directional, lengths, relative_error, run_program, value
 
 TOLERANCE = 1e-8
@@ -325,13 +327,15 @@ def test_batches_must_fit() -> None:
 # ----- marks --------------------------------------------------------------------------
 @pytest.mark.parametrize("name", PRIMITIVES)
 def test_marks_are_true(name: str) -> None:
-    """nonnegative, keeps_symmetry, linear_in hold where they are claimed."""
+    """nonnegative, sums_to_one, keeps_symmetry, linear_in hold where they are claimed."""
     entry = PRIMITIVES[name]
     if name in ("select", "reshape") or not entry.arity:
         return
     made = instance(entry, "single", "wide")
     if entry.nonnegative:
         assert np.all(made.at(made.node) >= 0)
+    if entry.sums_to_one:
+        assert np.allclose(made.at(made.node).sum(axis=-1), 1)
     if entry.keeps_symmetry:
         array = np.random.default_rng(3).normal(size=(3, 3))
         array = array + array.T + (8 * np.eye(3) if entry.domain != "real" else 0)
@@ -361,3 +365,8 @@ def test_abstract_function_keeps_track_of_its_arguments() -> None:
     (third,) = reverse(first, [o])
     assert third.shape == ("m", "n", "k", "m", "n")
     assert pull_back(loss, [o], arena.variable("g", ()))[0].shape == ("m", "n")
+
+
+def test_derivatives_of_the_exponential_end_with_a_message() -> None:
+    with pytest.raises(UnsupportedError, match="expm"):
+        frechet(len(ARGUMENTS))

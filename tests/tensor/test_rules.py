@@ -11,58 +11,11 @@ import numpy as np
 import pytest
 
 from matderiv.tensor import matrix_rules, rules
-from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Factor, Node
-from tests.numerics import Array, lengths, relative_error, value
+from tests.numerics import Array, relative_error, value
+from tests.tensor.setting import SIZES, Setting
 
-SIZES = {"n": 3, "m": 2, "k": 4}
 HALF = Fraction(1, 2)
-
-
-class Setting:
-    """Variables by letter, with arrays; e(spec, …), f(name, …) as the arena builds them."""
-
-    def __init__(self, seed: int = 0) -> None:
-        self.arena = arena = Arena()
-        self.x, self.z = arena.variable("x", ("n",)), arena.variable("z", ("n",))
-        self.p = arena.variable("p", ("n",), ["positive"])
-        self.A, self.B = arena.variable("A", ("n", "n")), arena.variable("B", ("n", "n"))
-        self.S = arena.variable("S", ("n", "n"), ["symmetric"])
-        self.Q = arena.variable("Q", ("n", "n"), ["orthogonal"])
-        self.X = arena.variable("X", ("n", "m"))
-        self.P = arena.variable("P", ("n", "m"), ["stochastic"])
-        self.W = arena.variable("W", ("k", "n", "n"))
-        random = np.random.default_rng(seed)
-        self.arrays: dict[Node, Array] = {
-            node: random.normal(size=lengths(node.shape, SIZES))
-            for node in (self.x, self.z, self.p, self.A, self.B, self.S, self.Q, self.X, self.P)
-        }
-        arrays = self.arrays
-        arrays[self.p] = np.abs(arrays[self.p]) + 0.1
-        arrays[self.A] = arrays[self.A] + 4 * np.eye(3)
-        arrays[self.B] = arrays[self.B] + 4 * np.eye(3)
-        arrays[self.S] = arrays[self.S] + arrays[self.S].T + 8 * np.eye(3)
-        arrays[self.Q] = np.linalg.qr(arrays[self.Q])[0]
-        arrays[self.P] = np.abs(arrays[self.P]) / np.abs(arrays[self.P]).sum(1, keepdims=True)
-        arrays[self.W] = random.normal(size=(4, 3, 3)) + 4 * np.eye(3)
-
-    def e(self, spec: str, *nodes: Node) -> Node:
-        return self.arena.einsum(spec, *nodes)
-
-    def f(self, name: str, *nodes: Node) -> Node:
-        return self.arena.apply(name, *nodes)
-
-    def m(self, name: str, *nodes: Node) -> Node:
-        return self.arena.map(name, *nodes)
-
-    def inv(self, node: Node) -> Node:
-        return self.f("inv", node)
-
-    def t(self, node: Node) -> Node:
-        return self.arena.transpose(node)
-
-    def array(self, name: str) -> Array:
-        return self.arrays[getattr(self, name)]
 
 
 @dataclass
@@ -461,6 +414,24 @@ CANCEL_RULES = {
         lambda Q: (Q * Q).sum(0),
         (),
     ),
+    "rows of a softmax sum to 1": Rule(
+        lambda s: s.e("ij,i->i", s.f("softmax", s.X), s.x),
+        lambda s: s.x,
+        lambda X, x: softmax(X, 1).sum(1) * x,
+        (),
+    ),
+    "a softmax of rows summed over both axes": Rule(
+        lambda s: s.e("ij->", s.f("softmax", s.X)),
+        lambda s: s.arena.size("n"),
+        lambda X: softmax(X, 1).sum(),
+        (),
+    ),
+    "an indicator sums to 1": Rule(
+        lambda s: s.e("i->", s.f("onehot_max", s.x)),
+        lambda s: s.arena.number(1),
+        lambda x: 1.0,
+        (),
+    ),
     "rows of P sum to 1": Rule(
         lambda s: s.e("ij->i", s.P), lambda s: s.arena.ones("n"), lambda P: P.sum(1), ()
     ),
@@ -513,6 +484,21 @@ def test_guards() -> None:
     assert relative_error(value(crossed, s.arrays, SIZES), want) <= 1e-12
 
 
+def test_inverses_of_a_batch_cancel_nothing() -> None:
+    """W⁻¹_kij V_kjl with another batch axis in the place of a row."""
+    s = Setting()
+    cube = s.arena.variable("V", ("n", "n", "n"))
+    s.arrays[cube] = np.random.default_rng(2).normal(size=(3, 3, 3)) + 4 * np.eye(3)
+    array = s.arrays[cube]
+    inverse = s.inv(cube)
+    got = value(s.e("kij,ilm->kjlm", inverse, cube), s.arrays, SIZES)
+    assert relative_error(got, np.einsum("kij,ilm->kjlm", inv(array), array)) <= 1e-12
+    scaled = s.inv(s.e("kij,jl->kil", cube, s.A))
+    got = value(s.e("kij,kjl->kil", scaled, cube), s.arrays, SIZES)
+    want = np.linalg.inv(array @ s.array("A")) @ array
+    assert relative_error(got, want) <= 1e-12
+
+
 @pytest.mark.parametrize("name", ["inv", "det", "logdet", "expm", "sqrtm", "pinv", "polar"])
 def test_rules_of_matrices_leave_batches_alone(name: str) -> None:
     """A permuted batch is no transpose; a batch of diagonals, scaled, is no diagonal matrix."""
@@ -560,83 +546,3 @@ def test_a_chain_of_matrices_and_inverses_keeps_its_value(seed: int) -> None:
     for inline in (frozenset[int](), merged):
         node = s.arena.product(1, factors, out, {}, inline)
         assert relative_error(value(node, s.arrays, SIZES), want) <= 1e-9
-
-
-# ----- reshapes -----------------------------------------------------------------------
-def _kron(s: Setting, a: Node, b: Node) -> Node:
-    order = s.arena.einsum("ij,kl->ikjl", a, b)
-    rows = s.arena.total_size((a.shape[0], b.shape[0]))
-    columns = s.arena.total_size((a.shape[1], b.shape[1]))
-    return s.arena.reshape(order, 4, (rows, columns))
-
-
-def _vec(s: Setting, a: Node) -> Node:
-    return s.arena.reshape(s.t(a), 2, (s.arena.total_size(a.shape),))
-
-
-def _commutation(s: Setting, m: str, n: str) -> Node:
-    delta = s.arena.product(1, (), (0, 1, 1, 0), {0: m, 1: n})
-    size = s.arena.total_size((m, n))
-    return s.arena.reshape(delta, 4, (size, size))
-
-
-KRONECKER: dict[str, tuple[Callable[[Setting], Node], Callable[..., Any]]] = {
-    "kron": (lambda s: _kron(s, s.A, s.X), lambda A, X: np.kron(A, X)),
-    "tr(A ⊗ B)": (
-        lambda s: s.e("ii->", _kron(s, s.A, s.B)),
-        lambda A, B: np.trace(A) * np.trace(B),
-    ),
-    "(A ⊗ B)(B ⊗ A)": (
-        lambda s: s.e("ij,jk->ik", _kron(s, s.A, s.B), _kron(s, s.B, s.A)),
-        lambda A, B: np.kron(A @ B, B @ A),
-    ),
-    "(X ⊗ A)' (X ⊗ B)": (
-        lambda s: s.e("ji,jk->ik", _kron(s, s.X, s.A), _kron(s, s.X, s.B)),
-        lambda X, A, B: np.kron(X.T @ X, A.T @ B),
-    ),
-    "(A ⊗ X)(X ⊗ A)": (  # the inner sizes agree, their splittings do not
-        lambda s: s.e("ji,jk->ik", _kron(s, s.A, s.X), _kron(s, s.X, s.A)),
-        lambda A, X: np.kron(A, X).T @ np.kron(X, A),
-    ),
-    "vec": (lambda s: _vec(s, s.X), lambda X: X.T.ravel()),
-    "vec(X)' vec(X)": (
-        lambda s: s.e("i,i->", _vec(s, s.X), _vec(s, s.X)),
-        lambda X: (X * X).sum(),
-    ),
-    "(B ⊗ A) vec(X)": (
-        lambda s: s.e("ij,j->i", _kron(s, s.A, s.B), _vec(s, s.e("ij,jk->ik", s.B, s.A))),
-        lambda A, B: (B @ (B @ A) @ A.T).T.ravel(),
-    ),
-    "K vec(X)": (
-        lambda s: s.e("ij,j->i", _commutation(s, "n", "m"), _vec(s, s.X)),
-        lambda X: X.ravel(),
-    ),
-    "K' K": (
-        lambda s: s.e("ji,jk->ik", _commutation(s, "n", "m"), _commutation(s, "n", "m")),
-        lambda X: np.eye(6),
-    ),
-    "reshape of reshape": (
-        lambda s: s.arena.reshape(_vec(s, s.t(s.X)), 1, ("n", "m")),
-        lambda X: X,
-    ),
-    "row sums of a reshape": (
-        lambda s: s.e("ij->i", s.arena.reshape(s.X, 2, ("m", "n"))),
-        lambda X: X.reshape(2, 3).sum(1),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", KRONECKER)
-def test_reshapes_keep_the_value(name: str) -> None:
-    build, numpy = KRONECKER[name]
-    s = Setting()
-    code = numpy.__code__
-    arrays = (s.array(letter) for letter in code.co_varnames[: code.co_argcount])
-    assert relative_error(value(build(s), s.arrays, SIZES), numpy(*arrays)) <= 1e-12
-
-
-def test_the_trace_of_a_kronecker_product_comes_apart() -> None:
-    s = Setting()
-    assert s.e("ii->", _kron(s, s.A, s.B)) is s.e("ii,jj->", s.A, s.B)
-    square = s.e("i,i->", _vec(s, s.X), _vec(s, s.X))
-    assert square is s.e("ij,ij->", s.X, s.X)

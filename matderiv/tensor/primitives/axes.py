@@ -39,6 +39,7 @@ AXES = (
         latex=r"\operatorname{{softmax}}({x})",
         source="definition",
         nonnegative=True,
+        sums_to_one=True,
     ),
     Primitive(
         name="log_softmax",
@@ -98,6 +99,7 @@ AXES = (
         latex=r"\operatorname{{onehot\_max}}({x})",
         source="definition",
         nonnegative=True,
+        sums_to_one=True,
         kink="1 at the first maximiser, derivative 0",
         meaning="1 at the first largest entry, else 0",
     ),

@@ -50,6 +50,8 @@ class PrimitiveFunction(Protocol):
     @property
     def is_inverse(self) -> bool: ...
     @property
+    def sums_to_one(self) -> bool: ...
+    @property
     def linear_in(self) -> tuple[int, ...]: ...
 
     def shape(self, shapes: tuple[Shape, ...], parameters: Parameters) -> Shape: ...
@@ -72,6 +74,7 @@ class Primitive:
                    in the signature's names: "2/3 n^3"; m ≥ n for a matrix of (m, n)
     source         where the adjoint comes from
     domain         what tests sample: "real", "well_conditioned", "posdef"
+    sums_to_one    whether the entries along the last axis sum to 1
     linear_in      the arguments in which the value is linear
     infer          the shape from shapes and parameters, where a signature cannot say it
     meaning        the value in words, for functions that results may name and few know
@@ -90,6 +93,7 @@ class Primitive:
     nonnegative: bool = False
     keeps_symmetry: bool = False
     is_inverse: bool = False
+    sums_to_one: bool = False
     linear_in: tuple[int, ...] = ()
     infer: Callable[[tuple[Shape, ...], Any], Shape] | None = None
     kink: str = ""
@@ -158,6 +162,7 @@ class AbstractFunction:
     nonnegative: bool = False
     keeps_symmetry: bool = False
     is_inverse: bool = False
+    sums_to_one: bool = False
     linear_in: tuple[int, ...] = ()
 
     @property

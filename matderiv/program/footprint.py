@@ -1,0 +1,245 @@
+"""What each step takes from memory when it runs: its result, and what NumPy hides in the call.
+
+    data        the elements of a new array; nothing for a view or a write in place
+    header      the array object itself
+    hidden      buffers and copies that live only during the call
+    workspace   copies inside BLAS and LAPACK, which Python's accounting does not see
+
+Rules are those of NumPy 2, measured with `tracemalloc`.  A function that the caller
+supplies is taken to allocate its result alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from matderiv.program.polynomial import Polynomial
+from matderiv.program.steps import Ref, Step
+from matderiv.program.strides import Layout, buffer_bytes, by_rows, elementwise, reshaped, seen
+from matderiv.tensor.dims import Shape, dim_value
+
+__all__ = ["Footprint", "Footprints", "item_size"]
+
+_MASKS = frozenset({"equal", "greater", "less"})
+_ITERATOR = 1100  # the iterator of a call whose operands do not lie alike
+_SCALAR = 104  # a Python number as an operand
+# Bytes hidden in a call, besides what depends on its operands.
+_CALLS = {
+    **dict.fromkeys(("sum", "amax", "amin"), 1000),
+    **dict.fromkeys(("matmul", "vecdot", "vdot", "tensordot"), 450),
+    **dict.fromkeys(("linalg.inv", "linalg.solve", "linalg.cholesky", "linalg.svdvals"), 900),
+    "einsum": 1350,
+    "eye": 5450,
+    "linalg.svd": 1000,
+}
+# Copies of the first operand's size that a function makes inside.
+_COPIES = {
+    "linalg.pinv": 3,
+    "scipy.linalg.expm": 6,
+    "scipy.linalg.expm_frechet": 11,
+    "scipy.linalg.solve_sylvester": 7,
+}
+# Copies of the first operand's size made where tracemalloc does not look.
+_WORKSPACES = {
+    "linalg.inv": 2,
+    "linalg.det": 1,
+    "linalg.slogdet": 1,
+    "linalg.cholesky": 1,
+    "linalg.svd": 2,
+    "linalg.svdvals": 1,
+    "linalg.pinv": 2,
+    "scipy.linalg.sqrtm": 4,
+}
+# Results laid out row by row, whatever the operands are.
+_BY_ROWS = frozenset(
+    {
+        *("matmul", "vecdot", "vdot", "einsum", "kron", "take", "zeros", "full", "eye"),
+        *("tensordot", "argmax", "argmin"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes, by the names of the module's docstring; `polynomial` is the data in symbols."""
+
+    data: int
+    header: int
+    hidden: int
+    workspace: int
+    polynomial: Polynomial
+
+    @property
+    def kept(self) -> int:
+        """What the value holds as long as it lives."""
+        return self.data + self.header
+
+
+def item_size(function: str) -> int:
+    """Bytes of an element of the result: 1 for a mask."""
+    return 1 if function in _MASKS else 8
+
+
+class Footprints:
+    """The footprint and the layout of each value of some steps, at some sizes.
+
+    `given` are the shapes of arrays that the caller holds, laid out row by row.
+    """
+
+    def __init__(
+        self, steps: Iterable[Step], given: Mapping[int, Shape], sizes: Mapping[str, int]
+    ) -> None:
+        self.sizes = sizes
+        self.layouts: dict[int, Layout] = {}
+        self._found: dict[int, Footprint] = {}
+        for number, shape in given.items():
+            self.layouts[number] = by_rows(self.numbers(shape))
+            self._found[number] = Footprint(0, 0, 0, 0, Polynomial({}))
+        for step in steps:
+            if step.value not in self._found:
+                self._found[step.value] = self._measure(step)
+
+    def __getitem__(self, value: int) -> Footprint:
+        return self._found[value]
+
+    def numbers(self, shape: Shape) -> tuple[int, ...]:
+        return tuple(dim_value(dim, self.sizes) for dim in shape)
+
+    def seen(self, ref: Ref) -> Layout:
+        """The layout of an operand, through its view."""
+        return seen(self.layouts[ref.value], ref.axes)
+
+    def _measure(self, step: Step) -> Footprint:
+        refs = [operand for operand in step.operands if isinstance(operand, Ref)]
+        operands = [self.seen(ref) for ref in refs]
+        item = item_size(step.function)
+        layout, copied = self._laid_out(step, operands, item)
+        self.layouts[step.value] = layout
+        views = sum(_header(seen.shape) for ref, seen in zip(refs, operands, strict=True) if ref.axes)
+        hidden, workspace = _inside(step, operands, layout)
+        if step.alias is not None and not copied:
+            header = 0 if step.writes else _header(layout.shape)
+            return Footprint(0, header, views + hidden, workspace, Polynomial({}))
+        polynomial = Polynomial.of(item, *step.shape)
+        return Footprint(
+            layout.data, _header(layout.shape), views + hidden, workspace, polynomial
+        )
+
+    def _laid_out(self, step: Step, operands: Sequence[Layout], item: int) -> tuple[Layout, bool]:
+        """The layout of a result, and whether a view turns out to be a copy."""
+        shape = self.numbers(step.shape)
+        function = step.function
+        if step.alias is not None and not step.is_view:  # the array itself, written into
+            return self.layouts[step.alias], False
+        if function == "getitem":
+            return Layout(shape, operands[0].strides), False
+        if function == "part":
+            return by_rows(shape), False
+        if function in ("reshape", "squeeze", "expand_dims"):
+            return reshaped(operands[0], shape)
+        if function == "matrix_transpose":
+            *batch, rows, columns = operands[0].strides
+            return Layout(shape, (*batch, columns, rows)), False
+        if function == "broadcast_to":
+            base = operands[0]
+            missing = len(shape) - len(base.shape)
+            strides = [
+                0 if length == 1 else stride
+                for length, stride in zip(base.shape, base.strides, strict=True)
+            ]
+            return Layout(shape, (*[0] * missing, *strides)), False
+        if function == "einsum" and step.alias is not None:
+            return _diagonal(str(step.operands[0]), operands[0], shape), False
+        if function in ("sum", "amax", "amin"):
+            return _reduced(step, operands[0], shape), False
+        if function in _BY_ROWS or function.startswith(("linalg.", "scipy.linalg.")):
+            return by_rows(shape, item), False
+        return elementwise(operands, shape, item), False
+
+
+def _header(shape: tuple[int, ...]) -> int:
+    """The object of an array; a result without axes is a NumPy scalar."""
+    return 96 + 16 * len(shape) if shape else 24
+
+
+def _diagonal(spec: str, base: Layout, shape: tuple[int, ...]) -> Layout:
+    """The view "ii->i": the strides of equal letters add up."""
+    inputs, output = spec.split("->")
+    steps: dict[str, int] = {}
+    for letter, stride in zip(inputs, base.strides, strict=True):
+        steps[letter] = steps.get(letter, 0) + stride
+    return Layout(shape, tuple(steps[letter] for letter in output))
+
+
+def _reduced(step: Step, operand: Layout, shape: tuple[int, ...]) -> Layout:
+    axis = dict(step.options).get("axis", tuple(range(len(operand.shape))))
+    axes = {k % len(operand.shape) for k in (axis if isinstance(axis, tuple) else (axis,))}  # type: ignore[operator,union-attr]
+    left = [k for k in range(len(operand.shape)) if k not in axes]
+    kept = Layout(
+        tuple(operand.shape[k] for k in left), tuple(operand.strides[k] for k in left)
+    )
+    result = elementwise([kept], kept.shape, 8)
+    return result if result.shape == shape else reshaped(result, shape)[0]
+
+
+def _inside(step: Step, operands: Sequence[Layout], result: Layout) -> tuple[int, int]:
+    """Bytes hidden in a call, and those of its workspace."""
+    function = step.function
+    if step.callee is not None or step.is_view:
+        return 0, 0
+    first = operands[0].data if operands else 0
+    hidden = _CALLS.get(function, 0) + _COPIES.get(function, 0) * first
+    workspace = _WORKSPACES.get(function, 0) * first
+    if function == "linalg.solve":
+        workspace = operands[0].data + operands[1].data
+    elif function == "matmul":
+        workspace = sum(a.data for a in operands if not _for_blas(a))
+    elif function == "vdot":
+        hidden += sum(a.data for a in operands if not a.is_by_rows)
+    elif function == "tensordot":
+        hidden += _unfolded(step, operands)
+    elif function in ("tril", "triu"):
+        hidden += result.size + 1500  # the mask
+    elif function == "kron":
+        hidden += _kron_buffers(operands)
+    elif function not in _CALLS and function not in _BY_ROWS and "." not in function:
+        axes = [a for a in operands if a.shape]
+        copied = buffer_bytes(axes, result)
+        hidden += copied + (_ITERATOR if copied else 0)
+        hidden += _SCALAR if len(axes) < len(step.operands) else 0
+    return hidden, workspace
+
+
+def _for_blas(matrix: Layout) -> bool:
+    """Whether BLAS can read a matrix where it lies: one of its last two axes has stride 1."""
+    pairs = list(zip(matrix.shape, matrix.strides, strict=True))[-2:]
+    return any(length == 1 or stride == 1 for length, stride in pairs)
+
+
+def _unfolded(step: Step, operands: Sequence[Layout]) -> int:
+    """Copies that tensordot makes of operands which do not unfold into matrices as they lie."""
+    total = 0
+    (left, right) = dict(step.options)["axes"]  # type: ignore[misc]
+    for side, (axes, operand) in enumerate(zip((left, right), operands, strict=True)):
+        axes = tuple(axes) if isinstance(axes, tuple) else (axes,)  # type: ignore[assignment]
+        rest = tuple(k for k in range(len(operand.shape)) if k not in axes)
+        order = (*axes, *rest) if side else (*rest, *axes)
+        moved = seen(operand, order)
+        summed = prod(operand.shape[k] for k in axes)
+        free = operand.size // max(summed, 1)
+        if reshaped(moved, (summed, free) if side else (free, summed))[1]:
+            total += operand.data
+    return total
+
+
+def _kron_buffers(operands: Sequence[Layout]) -> int:
+    """A Kronecker product is an outer product of arrays with axes of size 1 put in."""
+    order = max(len(a.shape) for a in operands)
+    shapes = [(1,) * (order - len(a.shape)) + a.shape for a in operands]
+    left = by_rows([n for length in shapes[0] for n in (length, 1)])
+    right = by_rows([n for length in shapes[1] for n in (1, length)])
+    pairs = zip(shapes[0], shapes[1], strict=True)
+    full = by_rows([n for pair in pairs for n in pair])
+    return _ITERATOR + buffer_bytes([left, right], full)

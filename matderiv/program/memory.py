@@ -1,0 +1,86 @@
+"""The memory of a plan: forward, cache, backward, and both in one call.
+
+Bytes are those that a call of the generated function adds to what its caller holds, so
+inputs are not counted.  A number counts everything that Python's accounting sees; in
+symbols the elements of the arrays are counted, as they are alive where the number is
+largest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from matderiv.program.assemble import Plan
+from matderiv.program.footprint import Footprints
+from matderiv.program.liveness import Peak, peak
+from matderiv.program.polynomial import Polynomial
+
+__all__ = ["Memory"]
+
+_CALL = 700  # frames, dictionaries of sizes and of results
+
+
+class Memory:
+    """Peaks of the functions of a module at some sizes; sizes left out are those planned for.
+
+    forward          `forward`, its results among what is alive
+    backward         `backward` with `release=True`, the cache among what is alive
+    value_and_grad   both, one after the other
+    derivative       `derivative`
+    """
+
+    def __init__(self, plan: Plan, sizes: Mapping[str, int] | None = None) -> None:
+        self.plan = plan
+        self.sizes = {**plan.sizes, **(sizes or {})}
+
+    @cached_property
+    def footprints(self) -> Footprints:
+        shapes = {value: variable.shape for variable, value in self.plan.inputs.items()}
+        return Footprints(self.plan.steps, shapes, self.sizes)
+
+    @cached_property
+    def forward(self) -> Peak:
+        kept = {self.plan.value.value, *self.plan.cache}
+        return peak(self.plan.forward, kept, self.footprints, start=_CALL)
+
+    @cached_property
+    def backward(self) -> Peak:
+        kept = {ref.value for ref in self.plan.gradients.values()}
+        return peak(self.plan.backward, kept, self.footprints, self.plan.cache, start=_CALL)
+
+    @cached_property
+    def value_and_grad(self) -> Peak:
+        """The larger of forward and backward, with the value alive in the second."""
+        value = self.plan.value.value
+        kept = {ref.value for ref in self.plan.gradients.values()} | {value}
+        given = {value, *self.plan.cache}
+        second = peak(self.plan.backward, kept, self.footprints, given, start=_CALL)
+        return max(self.forward, second, key=lambda p: p.bytes)
+
+    @cached_property
+    def derivative(self) -> Peak:
+        kept = {ref.value for ref in self.plan.derivatives.values()}
+        return peak(self.plan.derivative, kept, self.footprints, start=_CALL)
+
+    @property
+    def peak(self) -> Peak:
+        """The largest peak of any function that the plan has."""
+        peaks = [self.value_and_grad if self.plan.gradients else self.forward]
+        if self.plan.derivatives:
+            peaks.append(self.derivative)
+        return max(peaks, key=lambda p: p.bytes)
+
+    @property
+    def cache(self) -> Polynomial:
+        """Bytes that `forward` keeps for `backward`, inputs not counted."""
+        return Polynomial.total(self.footprints[k].polynomial for k in self.plan.cache)
+
+    @property
+    def cache_bytes(self) -> int:
+        return sum(self.footprints[k].data for k in self.plan.cache)
+
+    @property
+    def workspace(self) -> int:
+        """The most that one call copies inside BLAS or LAPACK, beyond Python's accounting."""
+        return max((self.footprints[step.value].workspace for step in self.plan.steps), default=0)

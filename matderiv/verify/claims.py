@@ -1,0 +1,129 @@
+"""A claimed formula, read in the names of the program that it is about.
+
+Besides the inputs it may use the names that the program assigns, its abstract functions,
+and `f` for the program's value where nothing else is called so.  Its sizes are the
+program's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from matderiv.errors import MatderivError, NameResolutionError
+from matderiv.language.typed import Assignment
+from matderiv.results import Program
+from matderiv.values import Array
+
+if TYPE_CHECKING:
+    from matderiv.results import Derivative
+    from matderiv.tensor.dims import Dim
+
+__all__ = ["Claim"]
+
+_KINDS = {"elementwise": "elementwise", "scalar": "scalar function"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The formula as a program of its own; `identity` is the size of `I`, where given."""
+
+    program: Program
+    identity: Dim | None = None
+
+    @classmethod
+    def read(cls, derivative: Derivative, formula: str) -> Claim:
+        """Raises what `md.parse` raises, with the place in the formula.
+
+        >>> import matderiv as md
+        >>> r = md.diff("r = X w - y; ||r||^2", "w")
+        >>> print(Claim.read(r, "2 X' r").program.shape)
+        ('m',)
+        """
+        program = derivative.program
+        try:
+            return cls(_read(program, formula, {}))
+        except MatderivError:
+            # I takes its size from its context, which may be the derivative's shape.
+            shape = derivative.shape
+            if "I" in program.inputs or len(shape) != 2 or shape[0] != shape[1]:
+                raise
+            try:
+                return cls(_read(program, formula, {"I": shape}), shape[0])
+            except MatderivError:
+                pass
+            raise
+
+    @property
+    def row(self) -> bool:
+        return self.program.typed.output.kind == "row"
+
+    def evaluate(
+        self,
+        values: Mapping[str, Array],
+        sizes: Mapping[str, int],
+        functions: Mapping[object, Callable[..., Any]],
+    ) -> Array:
+        known = {*self.program.inputs, *self.program.spare}
+        given = {name: value for name, value in values.items() if name in known}
+        if isinstance(self.identity, str):
+            given["I"] = np.eye(sizes[self.identity])
+        elif isinstance(self.identity, int):
+            given["I"] = np.eye(self.identity)
+        return self.program.evaluate(given, functions)
+
+
+def _read(program: Program, formula: str, more: Mapping[str, Any]) -> Program:
+    before = _preamble(program)
+    shapes = {
+        name: entry.shape
+        for name, entry in program.inputs.items()
+        if all(isinstance(dim, int | str) for dim in entry.shape)
+    }
+    attributes = {name: entry.attributes for name, entry in program.inputs.items()}
+    attributes = {name: marks for name, marks in attributes.items() if marks}
+    try:
+        claim = Program.read(before + formula, {**shapes, **more}, attributes)
+    except MatderivError as error:
+        inside = error.span is not None and error.span[0] >= len(before)
+        error.span = _shifted(error.span, -len(before)) if inside else None
+        error.source = formula
+        raise
+    for name, entry in claim.inputs.items():
+        if name not in program.inputs and name not in more:
+            raise NameResolutionError(
+                f"{entry.spelling} does not occur in the program; its names are "
+                f"{', '.join([*program.inputs, *_assigned(program)])}",
+                span=_shifted(entry.span, -len(before)),
+                source=formula,
+            )
+    return claim
+
+
+def _shifted(span: tuple[int, int] | None, by: int) -> tuple[int, int] | None:
+    return span and (span[0] + by, span[1] + by)
+
+
+def _assigned(program: Program) -> dict[str, str]:
+    """Each assigned name with its text; none where a loop assigns names."""
+    typed = program.typed
+    names: dict[str, str] = {}
+    for statement in typed.statements:
+        if not isinstance(statement, Assignment):
+            return {}
+        names[statement.name] = program.source[slice(*statement.expression.span)]
+    taken = {*program.inputs, *typed.functions, *names}
+    taken |= {str(dim) for entry in program.inputs.values() for dim in entry.shape}
+    if "f" not in taken:
+        names["f"] = program.source[slice(*typed.output.span)]
+    return names
+
+
+def _preamble(program: Program) -> str:
+    """The program's own lines, without those of its inputs."""
+    lines = [f"{name}: {_KINDS[kind]}" for name, kind in program.typed.functions.items()]
+    lines += [f"{name} = {text}" for name, text in _assigned(program).items()]
+    return "".join(f"{line}\n" for line in lines)

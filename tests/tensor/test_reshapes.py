@@ -1,0 +1,92 @@
+"""Kronecker products, vec, commutation: reshapes that come apart inside products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from matderiv.tensor.nodes import Node
+from tests.numerics import relative_error, value
+from tests.tensor.setting import SIZES, Setting
+
+
+def _kron(s: Setting, a: Node, b: Node) -> Node:
+    order = s.arena.einsum("ij,kl->ikjl", a, b)
+    rows = s.arena.total_size((a.shape[0], b.shape[0]))
+    columns = s.arena.total_size((a.shape[1], b.shape[1]))
+    return s.arena.reshape(order, 4, (rows, columns))
+
+
+def _vec(s: Setting, a: Node) -> Node:
+    return s.arena.reshape(s.t(a), 2, (s.arena.total_size(a.shape),))
+
+
+def _commutation(s: Setting, m: str, n: str) -> Node:
+    delta = s.arena.product(1, (), (0, 1, 1, 0), {0: m, 1: n})
+    size = s.arena.total_size((m, n))
+    return s.arena.reshape(delta, 4, (size, size))
+
+
+KRONECKER: dict[str, tuple[Callable[[Setting], Node], Callable[..., Any]]] = {
+    "kron": (lambda s: _kron(s, s.A, s.X), lambda A, X: np.kron(A, X)),
+    "tr(A ⊗ B)": (
+        lambda s: s.e("ii->", _kron(s, s.A, s.B)),
+        lambda A, B: np.trace(A) * np.trace(B),
+    ),
+    "(A ⊗ B)(B ⊗ A)": (
+        lambda s: s.e("ij,jk->ik", _kron(s, s.A, s.B), _kron(s, s.B, s.A)),
+        lambda A, B: np.kron(A @ B, B @ A),
+    ),
+    "(X ⊗ A)' (X ⊗ B)": (
+        lambda s: s.e("ji,jk->ik", _kron(s, s.X, s.A), _kron(s, s.X, s.B)),
+        lambda X, A, B: np.kron(X.T @ X, A.T @ B),
+    ),
+    "(A ⊗ X)(X ⊗ A)": (  # the inner sizes agree, their splittings do not
+        lambda s: s.e("ji,jk->ik", _kron(s, s.A, s.X), _kron(s, s.X, s.A)),
+        lambda A, X: np.kron(A, X).T @ np.kron(X, A),
+    ),
+    "vec": (lambda s: _vec(s, s.X), lambda X: X.T.ravel()),
+    "vec(X)' vec(X)": (
+        lambda s: s.e("i,i->", _vec(s, s.X), _vec(s, s.X)),
+        lambda X: (X * X).sum(),
+    ),
+    "(B ⊗ A) vec(X)": (
+        lambda s: s.e("ij,j->i", _kron(s, s.A, s.B), _vec(s, s.e("ij,jk->ik", s.B, s.A))),
+        lambda A, B: (B @ (B @ A) @ A.T).T.ravel(),
+    ),
+    "K vec(X)": (
+        lambda s: s.e("ij,j->i", _commutation(s, "n", "m"), _vec(s, s.X)),
+        lambda X: X.ravel(),
+    ),
+    "K' K": (
+        lambda s: s.e("ji,jk->ik", _commutation(s, "n", "m"), _commutation(s, "n", "m")),
+        lambda X: np.eye(6),
+    ),
+    "reshape of reshape": (
+        lambda s: s.arena.reshape(_vec(s, s.t(s.X)), 1, ("n", "m")),
+        lambda X: X,
+    ),
+    "row sums of a reshape": (
+        lambda s: s.e("ij->i", s.arena.reshape(s.X, 2, ("m", "n"))),
+        lambda X: X.reshape(2, 3).sum(1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KRONECKER)
+def test_reshapes_keep_the_value(name: str) -> None:
+    build, numpy = KRONECKER[name]
+    s = Setting()
+    code = numpy.__code__
+    arrays = (s.array(letter) for letter in code.co_varnames[: code.co_argcount])
+    assert relative_error(value(build(s), s.arrays, SIZES), numpy(*arrays)) <= 1e-12
+
+
+def test_the_trace_of_a_kronecker_product_comes_apart() -> None:
+    s = Setting()
+    assert s.e("ii->", _kron(s, s.A, s.B)) is s.e("ii,jj->", s.A, s.B)
+    square = s.e("i,i->", _vec(s, s.X), _vec(s, s.X))
+    assert square is s.e("ij,ij->", s.X, s.X)
