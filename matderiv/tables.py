@@ -20,6 +20,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from matderiv.program.polynomial import Polynomial, monomials
 
@@ -129,7 +130,7 @@ def _latex_count(count: Polynomial) -> str:
     text = ""
     for coefficient, powers in monomials(count):
         sign = "-" if coefficient < 0 else "+" if text else ""
-        size = abs(coefficient)
+        size = abs(Fraction(coefficient))
         number = str(size)
         if size.denominator != 1:
             number = rf"\tfrac{{{size.numerator}}}{{{size.denominator}}}"

@@ -51,7 +51,7 @@ class Expressions:
         self.defined: dict[str, Syntax] = {}
         self.nodes: list[Syntax] = []  # every expression node, arguments first
         self.free: list[Syntax] = []  # I and vector(c): sized by their context
-        self.loop: tuple[str, Size] | None = None
+        self.loops: list[tuple[str, Size]] = []  # around the statement, the outermost first
         self.calls: dict[str, list[Syntax]] = {}
         checker.shapes = lambda: [variable.size for _, variable in self.ordered()]
 
@@ -95,7 +95,7 @@ class Expressions:
             return definition.kind, definition.size
         if name in symbols.assigned and name not in self.variables:
             self.fail_name(f"{self.spelled(name)} is used before it is assigned", node.at)
-        if (self.loop is not None and name == self.loop[0]) or name in symbols.loops:
+        if name in symbols.loops:
             self.fail_name(f"the loop's {name} stands in [ ] only", node.at)
         if name not in self.variables:
             if name in symbols.dimensions:
@@ -161,7 +161,7 @@ class Expressions:
     # ---- indices and calls -------------------------------------------------------
 
     def _entry(self, node: Syntax) -> Shape:
-        return entry(self.check, node, self.loop)
+        return entry(self.check, node, self.loops)
 
     def _keyword(self, node: Syntax) -> Shape:
         return SCALAR

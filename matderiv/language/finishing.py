@@ -76,7 +76,7 @@ def _statement(step: Step, typed: dict[int, Typed]) -> Assignment | Repeat:
     if step.expression is not None:
         return Assignment(step.name, typed[id(step.expression)])
     assert step.count is not None
-    body = tuple(Assignment(inner.name, typed[id(inner.expression)]) for inner in step.body)
+    body = tuple(_statement(inner, typed) for inner in step.body)
     return Repeat(step.name, as_dim(step.count), body, step.carried)
 
 

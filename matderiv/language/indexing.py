@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from matderiv.errors import NameResolutionError, ParseError
@@ -13,7 +14,7 @@ from matderiv.language.syntax import Syntax
 __all__ = ["entry"]
 
 
-def entry(check: Checker, node: Syntax, loop: tuple[str, Size] | None) -> Shape:
+def entry(check: Checker, node: Syntax, loops: Sequence[tuple[str, Size]]) -> Shape:
     """An entry drops its axis, a slice keeps it; a matrix gives a row or a column.
 
     X of shape (m, n): X[i, j] is a scalar, X[i, :] a row, X[:, j] a column.
@@ -22,7 +23,7 @@ def entry(check: Checker, node: Syntax, loop: tuple[str, Size] | None) -> Shape:
     indices: tuple[Index, ...] = node.value
     node.op = "index"
     if any(index.kind == "name" for index in indices):
-        return _slice_of_stack(check, node, base, indices, loop)
+        return _slice_of_stack(check, node, base, indices, dict(loops))
     for index in indices:
         if isinstance(index.start, Fraction) or isinstance(index.stop, Fraction):
             check.fail("an index is an integer from 0", index.span, error=ParseError)
@@ -78,21 +79,24 @@ def _slice_of_stack(
     node: Syntax,
     base: Syntax,
     indices: tuple[Index, ...],
-    loop: tuple[str, Size] | None,
+    loops: Mapping[str, Size],
 ) -> Shape:
     index = indices[0]
-    if loop is None or index.name != loop[0]:
+    if index.name not in loops:
         check.fail(
             f"an index is an integer from 0; {index.name} is none"
-            + ("" if loop else ", and this is no loop"),
+            + ("" if loops else ", and this is no loop"),
             index.span,
             error=NameResolutionError,
         )
-    if len(indices) > 1 or base.op != "input":
+    stack = base
+    while stack.op == "index" and isinstance(stack.value[0], str):  # W[k][l]
+        (stack,) = stack.args
+    if len(indices) > 1 or stack.op != "input":
         check.fail(f"{index.name} indexes the first axis of a declared stack", node.at)
-    if base.value[1] != "declared" or len(base.size) < 1:
+    if stack.value[1] != "declared" or len(base.size) < 1:
         check.fail(f"the stack {check.text(base)} must be declared", base.at)
-    if not check.equate(base.size[0], loop[1]):
+    if not check.equate(base.size[0], loops[index.name]):
         check.fail(
             f"{check.shown(base)} has another number of slices than the loop has turns", node.at
         )

@@ -25,6 +25,7 @@ __all__ = ["Given", "infer"]
 Given = tuple[tuple[str | int, ...] | None, frozenset[str]]
 """A shape given from outside the text (None: attributes alone), and attributes."""
 
+_DEEPEST = 8  # loops in loops
 _SQUARE = frozenset(("symmetric", "posdef", "diagonal", "orthogonal", "lower", "upper"))
 
 
@@ -163,7 +164,7 @@ class _Statements(Expressions):
     def _assign(self, statement: Syntax, steps: list[Step]) -> Syntax:
         name, symbols = statement.value, self.symbols
         again = name in self.defined
-        carried = again and self.loop is not None
+        carried = again and bool(self.loops)
         if name in symbols.functions or (name in function_table() and len(name) > 1):
             self.fail_name(f"{name} is a function and cannot be assigned", statement.at)
         variable = self.variables.get(name)
@@ -190,19 +191,27 @@ class _Statements(Expressions):
 
     def _repeat(self, statement: Syntax, steps: list[Step]) -> None:
         index, count = statement.value
-        if self.loop is not None:
-            self.check.fail("a loop inside a loop is not read", statement.at, error=ParseError)
+        if len(self.loops) == _DEEPEST:
+            self.check.fail(
+                f"loops are nested more than {_DEEPEST} deep", statement.at, error=ParseError
+            )
+        if index in dict(self.loops):
+            self.fail_name(f"{index} is the index of a loop around this one", statement.at)
         (block,) = statement.args
         for node in block.args:
-            if node.op != "assignment":
+            if node.op not in ("assignment", "repetition"):
                 self.check.fail("a loop holds assignments", node.span, error=ParseError)
         outside = dict(self.defined)
         body: list[Step] = []
-        self.loop = index, fixed(count)
+        self.loops.append((index, fixed(count)))
         for node in block.args:
-            self._assign(node, body)
-        self.loop = None
-        names = tuple(dict.fromkeys(step.name for step in body if step.name in outside))
+            if node.op == "assignment":
+                self._assign(node, body)
+            else:
+                self._repeat(node, body)
+        self.loops.pop()
+        assigned = (step.carried if step.body else (step.name,) for step in body)
+        names = tuple(dict.fromkeys(n for group in assigned for n in group if n in outside))
         if not names:
             self.check.fail(
                 "this loop carries nothing: reassign a name assigned before it",

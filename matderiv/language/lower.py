@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from matderiv.errors import MatderivError, UnsupportedError
+from matderiv.errors import MatderivError
 from matderiv.language.chains import Chain, Chains
 from matderiv.language.literals import literal_value
 from matderiv.language.typed import Assignment, Repeat, Typed, TypedProgram
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.nodes import Name, Node, Number, Variable
+from matderiv.tensor.loops import build_loop
+from matderiv.tensor.nodes import Carry, Name, Node, Number, Slice, Variable
 
 __all__ = ["Lowered", "lower"]
 
@@ -55,10 +56,7 @@ def lower(program: TypedProgram, arena: Arena) -> Lowered:
     """
     lowering = _Lowering(program, arena)
     for statement in program.statements:
-        if isinstance(statement, Assignment):
-            lowering.assign(statement)
-        else:
-            lowering.repeat(statement)
+        lowering.run(statement)
     root = lowering.node(program.output)
     if isinstance(root, Name):
         root = root.definition
@@ -74,7 +72,8 @@ class _Lowering:
         self.variables: dict[str, Variable] = {}
         self.names: dict[str, Node] = {}
         self.values: dict[int, Value] = {}
-        self.turn: int | None = None
+        self.turns: dict[str, int | dict[int, Slice]] = {}
+        """By the index of each loop around: the turn, or the slices taken in any turn."""
 
     def variable(self, name: str) -> Variable:
         """A leaf, made where it is first met: ids are then the user's reading order."""
@@ -85,30 +84,56 @@ class _Lowering:
 
     # ---- statements --------------------------------------------------------------
 
+    def run(self, statement: Assignment | Repeat) -> None:
+        if isinstance(statement, Assignment):
+            self.assign(statement)
+        elif isinstance(statement.count, int) and statement.count <= _LARGEST_UNROLLED:
+            self.unroll(statement, statement.count)
+        else:
+            self.loop(statement)
+
     def assign(self, statement: Assignment) -> None:
         expression = statement.expression
         definition = self.node(expression)
         self.names[statement.name] = self.arena.name(statement.name, definition)
-        if self.turn is not None:
+        if self.turns:
             for part in expression.post_order():
                 self.values.pop(id(part), None)
 
-    def repeat(self, statement: Repeat) -> None:
-        """A loop of a known number of turns, unrolled."""
-        count = statement.count
-        if not isinstance(count, int) or count > _LARGEST_UNROLLED:
-            raise UnsupportedError(
-                f"a loop is computed for a number of turns up to {_LARGEST_UNROLLED}, "
-                f"not for {count}",
-                source=self.program.source,
-            )
+    def unroll(self, statement: Repeat, count: int) -> None:
+        """A loop of a known number of turns, as its turns."""
         outside = set(self.names)
         for turn in range(count):
-            self.turn = turn
-            for assignment in statement.body:
-                self.assign(assignment)
-        self.turn = None
+            self.turns[statement.index] = turn
+            for inner in statement.body:
+                self.run(inner)
+        del self.turns[statement.index]
         self.names = {name: node for name, node in self.names.items() if name in outside}
+
+    def loop(self, statement: Repeat) -> None:
+        """A loop of any number of turns, as one node."""
+        outside = dict(self.names)
+        slices: dict[int, Slice] = {}
+        self.turns[statement.index] = slices
+        starts = {name: outside[name] for name in statement.carried}
+        arguments = {
+            name: self.arena.placeholder(start.shape, name) for name, start in starts.items()
+        }
+        self.names |= arguments
+        for inner in statement.body:
+            self.run(inner)
+        del self.turns[statement.index]
+        carries = [Carry(arguments[name], starts[name], self.names[name]) for name in starts]
+        lasts = build_loop(
+            self.arena,
+            statement.count,
+            1,
+            carries,
+            list(slices.values()),
+            list(arguments.values()),
+            [],
+        )
+        self.names = outside | dict(zip(starts, lasts, strict=True))
 
     # ---- expressions -------------------------------------------------------------
 
@@ -293,10 +318,15 @@ class _Lowering:
     def _index(self, part: Typed) -> Value:
         (base,) = part.args
         indices = part.value
-        if isinstance(indices[0], str):
-            assert self.turn is not None
-            indices = (self.turn, *(slice(None),) * (len(base.shape) - 1))
-        return self.chains.select(self.closed(base), indices)
+        if not isinstance(indices[0], str):
+            return self.chains.select(self.closed(base), indices)
+        stack, turn = self.closed(base), self.turns[indices[0]]
+        if isinstance(turn, int):
+            return self.chains.select(stack, (turn, *(slice(None),) * (stack.order - 1)))
+        if stack.id not in turn:
+            label = base.value if base.op == "input" else ""
+            turn[stack.id] = Slice(self.arena.placeholder(stack.shape[1:], label), stack)
+        return turn[stack.id].argument
 
     def _apply(self, part: Typed) -> Value:
         from matderiv.language.meanings import meaning

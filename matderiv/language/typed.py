@@ -79,7 +79,7 @@ class Repeat:
 
     index: str
     count: Dim
-    body: tuple[Assignment, ...]
+    body: tuple[Assignment | Repeat, ...]
     carried: tuple[str, ...]
 
 

@@ -163,8 +163,8 @@ def _walks(web: _Web, rows: Labels, columns: Labels) -> Iterator[list[Term]]:
             second = same
         ends.append((first, second))
     web = _Web(web.arena, web.lift, pieces, sizes)
-    first, last = ends
-    for start in (first, first[::-1]) if first[1] == _NO_ROW else (first,):
+    begin, last = ends
+    for start in (begin, begin[::-1]) if begin[1] == _NO_ROW else (begin,):
         for goal in (last, last[::-1]):
             walk = _Walk(web, list(start), list(start), goal, list(pieces))
             links = walk.links_to_goal()

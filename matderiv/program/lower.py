@@ -8,7 +8,7 @@ solved with.  Products are in `products.py`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from matderiv.program.pieces import Piece, aligned
 from matderiv.program.products import ScaleKey, lower_product, scale_keys
@@ -48,6 +48,7 @@ class Lowering:
             (n.function.key, n.arguments[0].id): n for n in self._nodes if isinstance(n, Map)
         }
         self.solvable = _solvable_inverses(self._nodes, self._roots)
+        self.negated = _negated_sums(self._nodes, self._roots)
         self.scale_uses: Counter[ScaleKey] = Counter()
         for variable in inputs:
             value = self.tape.input(variable.shape)
@@ -121,7 +122,8 @@ class Lowering:
     def _sum(self, node: Sum) -> Wired:
         if not node.terms:
             return renumber(0.0, (), range(node.order))
-        terms = [self._term(coefficient, term) for coefficient, term in node.terms]
+        sign = -1 if node.id in self.negated else 1
+        terms = [self._term(sign * coefficient, term) for coefficient, term in node.terms]
         patterns = {wired.out for _, wired in terms}
         axes = tuple(range(node.order))
         (pattern, *others) = patterns
@@ -261,6 +263,38 @@ def _by_axes(wired: Wired) -> tuple[Operand, tuple[int, ...]]:
 
 def _seen(source: Operand, labels: tuple[int, ...], union: tuple[int, ...]) -> Operand:
     return aligned(Piece(source, labels), union) if isinstance(source, Ref) else source
+
+
+def _negated_sums(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:
+    """Sums computed as their negatives: -g ⊙ (h² - 1) is g ⊙ (1 - h²), one negation less.
+
+    A difference costs the same either way round.  Its users are products, each of which
+    must be rid of a minus sign by it.
+    """
+    signs = {n.id: n.coefficient for n in nodes if isinstance(n, Product)}
+    users: dict[int, list[int]] = {}
+    spoiled = {root.id for root in roots}
+    for node in nodes:
+        if isinstance(node, Product):
+            counts = Counter(factor.node.id for factor in node.factors)
+            for child, _, exponent in node.factors:
+                if exponent == 1 and counts[child.id] == 1:
+                    users.setdefault(child.id, []).append(node.id)
+                else:
+                    spoiled.add(child.id)
+        else:
+            spoiled.update(child.id for child in node.children)
+    found = set()
+    for node in nodes:
+        if not isinstance(node, Sum) or node.id in spoiled:
+            continue
+        mixed = len({coefficient > 0 for coefficient, _ in node.terms}) == 2
+        products = users.get(node.id, [])
+        if mixed and products and all(signs[number] == -1 for number in products):
+            found.add(node.id)
+            for number in products:
+                signs[number] = 1
+    return frozenset(found)
 
 
 def _solvable_inverses(nodes: Iterable[Node], roots: Iterable[Node]) -> frozenset[int]:

@@ -18,7 +18,8 @@ from matderiv.program.polynomial import Polynomial
 
 __all__ = ["Memory"]
 
-_CALL = 700  # frames, dictionaries of sizes and of results
+# Frames, dictionaries of sizes and of results; the checks of each input.
+_CALL, _INPUT = 650, 190
 
 
 class Memory:
@@ -39,15 +40,19 @@ class Memory:
         shapes = {value: variable.shape for variable, value in self.plan.inputs.items()}
         return Footprints(self.plan.steps, shapes, self.sizes)
 
+    @property
+    def _start(self) -> int:
+        return _CALL + _INPUT * len(self.plan.inputs)
+
     @cached_property
     def forward(self) -> Peak:
         kept = {self.plan.value.value, *self.plan.cache}
-        return peak(self.plan.forward, kept, self.footprints, start=_CALL)
+        return peak(self.plan.forward, kept, self.footprints, start=self._start)
 
     @cached_property
     def backward(self) -> Peak:
         kept = {ref.value for ref in self.plan.gradients.values()}
-        return peak(self.plan.backward, kept, self.footprints, self.plan.cache, start=_CALL)
+        return peak(self.plan.backward, kept, self.footprints, self.plan.cache, start=self._start)
 
     @cached_property
     def value_and_grad(self) -> Peak:
@@ -55,13 +60,13 @@ class Memory:
         value = self.plan.value.value
         kept = {ref.value for ref in self.plan.gradients.values()} | {value}
         given = {value, *self.plan.cache}
-        second = peak(self.plan.backward, kept, self.footprints, given, start=_CALL)
+        second = peak(self.plan.backward, kept, self.footprints, given, start=self._start)
         return max(self.forward, second, key=lambda p: p.bytes)
 
     @cached_property
     def derivative(self) -> Peak:
         kept = {ref.value for ref in self.plan.derivatives.values()}
-        return peak(self.plan.derivative, kept, self.footprints, start=_CALL)
+        return peak(self.plan.derivative, kept, self.footprints, start=self._start)
 
     @property
     def peak(self) -> Peak:

@@ -35,6 +35,7 @@ class Values(Protocol):
 
     tape: Tape
     scale_uses: Counter[ScaleKey]
+    negated: frozenset[int]  # nodes whose values are their negatives
 
     def value(self, node: Node) -> Wired: ...
     def uninverted(self, node: Node) -> Ref | None:
@@ -129,6 +130,8 @@ def _split_selections(node: Product) -> tuple[list[Factor], list[Selection]]:
 def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | None) -> None:
     node, labels, exponent = factor
     tape = values.tape
+    if node.id in values.negated:
+        work.scalar.coefficient = -work.scalar.coefficient
     if exponent == 1 and len(set(labels)) == 2:
         argument = values.uninverted(node)
         if argument is not None:
