@@ -27,7 +27,7 @@ from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.evaluate import evaluate
 from matderiv.tensor.nodes import Apply, Map, Node, Variable
 from matderiv.tensor.primitives import AbstractFunction
-from matderiv.tensor.traverse import reachable
+from matderiv.tensor.traverse import dimensions, everything, reachable
 from matderiv.values import DOMAINS, Array, Declared, draw, draw_sizes
 
 __all__ = ["CheckReport", "check_nodes", "evaluate_named", "stand_ins"]
@@ -63,7 +63,7 @@ def stand_ins(roots: Sequence[Node], seed: int = 0) -> dict[object, Callable[...
     fixed random a and A_k: their derivatives of every order follow.
     """
     found: dict[object, Callable[..., Any]] = {}
-    for node in reachable(roots):
+    for node in everything(roots):
         if isinstance(node, Map) and isinstance(node.function, AbstractElementwise):
             found[node.function.key] = _elementwise_stand_in(node.function, seed)
         elif isinstance(node, Apply) and isinstance(node.primitive, AbstractFunction):
@@ -136,7 +136,7 @@ def check_nodes(
     functions = stand_ins([lower, derivative], seed)
     worst, done = 0.0, 0
     with np.errstate(all="ignore"):
-        for arrays, sizes, random in _points(inputs, seed, _sliced([lower, derivative])):
+        for arrays, sizes, random in _points(inputs, seed, [lower, derivative]):
             try:
                 (jacobian,) = evaluate_named([derivative], arrays, sizes, functions)
                 if not np.all(np.isfinite(jacobian)):
@@ -163,7 +163,7 @@ def check_nodes(
 def _sliced(roots: Sequence[Node]) -> dict[str, int]:
     """The least size of each dimension that the slices of a graph reach into."""
     least: dict[str, int] = {}
-    for node in reachable(roots):
+    for node in everything(roots):
         if isinstance(node, Apply) and node.primitive.key == "select":
             dim, _, stop = node.parameters
             if isinstance(dim, str):
@@ -173,9 +173,11 @@ def _sliced(roots: Sequence[Node]) -> dict[str, int]:
 
 
 def _points(
-    inputs: Mapping[str, Declared], seed: int, least: Mapping[str, int]
+    inputs: Mapping[str, Declared], seed: int, roots: Sequence[Node]
 ) -> Iterator[tuple[dict[str, Array], dict[str, int], np.random.Generator]]:
-    shapes = [declared.shape for declared in inputs.values()]
+    # Some sizes no input shows: those of ones(n), the number of turns of a loop.
+    shapes = [*(declared.shape for declared in inputs.values()), tuple(dimensions(roots))]
+    least = _sliced(roots)
     choices = [draw_sizes(shapes, falling=falling, least=least) for falling in (False, True)]
     for number, domain in enumerate(DOMAINS):
         for attempt in range(_ATTEMPTS):

@@ -26,8 +26,8 @@ from matderiv.errors import (
 from matderiv.language import canonical_name, lower, read
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, dim_value
-from matderiv.tensor.nodes import Node, Product, Size, Variable
-from matderiv.tensor.traverse import reachable
+from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.traverse import dimensions
 from matderiv.values import Array, bind, shape_text, superscript
 
 if TYPE_CHECKING:
@@ -91,13 +91,7 @@ class Program:
     @cached_property
     def dimensions(self) -> set[str]:
         """The names of all sizes that the value depends on."""
-        found: set[str] = set()
-        for node in reachable([self.output]):
-            dims = (*node.shape, *(node.sizes if isinstance(node, Product) else ()))
-            dims += (node.dim,) if isinstance(node, Size) else ()
-            for dim in dims:
-                found |= {dim} if isinstance(dim, str) else set(getattr(dim, "names", ()))
-        return found
+        return set(dimensions([self.output]))
 
     @cached_property
     def output(self) -> Node:

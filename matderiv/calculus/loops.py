@@ -13,18 +13,17 @@ elements are the largest parts that the loop has computed anyway; the rest, a sl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 from matderiv.tensor.dims import Shape
+from matderiv.tensor.elementwise import Elementwise
 from matderiv.tensor.loops import argument_bits, body_of, build_loop, captured_by
-from matderiv.tensor.nodes import Carry, Last, Loop, Name, Node, Slice, Stack, Variable
+from matderiv.tensor.nodes import Carry, Last, Loop, Map, Name, Node, Slice, Stack, Variable
 from matderiv.tensor.traverse import reachable, substitute
 
 __all__ = ["pull_back_loop", "push_forward_loop"]
 
-Accumulate = Callable[
-    [Sequence[tuple[Node, Node]], Sequence[Node], int, Shape, bool], list[Node]
-]
+Accumulate = Callable[[Sequence[tuple[Node, Node]], Sequence[Node], int, Shape, bool], list[Node]]
 Spread = Callable[[Sequence[Node], Mapping[int, Node], int, Shape], list[Node]]
 
 
@@ -72,10 +71,8 @@ def pull_back_loop(
         Carry(bars[place], given.get(place) or arena.zero(bars[place].shape), bar)
         for place, bar in zip(carries, to_carries, strict=True)
     ]
-    totals = []
-    for node, part in zip(captured, to_captured, strict=True):
-        total = arena.placeholder(part.shape)
-        totals.append(total)
+    totals = [arena.placeholder(part.shape) for part in to_captured]
+    for total, part in zip(totals, to_captured, strict=True):
         new.append(Carry(total, arena.zero(part.shape), total + part))
     lasts = [bars[place] for place, c in carries.items() if c.start.depends & mask]
     made = build_loop(
@@ -105,10 +102,10 @@ def push_forward_loop(
     arena = loop.arena
     inner = _inner_mask(loop, mask)
     bodies = [n.body for n in asked if isinstance(n, Stack) and n.body.depends & inner]
-    moved = [part for part in (*loop.carries, *loop.slices) if inner & part.argument.depends]
+    moved = [part for part in loop.parts if inner & part.argument.depends]
     dots = {
-        argument.id: arena.placeholder(argument.shape + tail, _label(argument, "d"))
-        for argument, *_ in moved
+        part.argument.id: arena.placeholder(part.argument.shape + tail, _label(part.argument, "d"))
+        for part in moved
     }
     inside = {n.id: known[n.id] for n in _read(loop, bodies) if n.depends & mask}
     carries = [part for part in moved if isinstance(part, Carry)]
@@ -137,9 +134,7 @@ def push_forward_loop(
     results = {n.id: arena.zero(n.shape + tail) for n in asked}
     results |= zip((k for k, dot in lasts.items() if dot is not None), made, strict=False)
     of_body = dict(zip(bodies, made[len(wanted) :], strict=True))
-    results |= {
-        n.id: of_body[n.body] for n in asked if isinstance(n, Stack) and n.body in of_body
-    }
+    results |= {n.id: of_body[n.body] for n in asked if isinstance(n, Stack) and n.body in of_body}
     return results
 
 
@@ -161,7 +156,7 @@ def _inner_mask(loop: Loop, mask: int) -> int:
 def _read(loop: Loop, bodies: Iterable[Node]) -> tuple[Node, ...]:
     """What the loop captures, for its carries and for these parts of its body."""
     nexts = [carry.next for carry in loop.carries]
-    return captured_by((*loop.carries, *loop.slices), [*nexts, *bodies])
+    return captured_by(loop.parts, [*nexts, *bodies])
 
 
 def _bind(
@@ -173,24 +168,48 @@ def _bind(
     besides its carries.
     """
     arena = loop.arena
-    parts = (*loop.carries, *loop.slices)
-    own = argument_bits(parts)
+    own = argument_bits(loop.parts)
     nexts = [carry.next for carry in loop.carries]
-    computed = {node.id for node in body_of(parts, [*nexts, *bodies])}
+    body = body_of(loop.parts, [*nexts, *bodies])
+    computed = {node.id for node in body}
 
     def is_known(node: Node) -> bool:
         if isinstance(node, Last | Stack):  # of a loop in the body: that one need not run again
             return node.loop.id in computed
         return node.id in computed and not isinstance(node, Loop)
 
-    slices: list[Slice] = []
+    slices: dict[int, Slice] = {}
+
+    def read(node: Node) -> Node:
+        if node.id not in slices:
+            argument = arena.placeholder(node.shape, _label(node, ""))
+            slices[node.id] = Slice(argument, arena.stack(loop, node))
+        return slices[node.id].argument
+
+    maps = _maps(body)
     replaced: dict[int, Node] = {}
     for node in reachable(roots, lambda n: not n.depends & own or is_known(n)):
-        if node.depends & own and is_known(node):
-            argument = arena.placeholder(node.shape, _label(node, ""))
-            slices.append(Slice(argument, arena.stack(loop, node)))
-            replaced[node.id] = argument
-    return substitute(roots, replaced), slices
+        if not node.depends & own:
+            continue
+        if is_known(node):
+            replaced[node.id] = read(node)
+        elif isinstance(node, Map) and isinstance(node.function, Elementwise):
+            for name in node.function.unchanged_by:  # step(z) from relu(z), which is kept anyway
+                if (output := maps.get((name, node.arguments[0].id))) is not None:
+                    replaced[node.id] = arena.map(node.function, read(output))
+    return substitute(roots, replaced), list(slices.values())
+
+
+def _maps(body: Iterable[Node]) -> dict[tuple[Hashable, int], Node]:
+    """The functions that a body computes, under their names where they have one."""
+    maps = {n: (n.function.key, n.arguments[0].id) for n in body if isinstance(n, Map)}
+    found: dict[tuple[Hashable, int], Node] = {key: node for node, key in maps.items()}
+    found |= {
+        maps[node.definition]: node
+        for node in body
+        if isinstance(node, Name) and isinstance(node.definition, Map) and node.definition in maps
+    }
+    return found
 
 
 def _label(node: Node, mark: str) -> str:

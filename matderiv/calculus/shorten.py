@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from matderiv.calculus.weight import Weights
-from matderiv.tensor.nodes import Factor, Map, Node, Number, Product, Sum, Term
+from matderiv.tensor.nodes import Apply, Factor, Map, Node, Number, Product, Sum, Term
 from matderiv.tensor.rules import COMPLEMENTS
 from matderiv.tensor.traverse import reachable, remake
 
@@ -67,7 +67,7 @@ class Shortener:
             yield from self._common_denominator(node)
             yield from _collected_diagonals(node)
             yield from self._complemented(node)
-        expanded = expand(node, self.weight) if _may_merge(node) else node
+        expanded = expand(node, self.weight) if _may_merge(node, self.weight) else node
         if expanded is not node:
             yield expanded
             if isinstance(expanded, Sum):
@@ -275,26 +275,68 @@ def _collected_diagonals(node: Sum) -> Iterator[Node]:
     yield arena.sum([*rest, Term(1, collected)], node.shape)
 
 
-def _may_merge(node: Node) -> bool:
+def _may_merge(node: Node, weight: Weights) -> bool:
     """Whether expanding a node can make terms meet.
 
     The terms of one Sum stay apart when all are multiplied by the same factors, unless a
-    factor meets itself or its inverse in a term.
+    factor meets itself, its inverse or a function of its argument in a term.
     """
     if isinstance(node, Sum):
         return any(_opens(term.node) for term in node.terms)
     if not isinstance(node, Product) or not _opens(node):
         return False
-    sums = [f for f in node.factors if isinstance(f.node, Sum)]
-    if len(sums) != 1 or sums[0].exponent != 1 or len(node.factors) == 1:
+    merged = _merged(node, weight)
+    if not isinstance(merged, Product):
         return True
-    around = {f.node.id for f in node.factors}
-    around |= {c.id for f in node.factors for c in f.node.children if not isinstance(f.node, Sum)}
-    for term in sums[0].node.children:
-        below = (term, *term.children)
-        if any(n.id in around or any(c.id in around for c in n.children) for n in below):
-            return True
+    parts = sum(len(_as_product(f.node).factors) if f.exponent == 1 else 1 for f in node.factors)
+    if merged is not node and len(merged.factors) < parts:
+        return True
+    sums = [f for f in merged.factors if isinstance(f.node, Sum)]
+    if not sums:
+        return False
+    if len(sums) > 1 or sums[0].exponent != 1 or len(merged.factors) == 1:
+        return True
+    total = sums[0]
+    others = [f for f in merged.factors if f is not total]
+    for _, term in total.node.terms:
+        inner = _as_product(term)
+        for factor in inner.factors:
+            labels = tuple(
+                total.labels[inner.out.index(k)] if k in inner.out else -1 - k
+                for k in factor.labels
+            )
+            if any(_meet(factor.node, labels, other) for other in others):
+                return True
     return False
+
+
+def _meet(node: Node, labels: tuple[int, ...], other: Factor) -> bool:
+    """Whether two factors of one product may merge or cancel."""
+    if node is other.node:
+        return labels == other.labels or len(labels) == 2
+    for one, two in ((node, other.node), (other.node, node)):
+        if isinstance(one, Apply) and one.primitive.is_inverse:
+            argument = one.arguments[0]
+            if two is argument or any(two is child for child in argument.children):
+                return True
+    return (
+        isinstance(node, Map)
+        and isinstance(other.node, Map)
+        and node.arguments[0] in (other.node.arguments[0], -other.node.arguments[0])
+    )
+
+
+def _merged(node: Product, weight: Weights) -> Node:
+    """A Product with the light Products among its factors merged in."""
+    inner = frozenset(
+        f.node.id
+        for f in node.factors
+        if f.exponent == 1 and isinstance(f.node, Product) and weight(f.node) <= _OPAQUE
+    )
+    if not inner:
+        return node
+    sizes = dict(enumerate(node.sizes))
+    return node.arena.product(node.coefficient, node.factors, node.out, sizes, inner)
 
 
 def _opens(node: Node) -> bool:
@@ -334,15 +376,9 @@ def _open_factor(node: Node, weight: Weights) -> list[tuple[Number, Node]] | Non
         return None
     arena = node.arena
     sizes = dict(enumerate(node.sizes))
-    inner = frozenset(
-        f.node.id
-        for f in node.factors
-        if f.exponent == 1 and isinstance(f.node, Product) and weight(f.node) <= _OPAQUE
-    )
-    if inner:
-        merged = arena.product(node.coefficient, node.factors, node.out, sizes, inner)
-        if merged is not node:
-            return [(1, merged)]
+    merged = _merged(node, weight)
+    if merged is not node:
+        return [(1, merged)]
     for index, (child, labels, exponent) in enumerate(node.factors):
         if exponent not in (1, 2) or not isinstance(child, Sum) or weight(child) > _OPAQUE:
             continue

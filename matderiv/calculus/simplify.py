@@ -89,7 +89,7 @@ def _simplify_loop(
     bodies = [*(carry.next for carry in loop.carries), *(stack.body for stack in stacks)]
     leaves: dict[int, Node] = {}
     values: dict[int, Node] = {}
-    for node in captured_by((*loop.carries, *loop.slices), bodies):
+    for node in captured_by(loop.parts, bodies):
         # A value computed once outside must not be taken apart inside.
         if node.depends and node.children:
             marks = ["symmetric"] if arena.is_symmetric(node) else []
@@ -118,16 +118,24 @@ def settle_names(roots: Sequence[Node], keep_all: bool = False) -> list[Node]:
     if not names:
         return list(roots)
     counts = use_counts(roots)
+    cotangents = [name for name in names.values() if name.role == "cotangent"]
+    bare = {name.id for name in cotangents if _is_abstract(name.definition)}
+    once = {name.id for name in cotangents if counts[name.id] < 2}
+    weight = Weights(frozenset(once | bare))
+    keep_all = keep_all or any(weight(root) > _READABLE for root in roots)
+    dropped = bare if keep_all else bare | once
+    if dropped or any(
+        child.id in names
+        for node in reachable(roots)
+        if not isinstance(node, Name)
+        for child in node.children
+    ):
+        return _rename(roots, names, lambda node, name: name.id not in dropped)
+    return list(roots)
 
-    def due(node: Node, name: Name, often: int) -> bool:
-        bare = isinstance(node, Apply) and isinstance(node.primitive, AbstractFunction)
-        return name.role == "value" or (counts[name.id] >= often and not bare)
 
-    settled = _rename(roots, names, lambda node, name: due(node, name, 2))
-    weight = Weights()
-    if keep_all or any(weight(root) > _READABLE for root in settled):
-        settled = _rename(roots, names, lambda node, name: due(node, name, 1))
-    return settled
+def _is_abstract(node: Node) -> bool:
+    return isinstance(node, Apply) and isinstance(node.primitive, AbstractFunction)
 
 
 def _rename(

@@ -22,7 +22,8 @@ _LARGEST = 1000
 class Weights:
     """Weights of nodes, computed once each."""
 
-    def __init__(self) -> None:
+    def __init__(self, through: frozenset[int] = frozenset()) -> None:
+        self._through = through  # ids of names that weigh as their definitions
         self._known: dict[int, int] = {}
         self._names: dict[int, int] = {}
 
@@ -34,7 +35,7 @@ class Weights:
         known = self._known.get(node.id)
         if known is not None:
             return known
-        for below in reachable([node], lambda n: n.id in self._known or isinstance(n, Name)):
+        for below in reachable([node], lambda n: n.id in self._known or self._is_closed(n)):
             if below.id not in self._known:
                 self._known[below.id] = min(self._weigh(below), _LARGEST)
                 leaf = isinstance(below, Variable | Size | Name)
@@ -42,7 +43,12 @@ class Weights:
                 self._names[below.id] = min(inner, _LARGEST)
         return self._known[node.id]
 
+    def _is_closed(self, node: Node) -> bool:
+        return isinstance(node, Name) and node.id not in self._through
+
     def _weigh(self, node: Node) -> int:
+        if isinstance(node, Name) and not self._is_closed(node):
+            return self._known[node.definition.id]
         if isinstance(node, Sum):
             return self._sum(node)
         if isinstance(node, Product):

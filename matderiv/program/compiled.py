@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from matderiv.errors import DomainError, MatderivError, NameResolutionError, ShapeError
 from matderiv.program.cost import Cost
 from matderiv.program.emit_numpy import Names, emit, name_all
+from matderiv.program.memory import Memory
 from matderiv.program.naming import function_name, identifier
 from matderiv.program.plan import Plan
 from matderiv.program.steps import Step
@@ -60,6 +61,10 @@ class CompiledFunction:
         module = ModuleType("generated")
         exec(compile(self.source, "<generated>", "exec"), module.__dict__)
         return module
+
+    def memory(self, **sizes: int) -> Memory:
+        """Peaks of the module's functions at these sizes; others are those planned for."""
+        return Memory(self.plan, sizes)
 
     # ---- calls -----------------------------------------------------------------------
 

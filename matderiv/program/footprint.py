@@ -32,7 +32,7 @@ _CALLS = {
     **dict.fromkeys(("linalg.inv", "linalg.solve", "linalg.cholesky", "linalg.svdvals"), 900),
     "einsum": 1350,
     "eye": 5450,
-    "linalg.svd": 1000,
+    "linalg.svd": 1700,
 }
 # Copies of the first operand's size that a function makes inside.
 _COPIES = {
@@ -117,15 +117,18 @@ class Footprints:
         item = item_size(step.function)
         layout, copied = self._laid_out(step, operands, item)
         self.layouts[step.value] = layout
-        views = sum(_header(seen.shape) for ref, seen in zip(refs, operands, strict=True) if ref.axes)
+        views = sum(
+            _header(seen.shape) for ref, seen in zip(refs, operands, strict=True) if ref.axes
+        )
         hidden, workspace = _inside(step, operands, layout)
-        if step.alias is not None and not copied:
+        if step.function == "linalg.svd":  # a tuple, whose arrays the parts own
+            whole = layout.size + layout.shape[-1] * (1 + layout.shape[-1])
+            return Footprint(8 * whole, 64, views + hidden, workspace, _tall_and_square(step))
+        if step.alias is not None and step.item is None and not copied:
             header = 0 if step.writes else _header(layout.shape)
             return Footprint(0, header, views + hidden, workspace, Polynomial({}))
         polynomial = Polynomial.of(item, *step.shape)
-        return Footprint(
-            layout.data, _header(layout.shape), views + hidden, workspace, polynomial
-        )
+        return Footprint(layout.data, _header(layout.shape), views + hidden, workspace, polynomial)
 
     def _laid_out(self, step: Step, operands: Sequence[Layout], item: int) -> tuple[Layout, bool]:
         """The layout of a result, and whether a view turns out to be a copy."""
@@ -164,6 +167,12 @@ def _header(shape: tuple[int, ...]) -> int:
     return 96 + 16 * len(shape) if shape else 24
 
 
+def _tall_and_square(step: Step) -> Polynomial:
+    """The bytes of U (m, n), s (n) and V' (n, n) together."""
+    *_, n = step.shape
+    return 8 * (Polynomial.of(*step.shape) + Polynomial.of(n) + Polynomial.of(n, n))
+
+
 def _diagonal(spec: str, base: Layout, shape: tuple[int, ...]) -> Layout:
     """The view "ii->i": the strides of equal letters add up."""
     inputs, output = spec.split("->")
@@ -174,14 +183,18 @@ def _diagonal(spec: str, base: Layout, shape: tuple[int, ...]) -> Layout:
 
 
 def _reduced(step: Step, operand: Layout, shape: tuple[int, ...]) -> Layout:
-    axis = dict(step.options).get("axis", tuple(range(len(operand.shape))))
-    axes = {k % len(operand.shape) for k in (axis if isinstance(axis, tuple) else (axis,))}  # type: ignore[operator,union-attr]
+    axes = {k % len(operand.shape) for k in _axes(dict(step.options).get("axis"), operand)}
     left = [k for k in range(len(operand.shape)) if k not in axes]
-    kept = Layout(
-        tuple(operand.shape[k] for k in left), tuple(operand.strides[k] for k in left)
-    )
+    kept = Layout(tuple(operand.shape[k] for k in left), tuple(operand.strides[k] for k in left))
     result = elementwise([kept], kept.shape, 8)
     return result if result.shape == shape else reshaped(result, shape)[0]
+
+
+def _axes(option: object, operand: Layout) -> tuple[int, ...]:
+    """An `axis` option as a tuple; all axes if there is none."""
+    if isinstance(option, tuple):
+        return option
+    return (option,) if isinstance(option, int) else tuple(range(len(operand.shape)))
 
 
 def _inside(step: Step, operands: Sequence[Layout], result: Layout) -> tuple[int, int]:
@@ -221,9 +234,10 @@ def _for_blas(matrix: Layout) -> bool:
 def _unfolded(step: Step, operands: Sequence[Layout]) -> int:
     """Copies that tensordot makes of operands which do not unfold into matrices as they lie."""
     total = 0
-    (left, right) = dict(step.options)["axes"]  # type: ignore[misc]
-    for side, (axes, operand) in enumerate(zip((left, right), operands, strict=True)):
-        axes = tuple(axes) if isinstance(axes, tuple) else (axes,)  # type: ignore[assignment]
+    sides = dict(step.options)["axes"]
+    assert isinstance(sides, tuple)
+    for side, (option, operand) in enumerate(zip(sides, operands, strict=True)):
+        axes = _axes(option, operand)
         rest = tuple(k for k in range(len(operand.shape)) if k not in axes)
         order = (*axes, *rest) if side else (*rest, *axes)
         moved = seen(operand, order)

@@ -35,11 +35,11 @@ class Peak:
 
 
 def homes(steps: Iterable[Step]) -> dict[int, int]:
-    """For each value, the value that made its buffer."""
+    """For each value, the value that made its buffer; the parts of a tuple own theirs."""
     home: dict[int, int] = {}
     for step in steps:
         home[step.value] = step.value
-        if step.alias is not None:
+        if step.alias is not None and step.item is None:
             home[step.value] = home.get(step.alias, step.alias)
     return home
 
@@ -89,14 +89,18 @@ def peak(
     for number in [*given, *(step.value for step in steps)]:
         owner = home.get(number, number)
         sharers[owner] = sharers.get(owner, 0) + 1
+    moved: dict[int, int] = {}  # out of a tuple, by its parts
     alive = set(given)
     total = most = start + sum(footprints[number].kept for number in given)
     found, at = frozenset(alive), None
     for step, dying in zip(steps, deaths(steps, kept, given), strict=True):
         own = footprints[step.value]
         total += own.kept
-        if step.alias is None:
+        if home[step.value] == step.value:
             alive.add(step.value)
+        if step.item is not None and step.alias is not None:
+            moved[step.alias] = moved.get(step.alias, 0) + own.data
+            total -= own.data
         if total + own.hidden > most:
             most, found, at = total + own.hidden, frozenset(alive), step.value
         written = [step.alias] if step.writes and step.alias is not None else []
@@ -106,6 +110,6 @@ def peak(
             total -= footprints[number].header if number in dying else 0
             if not sharers[owner] and owner in alive:
                 alive.discard(owner)
-                total -= footprints[owner].data
+                total -= footprints[owner].data - moved.get(owner, 0)
     polynomial = Polynomial.total(footprints[number].polynomial for number in found)
     return Peak(most, polynomial, tuple(sorted(found)), at)

@@ -48,7 +48,7 @@ class Lowering:
             (n.function.key, n.arguments[0].id): n for n in self._nodes if isinstance(n, Map)
         }
         self.solvable = _solvable_inverses(self._nodes, self._roots)
-        self.negated = _negated_sums(self._nodes, self._roots)
+        self.negated = _negated(self._nodes, self._roots)
         self.scale_uses: Counter[ScaleKey] = Counter()
         for variable in inputs:
             value = self.tape.input(variable.shape)
@@ -265,11 +265,12 @@ def _seen(source: Operand, labels: tuple[int, ...], union: tuple[int, ...]) -> O
     return aligned(Piece(source, labels), union) if isinstance(source, Ref) else source
 
 
-def _negated_sums(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:
-    """Sums computed as their negatives: -g ⊙ (h² - 1) is g ⊙ (1 - h²), one negation less.
+def _negated(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:
+    """Nodes computed as their negatives: -g ⊙ (h² - 1) is g ⊙ (1 - h²), one negation less.
 
     A difference costs the same either way round.  Its users are products, each of which
-    must be rid of a minus sign by it.
+    must be rid of a minus sign by it, be it their own or that of the products that alone
+    use them.
     """
     signs = {n.id: n.coefficient for n in nodes if isinstance(n, Product)}
     users: dict[int, list[int]] = {}
@@ -284,16 +285,30 @@ def _negated_sums(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int
                     spoiled.add(child.id)
         else:
             spoiled.update(child.id for child in node.children)
-    found = set()
-    for node in nodes:
-        if not isinstance(node, Sum) or node.id in spoiled:
-            continue
-        mixed = len({coefficient > 0 for coefficient, _ in node.terms}) == 2
-        products = users.get(node.id, [])
-        if mixed and products and all(signs[number] == -1 for number in products):
-            found.add(node.id)
-            for number in products:
-                signs[number] = 1
+    found: set[int] = set()
+
+    def freed(node: Node) -> bool:
+        """Whether a minus sign before the node frees all its users of theirs."""
+        using = users.get(node.id, [])
+        return bool(using) and node.id not in spoiled and all(signs[k] == -1 for k in using)
+
+    def turns(node: Node) -> bool:
+        return isinstance(node, Sum) and len({c > 0 for c, _ in node.terms}) == 2 and freed(node)
+
+    def negate(node: Node) -> None:
+        found.add(node.id)
+        for number in users[node.id]:
+            signs[number] = 1
+
+    for node in reversed(nodes):
+        if isinstance(node, Product) and signs[node.id] == 1 and freed(node):
+            signs[node.id] = -1
+            if any(turns(child) for child in node.children):
+                negate(node)
+            else:
+                signs[node.id] = 1
+        elif turns(node):
+            negate(node)
     return frozenset(found)
 
 

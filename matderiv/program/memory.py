@@ -19,7 +19,7 @@ from matderiv.program.polynomial import Polynomial
 __all__ = ["Memory"]
 
 # Frames, dictionaries of sizes and of results; the checks of each input.
-_CALL, _INPUT = 650, 190
+_CALL, _INPUT = 750, 190
 
 
 class Memory:

@@ -79,7 +79,7 @@ def lower_product(values: Values, node: Product, coefficient: Number = 1) -> Wir
         sizes=node.sizes,
         out=list(node.out),
         parent=list(range(len(node.sizes))),
-        scalar=Scalar(coefficient * node.coefficient),
+        scalar=Scalar(coefficient * node.coefficient * (-1 if node.id in values.negated else 1)),
     )
     factors, selections = _split_selections(node)
     keys = iter(scale_keys(node, coefficient))

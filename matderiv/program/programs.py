@@ -109,10 +109,12 @@ def record(tape: Tape, program: str, names: Mapping[str, Operand]) -> Ref:
 def _parts(tape: Tape, call: Call, operands: list[Operand], shapes: list[Shape]) -> Ref:
     """One part of a tuple result; the call itself is recorded once for all parts."""
     options = dict(call.options)
-    shape = _SHAPES[call.function](shapes, {**options, "item": call.item})
-    whole = tape.call(call.function, *operands, shape=shape, **options)
+    rule = _SHAPES[call.function]
+    whole = tape.call(
+        call.function, *operands, shape=rule(shapes, {**options, "item": 0}), **options
+    )
     assert call.item is not None
-    return tape.part(whole, call.item, shape)
+    return tape.part(whole, call.item, rule(shapes, {**options, "item": call.item}))
 
 
 def _size_of(tape: Tape, operand: Operand) -> Shape:

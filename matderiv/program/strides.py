@@ -7,6 +7,7 @@ its base's strides, everything else is laid out row by row.  Strides count eleme
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
@@ -103,7 +104,7 @@ def reshaped(layout: Layout, shape: tuple[int, ...]) -> tuple[Layout, bool]:
                 group.append(new.pop(0))
             else:
                 parts.append(old.pop(0))
-        for (_, outer), (length, inner) in zip(parts, parts[1:], strict=False):
+        for (_, outer), (length, inner) in pairwise(parts):
             if outer != length * inner:
                 return by_rows(shape, layout.item), True
         step = parts[-1][1]

@@ -9,10 +9,19 @@ plain hashable values: comparing two of them is comparing two values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-__all__ = ["Composite", "Dim", "Shape", "dim_text", "dim_value", "divide_dims", "multiply_dims"]
+__all__ = [
+    "Composite",
+    "Dim",
+    "Shape",
+    "dim_text",
+    "dim_value",
+    "dimension_names",
+    "divide_dims",
+    "multiply_dims",
+]
 
 
 class Composite(NamedTuple):
@@ -70,6 +79,16 @@ def divide_dims(dim: Dim, divisor: Dim) -> Dim | None:
             return None
         left.remove(name)
     return multiply_dims(number // below, *left) if number % below == 0 else None
+
+
+def dimension_names(dims: Iterable[Dim]) -> Iterator[str]:
+    """The names in some sizes.
+
+    >>> list(dimension_names(("m", 2, multiply_dims("n", "k", 3))))
+    ['m', 'k', 'n']
+    """
+    for dim in dims:
+        yield from _parts(dim)[1]
 
 
 def dim_value(dim: Dim, sizes: Mapping[str, int]) -> int:

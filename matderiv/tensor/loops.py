@@ -16,7 +16,7 @@ place.  So equal loops are one node, and no placeholder is bound twice on a path
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,6 @@ __all__ = [
     "body_of",
     "build_loop",
     "captured_by",
-    "everything",
     "in_order",
     "last_of",
     "projections",
@@ -72,11 +71,10 @@ def stack_of(arena: Arena, loop: Loop, body: Node) -> Node:
     for argument, stack in loop.slices:
         if body is argument:
             return stack
-    parts = (*loop.carries, *loop.slices)
     shape = (loop.count, *body.shape)
-    if not body.depends & argument_bits(parts):
+    if not body.depends & argument_bits(loop.parts):
         return arena.broadcast(body, shape, range(1, len(shape)))
-    captured = captured_by(parts, [body])
+    captured = captured_by(loop.parts, [body])
     key = ("stack", loop.id, body.id)
     return arena.intern(key, Stack, shape, loop=loop, body=body, captured=captured)
 
@@ -110,13 +108,14 @@ def build_loop(
     carries = [c for c in carries if c.argument in lasts or needed & c.argument.depends]
     slices = [piece for piece in slices if needed & piece.argument.depends]
 
-    parts = (*carries, *slices)
+    parts: list[Carry | Slice] = [*carries, *slices]
     made = [*(carry.next for carry in carries), *bodies]
     inner = (node.level for node in body_of(parts, made) if isinstance(node, Loop))
     level = 1 + max(inner, default=-1)
     renamed: dict[int, Node] = {}
     arguments: list[Variable] = []
-    for place, (old, *_) in enumerate(parts):
+    for place, part in enumerate(parts):
+        old = part.argument
         label = old.name.partition("#")[0]
         name = f"{label}#{level}.{place}"
         arguments.append(arena.variable(name, old.shape, role="placeholder"))
@@ -226,20 +225,3 @@ def in_order(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) 
                 heappush(ready, user)
     assert len(order) == len(nodes), "a stack needs the outcome of its own loop"
     return order
-
-
-def everything(roots: Iterable[Node]) -> Iterator[Node]:
-    """All nodes below the roots, those in bodies of loops too, each once."""
-    seen: set[int] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node.id in seen:
-            continue
-        seen.add(node.id)
-        yield node
-        stack.extend(node.children)
-        if isinstance(node, Loop):
-            stack.extend(carry.next for carry in node.carries)
-        elif isinstance(node, Stack):
-            stack.append(node.body)

@@ -253,8 +253,10 @@ class Loop(Node):
         return (*starts, *(piece.stack for piece in self.slices), *self.captured)
 
     @property
-    def arguments(self) -> tuple[Variable, ...]:
-        return tuple(part.argument for part in (*self.carries, *self.slices))
+    def parts(self) -> tuple[Carry | Slice, ...]:
+        """What its placeholders stand for."""
+        found: list[Carry | Slice] = [*self.carries, *self.slices]
+        return tuple(found)
 
 
 class Last(Node):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from matderiv.tensor.dims import dimension_names
 from matderiv.tensor.nodes import (
     Apply,
     Carry,
@@ -16,6 +17,7 @@ from matderiv.tensor.nodes import (
     Name,
     Node,
     Product,
+    Size,
     Slice,
     Stack,
     Sum,
@@ -25,7 +27,15 @@ from matderiv.tensor.nodes import (
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["reachable", "rebuild", "remake", "substitute", "use_counts"]
+__all__ = [
+    "dimensions",
+    "everything",
+    "reachable",
+    "rebuild",
+    "remake",
+    "substitute",
+    "use_counts",
+]
 
 
 def reachable(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) -> list[Node]:
@@ -43,6 +53,36 @@ def reachable(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None)
         if stop is None or not stop(node):
             stack.extend(node.children)
     return [seen[k] for k in sorted(seen)]
+
+
+def everything(roots: Iterable[Node]) -> Iterator[Node]:
+    """All nodes below the roots and in the bodies of their loops, each once."""
+    seen: set[int] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node.id in seen:
+            continue
+        seen.add(node.id)
+        yield node
+        stack.extend(node.children)
+        if isinstance(node, Loop):
+            stack.extend(carry.next for carry in node.carries)
+        elif isinstance(node, Stack):
+            stack.append(node.body)
+
+
+def dimensions(roots: Iterable[Node]) -> list[str]:
+    """The names of all sizes that the values depend on, in order of creation."""
+    found: dict[str, None] = {}
+    for node in sorted(everything(roots), key=lambda n: n.id):
+        dims = node.sizes if isinstance(node, Product) else node.shape
+        if isinstance(node, Size):
+            dims = (node.dim,)
+        elif isinstance(node, Loop):
+            dims = (node.count,)
+        found |= dict.fromkeys(dimension_names(dims))
+    return list(found)
 
 
 def use_counts(roots: Iterable[Node]) -> Counter[int]:

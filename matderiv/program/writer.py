@@ -1,0 +1,312 @@
+"""Steps as lines of code: identifiers, operands, statements, in the spelling of a library.
+
+A `Backend` is a table of templates over the operands of a call, by the name of the NumPy
+function; what the table lacks is called by that name.  Some calls have a name of their
+own, which a table may spell or leave alone:
+
+    dot          a product of vectors and matrices, no axes in front
+    total        a sum of all entries
+    f_number     f of an array and a number, the array first: add_number, maximum_number
+    number_f     the same, the number first
+    write_f      f written into a view of an array, and write_copyto
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from matderiv.program.module_text import shape_text
+from matderiv.program.naming import Namer, function_name
+from matderiv.program.plan import Plan
+from matderiv.program.sizes import sizes_read
+from matderiv.program.steps import Callee, Dims, Length, Operand, Option, Ref, Step, number_values
+from matderiv.tensor.dims import Composite, Dim, Shape
+from matderiv.tensor.nodes import Variable
+
+__all__ = ["Backend", "Names", "Writer", "indented", "name_all", "wrapped"]
+
+_WIDTH = 88
+
+# Arithmetic on Python numbers: sizes and literals, before any array is touched.
+_NUMBERS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "positive": "{0}",
+    "reciprocal": "1.0 / {0}",
+    "sqrt": "{0} ** 0.5",
+    "power": "{0} ** {1}",
+}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How one library spells a plan.
+
+    name         "numpy"; what users call it
+    module       the name that the library has in the code: "np"
+    spellings    templates over the operands {0}, {1} …, all options {options}, and the
+                 pieces that their names in this module's docstring call for
+    functions    where a template is one call: its function by the NumPy name
+    mutable      arrays can be written into
+    frees        memory is freed at `del`
+    scipy        what stands for "scipy" in the names of functions that NumPy lacks
+    """
+
+    name: str
+    module: str
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
+    mutable: bool = True
+    frees: bool = True
+    scipy: str = "scipy"
+
+    def function(self, name: str) -> str:
+        """The path of a function that NumPy or SciPy calls by this name."""
+        if name in self.functions:
+            return self.functions[name]
+        if name.startswith("scipy."):
+            return self.scipy + name.removeprefix("scipy")
+        return f"{self.module}.{name}"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The identifiers of a module; `numbers` are the values that sizes alone determine."""
+
+    inputs: Mapping[Variable, str]
+    values: Mapping[int, str]
+    sizes: Mapping[str, str]
+    functions: Mapping[Callee, str]
+    free_sizes: Sequence[str] = field(default=())
+    shapes: Sequence[Shape] = field(default=())
+    numbers: frozenset[int] = field(default=frozenset())
+
+
+def name_all(plan: Plan) -> Names:
+    """Name inputs, functions, sizes, then values: gradients, the user's names, t0, t1 …"""
+    namer = Namer()
+    inputs = {v: namer.unique(v.name) for v in plan.inputs if v is not plan.cotangent}
+    if plan.cotangent is not None:
+        inputs[plan.cotangent] = "cotangent"
+    functions = {f: namer.unique(function_name(f)) for f in plan.functions}
+    every = plan.steps
+    dims = sizes_read(every) + [d for v in plan.inputs for d in v.shape if isinstance(d, str)]
+    sizes = {dim: namer.unique(dim) for dim in dict.fromkeys([*plan.free_sizes, *dims])}
+    values = {number: inputs[variable] for variable, number in plan.inputs.items()}
+    home = {step.value: step.value for step in every}
+    for step in every:
+        if step.writes and step.alias is not None:  # the same array, written into
+            home[step.value] = home.get(step.alias, step.alias)
+    for name, ref in plan.gradients.items():
+        values.setdefault(home.get(ref.value, ref.value), namer.unique(f"d_{name}"))
+    for number, name in plan.names.items():
+        if number in home and home[number] not in values:
+            values[home[number]] = namer.unique(name)
+    count = 0
+    for step in every:
+        owner = home[step.value]
+        if owner not in values:
+            values[owner] = namer.unique(f"t{count}")
+            count += 1
+        values.setdefault(step.value, values[owner])
+    return Names(
+        inputs,
+        values,
+        sizes,
+        functions,
+        [sizes[d] for d in plan.free_sizes],
+        plan.shapes,
+        number_values(every),
+    )
+
+
+class Writer:
+    """Writes the statements of a plan whose things are called `names`."""
+
+    def __init__(self, names: Names, backend: Backend, steps: Iterable[Step] = ()) -> None:
+        self.names = names
+        self.backend = backend
+        # Views that are only written through, where arrays cannot be written into.
+        self.views: dict[int, Step] = {}
+        if not backend.mutable:
+            targets = {_target(step).value for step in steps if step.writes}
+            self.views = {step.value: step for step in steps if step.value in targets}
+
+    # ---- statements ------------------------------------------------------------------
+
+    def statement(self, step: Step) -> str:
+        """One line of code; the empty text where nothing is to be done."""
+        if step.value in self.views:
+            return ""
+        if step.writes and not self.backend.mutable:
+            return f"{self.names.values[step.value]} = {self._updated(step)}"
+        call = self._call(step)
+        if step.writes:
+            return call
+        return f"{self.names.values[step.value]} = {call}  # {shape_text(step.shape)}"
+
+    def _call(self, step: Step) -> str:
+        operands = [self.expression(operand) for operand in step.operands]
+        if step.function == "getitem":
+            return f"{operands[0]}[{_index(step.index)}]"
+        if step.function == "part":
+            return f"{operands[0]}[{step.item}]"
+        if step.value in self.names.numbers:
+            return _NUMBERS[step.function].format(*map(_bracketed, operands))
+        options = {name: self._option(option) for name, option in step.options}
+        if step.reuses and self.backend.mutable and step.alias is not None:
+            options["out"] = self.names.values[step.alias]
+        if step.callee is not None:
+            return f"{self.names.functions[step.callee]}({', '.join(operands)})"
+        listed = [*operands, *(f"{name}={value}" for name, value in options.items())]
+        for key in self._keys(step):
+            template = self.backend.spellings.get(key)
+            if template is not None and "out" not in options:
+                return template.format(
+                    *(_bracketed(o) if _infix(template) else o for o in operands),
+                    all=", ".join(operands),
+                    options="".join(f", {name}={value}" for name, value in options.items()),
+                    **options,
+                )
+            if key in self.backend.functions:
+                return f"{self.backend.functions[key]}({', '.join(listed)})"
+        return f"{self.backend.function(step.function)}({', '.join(listed)})"
+
+    def _keys(self, step: Step) -> list[str]:
+        """The names under which a call may be spelled, the most special first."""
+        keys = [step.function]
+        if step.function == "matmul" and all(self._order(o) <= 2 for o in step.operands):
+            keys.insert(0, "dot")
+        if step.function == "sum" and not step.options:
+            keys.insert(0, "total")
+        if len(step.operands) == 2:
+            first, second = (self._is_number(operand) for operand in step.operands)
+            if second and not first:
+                keys.insert(0, f"{step.function}_number")
+            elif first and not second:
+                keys.insert(0, f"number_{step.function}")
+        return keys
+
+    def _order(self, operand: Operand) -> int:
+        if not isinstance(operand, Ref):
+            return 0
+        axes = operand.axes
+        return len(self.names.shapes[operand.value] if axes is None else axes)
+
+    def _is_number(self, operand: Operand) -> bool:
+        if isinstance(operand, Ref):
+            return operand.value in self.names.numbers
+        return isinstance(operand, Length | float)
+
+    # ---- writes as updates -----------------------------------------------------------
+
+    def _updated(self, step: Step) -> str:
+        """base.at[index].add(source): a new array in place of a write into a view."""
+        target = _target(step)
+        view = self.views[target.value]
+        base = self.expression(view.operands[-1])
+        source = [o for o in step.operands if o != target][-1]
+        method = {"copyto": "set", "add": "add", "subtract": "subtract"}[step.function]
+        return f"{base}.at[{self._place(view)}].{method}({self.expression(source)})"
+
+    def _place(self, view: Step) -> str:
+        if view.function == "getitem":
+            return _index(view.index)
+        inputs, _, output = str(view.operands[0]).partition("->")
+        grids = []
+        for letter in inputs:
+            axes = "".join(", None" for _ in output[output.index(letter) + 1 :])
+            length = _size(view.shape[output.index(letter)], self.names)
+            grid = f"{self.backend.module}.arange({length})"
+            grids.append(f"{grid}[:{axes}]" if axes else grid)
+        return ", ".join(grids)
+
+    # ---- operands --------------------------------------------------------------------
+
+    def expression(self, operand: Operand) -> str:
+        names = self.names
+        if isinstance(operand, Ref):
+            return self._seen(names.values[operand.value], operand.axes)
+        if isinstance(operand, Length):
+            return _size(operand.dim, names)
+        if isinstance(operand, Dims):
+            parts = [_size(dim, names) for dim in operand.shape]
+            return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+        if isinstance(operand, float) and not math.isfinite(operand):
+            return f"float({str(operand)!r})"
+        return repr(operand)
+
+    def _option(self, option: Option) -> str:
+        return self.expression(option) if isinstance(option, Ref) else repr(option)
+
+    def _seen(self, name: str, axes: tuple[int | None, ...] | None) -> str:
+        """A view: `.T`, `np.transpose`, `[:, None]`."""
+        if axes is None:
+            return name
+        order = tuple(axis for axis in axes if axis is not None)
+        if order != tuple(sorted(order)):
+            reverse = order == tuple(range(len(order)))[::-1] and len(order) == 2
+            name = f"{name}.T" if reverse else f"{self.backend.function('transpose')}({name}, {order})"
+        if None not in axes:
+            return name
+        return f"{name}[{', '.join('None' if axis is None else ':' for axis in axes)}]"
+
+
+def _target(step: Step) -> Ref:
+    """The view that a step writes through."""
+    target = dict(step.options).get("out", step.operands[0])
+    assert isinstance(target, Ref)
+    return target
+
+
+def _infix(template: str) -> bool:
+    return not template.endswith(")")
+
+
+def _bracketed(text: str) -> str:
+    """An operand beside an operator: a product of sizes gets brackets."""
+    return f"({text})" if " * " in text else text
+
+
+def _index(index: tuple[tuple[int, int] | None, ...]) -> str:
+    return ", ".join(":" if part is None else f"{part[0]}:{part[1]}" for part in index)
+
+
+def _size(dim: Dim, names: Names) -> str:
+    if isinstance(dim, int):
+        return str(dim)
+    if isinstance(dim, str):
+        return names.sizes[dim]
+    assert isinstance(dim, Composite)
+    parts = [] if dim.coefficient == 1 else [str(dim.coefficient)]
+    return " * ".join([*parts, *(names.sizes[name] for name in dim.names)])
+
+
+# ---- layout of text ------------------------------------------------------------------
+
+
+def wrapped(head: str, items: Sequence[str], tail: str) -> list[str]:
+    """head items tail on one line if it fits, else filled over several."""
+    line = f"    {head}{', '.join(items)}{tail}"
+    if len(line) <= _WIDTH:
+        return [line]
+    indent = " " * 8
+    filled = textwrap.wrap(
+        ", ".join(items) + ",",
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [f"    {head}", *filled, f"    {tail}"]
+
+
+def indented(text: str) -> str:
+    return textwrap.indent(text, "    ")

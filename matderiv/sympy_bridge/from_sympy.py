@@ -1,0 +1,3 @@
+"""placeholder"""
+Source=None
+def from_sympy(e): pass
