@@ -238,7 +238,7 @@ def _statements(derivatives: Sequence[Derivative]) -> str:
     if len(derivatives) == 1 or any(len(d.shape) > 2 for d in derivatives):
         return "\n".join(f"{_statement(d)}\n{_shape_line(d)}" for d in derivatives)
     from matderiv.notation import present_joint
-    from matderiv.results import taken_names
+    from matderiv.source import taken_names
 
     heads = {f"{_head(d)} {_value_text(d.program)}": d for d in derivatives}
     joint = present_joint(
@@ -330,7 +330,7 @@ def _verify(options: argparse.Namespace) -> int:
     if len(words) < 2 or words[-2] != "equals":
         raise MatderivError(
             "verify wants the claimed formula after equals",
-            hint="matderiv verify \"tr(A X B)\" wrt X equals \"A' B'\"",
+            hint='matderiv verify "tr(A X B)" wrt X equals "A\' B\'"',
         )
     options.words, formula = words[:-2], words[-1]
     derivatives = _derivatives(options)

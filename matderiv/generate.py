@@ -16,18 +16,18 @@ from matderiv.calculus.derive import derive
 from matderiv.calculus.layout import LAYOUTS, arrange
 from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
-from matderiv.errors import MatderivError
+from matderiv.errors import MatderivError, UnsupportedError
 from matderiv.language import canonical_name
 from matderiv.notation import present_joint
 from matderiv.program import Graph, Plan, plan
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.cost import Cost
-from matderiv.results import structured_variables, taken_names
+from matderiv.source import structured_variables, taken_names
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node, Variable
 
 if TYPE_CHECKING:
-    from matderiv.results import Program
+    from matderiv.source import Program
 
 __all__ = ["compile_program", "program_cost", "program_plan"]
 
@@ -49,15 +49,25 @@ def program_plan(
     arena = Arena()
     lowered = program.lowered(arena, wrt)
     root = lowered.root
-    variables = [lowered.variables[name] for name in wrt]
+    inputs_asked = [name for name in wrt if name in lowered.variables]
+    variables = [lowered.variables[name] for name in inputs_asked]
     cotangent: Variable | None = None
     start = arena.delta(())
     if root.order:
         taken = taken_names(program)
         name = next(n for n in ("G", "Y_bar", "G_1", "G_2") if n not in taken)
         start = cotangent = seed(root, name)
-    gradients = pull_back(root, variables, start, names=root.order == 0)
+    found = dict(
+        zip(inputs_asked, pull_back(root, variables, start, names=root.order == 0), strict=True)
+    )
+    for name in wrt:
+        if name not in found:
+            # Alone: nothing moves below a named value that is asked for.
+            found[name] = pull_back(root, [lowered.names[name]], start)[0]
+    gradients = [found[name] for name in wrt]
     dense: list[Node] = []
+    if len(variables) < len(wrt) and (order > 1 or root.order):
+        raise UnsupportedError("by a named value there are gradients of scalars alone in code")
     if wrt and (order > 1 or root.order):
         dense = [
             derive(root, [variable], then=[variable] * (order - 1))[0] for variable in variables

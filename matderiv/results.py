@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,183 +15,30 @@ from matderiv.calculus.layout import LAYOUTS, arrange, is_row, layout_axes
 from matderiv.calculus.maps import adjoint, differential, hessian_map, seed
 from matderiv.calculus.simplify import simplify, substitute
 from matderiv.calculus.structure import project
-from matderiv.check import CheckReport, check_nodes, evaluate_named
+from matderiv.check import CheckReport, check_nodes
 from matderiv.errors import (
-    DomainError,
     MatderivError,
     NameResolutionError,
     ShapeError,
     UnsupportedError,
 )
-from matderiv.language import canonical_name, lower, read
+from matderiv.source import (
+    Program,
+    bind_values,
+    evaluated,
+    structured_variables,
+    taken_names,
+)
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, dim_value
 from matderiv.tensor.nodes import Node, Variable
-from matderiv.tensor.traverse import dimensions
-from matderiv.values import Array, bind, shape_text, superscript
+from matderiv.values import Array, shape_text, superscript
 
 if TYPE_CHECKING:
-    from matderiv.language.lower import Lowered
-    from matderiv.language.typed import Input, TypedProgram
     from matderiv.notation import Presentation
     from matderiv.program.cost import Cost
 
 __all__ = ["Derivative", "Form", "Program", "differentiate"]
-
-
-class Program:
-    """A program as it was read, every size known by name.
-
-    >>> program = Program.read("||Xw - y||^2")
-    >>> {name: entry.shape for name, entry in program.inputs.items()}
-    {'X': ('n', 'm'), 'w': ('m',), 'y': ('n',)}
-    >>> float(program.evaluate({"X": [[1.0, 2.0]], "w": [1.0, 1.0], "y": [1.0]}))
-    4.0
-    """
-
-    def __init__(
-        self, typed: TypedProgram, declared: Mapping[str, Sequence[Any]] | None = None
-    ) -> None:
-        self.typed = typed
-        # Declared from outside and not in the text: their values may still bind sizes.
-        self.spare = {
-            name: Spare(tuple(shape))
-            for name, shape in (declared or {}).items()
-            if name not in typed.inputs
-        }
-
-    @classmethod
-    def read(
-        cls,
-        source: str,
-        shapes: Mapping[str, Any] | None = None,
-        attributes: Mapping[str, Any] | None = None,
-    ) -> Program:
-        for given, what in ((shapes, "shapes"), (attributes, "attributes")):
-            if given is not None and not isinstance(given, Mapping):
-                raise ShapeError(f"{what} are a mapping from names, not {type(given).__name__}")
-        typed = read(source, shapes=shapes, attributes=attributes)
-        return cls(typed, {canonical_name(name): dims for name, dims in (shapes or {}).items()})
-
-    @property
-    def source(self) -> str:
-        """The text that was read."""
-        return self.typed.source
-
-    @property
-    def inputs(self) -> dict[str, Input]:
-        """name -> shape and attributes, as declared or inferred."""
-        return self.typed.inputs
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was inferred, split, broadcast."""
-        return self.typed.notes
-
-    @cached_property
-    def dimensions(self) -> set[str]:
-        """The names of all sizes that the value depends on."""
-        return set(dimensions([self.output]))
-
-    @cached_property
-    def output(self) -> Node:
-        return self._lowered.root
-
-    @property
-    def shape(self) -> Shape:
-        return self.typed.output.shape
-
-    @cached_property
-    def _lowered(self) -> Lowered:
-        return lower(self.typed, Arena())
-
-    def lowered(self, arena: Arena, plain: Sequence[str] = ()) -> Lowered:
-        """The program as nodes; the variables in `plain` without their attributes."""
-        inputs = {
-            name: replace(entry, attributes=frozenset()) if name in plain else entry
-            for name, entry in self.inputs.items()
-        }
-        return lower(replace(self.typed, inputs=inputs), arena)
-
-    def evaluate(
-        self,
-        values: Mapping[str, Any],
-        functions: Mapping[object, Callable[..., Any]] | None = None,
-    ) -> Array:
-        """The value, by the reference evaluator.
-
-        Raises NameResolutionError and ShapeError where the values do not fit the inputs.
-        """
-        arrays, sizes = bind_values(self, values)
-        return _evaluated(self.output, arrays, sizes, functions)
-
-    def names_of(self, wrt: str | Sequence[str]) -> list[str]:
-        """The inputs that a user means by one name or several."""
-        if isinstance(wrt, str):
-            return [self.name_of(wrt)]
-        if not isinstance(wrt, Sequence):
-            raise NameResolutionError(
-                f"wrt is a name or a list of names, not {type(wrt).__name__}"
-            )
-        return [self.name_of(name) for name in wrt]
-
-    def name_of(self, text: str) -> str:
-        """The input that a user means by `text`."""
-        if not isinstance(text, str):
-            raise NameResolutionError(f"a name is text, not {type(text).__name__}")
-        name = canonical_name(text)
-        if name not in self.inputs:
-            raise NameResolutionError(
-                f"{text!r} does not occur in the program; its inputs are {', '.join(self.inputs)}"
-                if self.inputs
-                else f"{text!r} does not occur in the program, which has no inputs"
-            )
-        return name
-
-    def __str__(self) -> str:
-        from matderiv.notation import present
-
-        return present(self.output, row=self._lowered.row).text("unicode")
-
-    def _repr_latex_(self) -> str:
-        from matderiv.notation import present
-
-        return f"${present(self.output, row=self._lowered.row).text('latex')}$"
-
-
-def bind_values(
-    program: Program, values: Mapping[str, Any]
-) -> tuple[dict[str, Array], dict[str, int]]:
-    """Arrays and sizes; a dimension name may be given a number as an input is."""
-    if not isinstance(values, Mapping):
-        raise ShapeError(f"values are a mapping from names to arrays, not {type(values).__name__}")
-    named = {canonical_name(name): value for name, value in values.items()}
-    spare = {name: entry for name, entry in program.spare.items() if name in named}
-    arrays, sizes = bind({**program.inputs, **spare}, named, program.dimensions)
-    missing = program.dimensions - sizes.keys()
-    if missing:
-        raise NameResolutionError(f"no value is given for the size {min(missing)}")
-    return arrays, sizes
-
-
-def _evaluated(
-    node: Node,
-    arrays: Mapping[str, Array],
-    sizes: Mapping[str, int],
-    functions: Mapping[object, Callable[..., Any]] | None,
-) -> Array:
-    try:
-        return evaluate_named([node], arrays, sizes, functions)[0]
-    except np.linalg.LinAlgError as error:
-        raise DomainError(f"no value at this point: {error}".lower()) from None
-
-
-@dataclass(frozen=True)
-class Spare:
-    """What is known of a name that was declared but does not occur."""
-
-    shape: Shape
-    attributes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -254,7 +101,7 @@ class Form:
             expected = tuple(dim_value(dim, sizes) for dim in shape)
             if arrays[name].shape != expected:
                 raise ShapeError(f"{name} must have shape {expected}, not {arrays[name].shape}")
-        return _evaluated(self.node, arrays, sizes, functions)
+        return evaluated(self.node, arrays, sizes, functions)
 
     def __str__(self) -> str:
         link = " " if self.head.endswith("↦") else " = "
@@ -308,7 +155,7 @@ class Derivative:
     ) -> Array:
         """A dense array in the layout asked for."""
         arrays, sizes = bind_values(self.program, values)
-        return _evaluated(self.node, arrays, sizes, functions)
+        return evaluated(self.node, arrays, sizes, functions)
 
     def check(self, seed: int = 0) -> CheckReport:
         """Compare with finite differences at random points; see `matderiv.check`.
@@ -366,8 +213,7 @@ class Derivative:
                 return rf"\begin{{gathered}} {first} \\ {entries} \end{{gathered}}"
             return f"{differential.head} = {differential.to(format)}\n{entries}"
         raise UnsupportedError(
-            f"there is no format {format!r}; "
-            "try unicode, ascii, latex, index, json or numpy"
+            f"there is no format {format!r}; try unicode, ascii, latex, index, json or numpy"
         )
 
     def _json(self) -> dict[str, Any]:
@@ -377,7 +223,8 @@ class Derivative:
             "layout": self.layout,
             "shape": [str(dim) for dim in self.shape],
             "inputs": {
-                name: [str(dim) for dim in entry.shape] for name, entry in self.program.inputs.items()
+                name: [str(dim) for dim in entry.shape]
+                for name, entry in self.program.inputs.items()
             },
             "ascii": self.to("ascii"),
             "unicode": self.to("unicode"),
@@ -476,25 +323,6 @@ class Derivative:
         raise UnsupportedError("a derivation in steps is not there yet")
 
 
-def taken_names(program: Program) -> set[str]:
-    """The names that a printed formula must not give to something else."""
-    names = set(program.inputs) | set(program.typed.functions)
-    for entry in program.inputs.values():
-        names |= {dim for dim in entry.shape if isinstance(dim, str)}
-    return names
-
-
-def structured_variables(
-    program: Program, plain: Mapping[str, Variable], arena: Arena
-) -> dict[int, Node]:
-    """What stands in the place of the plain variables once all derivatives are taken."""
-    return {
-        variable.id: arena.variable(name, variable.shape, program.inputs[name].attributes)
-        for name, variable in plain.items()
-        if program.inputs[name].attributes
-    }
-
-
 def differentiate(
     program: Program,
     wrt: Sequence[tuple[str, ...]],
@@ -510,6 +338,9 @@ def differentiate(
         raise MatderivError(f"there is no layout {layout!r}; the layouts are {', '.join(LAYOUTS)}")
     if mode not in MODES:
         raise MatderivError(f"there is no mode {mode!r}; the modes are {', '.join(MODES)}")
+    for name in {name for names in wrt for name in names}:
+        if name not in program.inputs:
+            return _by_named_value(program, name, wrt, layout, mode, structured)
     arena = Arena()
     plain_names = {name for names in wrt for name in names}
     lowered = program.lowered(arena, sorted(plain_names))
@@ -536,6 +367,26 @@ def differentiate(
         program, lowered.root, variables, dict(zip(first, nodes, strict=True)), lowered.row
     )
     return {names[0]: Derivative(family, names, layout, mode, structured) for names in wrt}
+
+
+def _by_named_value(
+    program: Program,
+    name: str,
+    wrt: Sequence[tuple[str, ...]],
+    layout: str,
+    mode: str,
+    structured: bool,
+) -> dict[str, Derivative]:
+    """Derivatives by a value that the program computes: the program is cut there.
+
+    Only the derivatives that ask for it see it as an input; the others go through it.
+    """
+    through = [names for names in wrt if name not in names]
+    held = [names for names in wrt if name in names]
+    made = differentiate(program.cut(name), held, layout, mode, structured)
+    if through:
+        made |= differentiate(program, through, layout, mode, structured)
+    return {names[0]: made[names[0]] for names in wrt}
 
 
 def _projected(

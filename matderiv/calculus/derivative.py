@@ -58,9 +58,9 @@ def forward(root: Node, wrt: Sequence[Variable]) -> list[Node]:
 
 
 def pull_back(
-    root: Node, wrt: Sequence[Variable], seed: Node, *, names: bool = False
+    root: Node, wrt: Sequence[Node], seed: Node, *, names: bool = False
 ) -> list[Node]:
-    """The cotangents of `wrt` for a cotangent `seed` (shape: any axes, then the root's)."""
+    """The cotangents of `wrt` (variables, or one named value) for a cotangent `seed` (shape: any axes, then the root's)."""
     lead = seed.shape[: seed.order - root.order]
     mask = 0
     for variable in wrt:
@@ -90,13 +90,10 @@ def accumulate(
     named = {node.definition.id: node for node in order if isinstance(node, Name)}
     of_loops: dict[int, dict[Last | Stack, Node]] = {}
     for node in reversed(order):
-        if node.id in ends or not node.depends & mask:
-            continue
-        if isinstance(node, Loop):
-            if node.id not in of_loops:
-                continue
+        if node.id in of_loops:  # what is asked of a loop may depend on more than the loop
+            assert isinstance(node, Loop)
             moved = pull_back_loop(node, of_loops[node.id], mask, lead, names, accumulate)
-        elif node.id not in parts:
+        elif node.id in ends or node.id not in parts or not node.depends & mask:
             continue
         else:
             g = arena.sum(parts.pop(node.id), lead + node.shape)
@@ -177,11 +174,10 @@ def spread(
     order = in_order(roots, lambda n: n.id in known or not n.depends & mask)
     asked = projections(order)
     for node in order:
-        if not node.depends & mask or node.id in known:
-            continue
         if isinstance(node, Loop):
-            known |= push_forward_loop(node, asked[node.id], known, mask, tail, spread)
-        else:
+            moved = [part for part in asked[node.id] if part.depends & mask]
+            known |= push_forward_loop(node, moved, known, mask, tail, spread)
+        elif node.depends & mask and node.id not in known:
             parts = _tangents(arena, node, known, len(tail), mask)
             known[node.id] = arena.sum([Term(1, part) for part in parts], node.shape + tail)
     return [known.get(root.id) or arena.zero(root.shape + tail) for root in roots]

@@ -187,7 +187,8 @@ class _Lowering:
         return self.variable(part.value)
 
     def _name(self, part: Typed) -> Value:
-        return self.names[part.value]
+        # A named value that was made an input has no statement of its own.
+        return self.names[part.value] if part.value in self.names else self.variable(part.value)
 
     def _number(self, part: Typed) -> Value:
         return self.chains.number(part.value)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from matderiv.program.pieces import Piece, aligned
 from matderiv.program.products import ScaleKey, lower_product, scale_keys
-from matderiv.program.programs import constant, record
+from matderiv.program.programs import calls_on, constant, record, sharing
 from matderiv.program.scalars import Scalar, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
@@ -50,6 +50,7 @@ class Lowering:
         self.solvable = _solvable_inverses(self._nodes, self._roots)
         self.negated = _negated(self._nodes, self._roots)
         self.scale_uses: Counter[ScaleKey] = Counter()
+        self._called = _calls_by_argument(self._nodes)
         for variable in inputs:
             value = self.tape.input(variable.shape)
             self.inputs[variable] = value
@@ -244,7 +245,10 @@ class Lowering:
                 shape = argument.shape[argument.order - len(core) :]
                 for name, dim in zip(core, shape, strict=True):
                     names[name] = Length(dim)
-        return plain(record(tape, primitive.numpy, names), node.order)
+        program = primitive.numpy
+        if arguments:
+            program = sharing(program, self._called[node.arguments[0].id])
+        return plain(record(tape, program, names), node.order)
 
     def _selection(self, node: Apply) -> Wired:
         """Rows of the identity."""
@@ -263,6 +267,18 @@ def _by_axes(wired: Wired) -> tuple[Operand, tuple[int, ...]]:
 
 def _seen(source: Operand, labels: tuple[int, ...], union: tuple[int, ...]) -> Operand:
     return aligned(Piece(source, labels), union) if isinstance(source, Ref) else source
+
+
+def _calls_by_argument(nodes: Iterable[Node]) -> dict[int, frozenset[str]]:
+    """For the first argument of each primitive, all that is called on it."""
+    calls: dict[int, frozenset[str]] = {}
+    for node in nodes:
+        if isinstance(node, Apply) and isinstance(node.primitive, Primitive) and node.arguments:
+            argument = node.arguments[0].id
+            if constant(node.primitive.numpy) is None:
+                made = calls_on(node.primitive.numpy)
+                calls[argument] = calls.get(argument, frozenset()) | made
+    return calls
 
 
 def _negated(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:

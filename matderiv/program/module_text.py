@@ -1,4 +1,4 @@
-"""The parts of a generated module that are text: docstrings and the shape check."""
+"""The parts of a generated module that are text: its docstrings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matderiv.program.polynomial import Polynomial
 from matderiv.tensor.dims import Shape, dim_text
 from matderiv.tensor.nodes import Variable
 
-__all__ = ["docstring", "module_docstring", "shape_check", "shape_text"]
+__all__ = ["docstring", "module_docstring", "shape_text"]
 
 
 def docstring(text: str) -> str:
@@ -41,7 +41,7 @@ def module_docstring(
 ) -> str:
     lines = [title, ""]
     lines += [f"    {line}" for equation in equations for line in equation.splitlines()]
-    lines += ["", "Inputs, converted to float64:"]
+    lines += ["", "Inputs, all float32 or else float64:"]
     width = max((len(name) for name in inputs.values()), default=0)
     for variable, name in inputs.items():
         marks = ", ".join(sorted(variable.attributes))
@@ -81,46 +81,3 @@ def shape_text(shape: Shape) -> str:
     """
     text = ", ".join(dim_text(dim) for dim in shape)
     return f"({text},)" if len(shape) == 1 else f"({text})"
-
-
-_CHECK = '''
-def _array(name, value, shape, sizes):
-    """Return `value` as an array of this shape; sizes are bound as they are met."""
-    array = np.asarray(value, dtype=float)
-    known = dict(sizes)
-    fits = array.ndim == len(shape)
-    for dim, length in zip(shape, array.shape):
-        expected = dim if isinstance(dim, int) else sizes.setdefault(dim, length)
-        fits = fits and expected == length
-    if not fits:
-        expected = f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
-        bound = "".join(f"; {dim} = {length}" for dim, length in known.items() if dim in shape)
-        raise ValueError(f"{name} has shape {array.shape}, expected {expected}{bound}")
-    return array
-'''
-
-_CHECK_PRODUCTS = '''
-def _length(dim, length, sizes):
-    """Return the length that an axis must have; a size not known yet follows from it."""
-    if isinstance(dim, int):
-        return dim
-    if isinstance(dim, str):
-        return sizes.setdefault(dim, length)
-    total, missing = 1, None
-    for part in dim:  # a product of sizes
-        if isinstance(part, str) and part not in sizes:
-            missing = part
-        else:
-            total *= sizes.get(part, part)
-    if missing is not None:
-        total *= sizes.setdefault(missing, length // total)
-    return total
-'''
-
-
-def shape_check(products: bool) -> str:
-    """The function that checks an input; `products`: some axes are products of sizes."""
-    if not products:
-        return _CHECK
-    call = "dim if isinstance(dim, int) else sizes.setdefault(dim, length)"
-    return _CHECK.replace(call, "_length(dim, length, sizes)") + "\n" + _CHECK_PRODUCTS

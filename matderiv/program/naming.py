@@ -61,7 +61,7 @@ def function_name(function: Callee) -> str:
 _RESERVED = frozenset(
     {
         *("np", "scipy", "forward", "backward", "value_and_grad", "derivative"),
-        *("cache", "cotangent", "release", "value", "gradients", "derivatives", "sizes"),
+        *("cache", "cotangent", "release", "value", "gradients", "derivatives", "sizes", "kind"),
     }
 )
 

@@ -16,7 +16,7 @@ from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape, broadcast
 from matderiv.tensor.dims import Dim, Shape, divide_dims, multiply_dims
 
-__all__ = ["Call", "constant", "parse", "record"]
+__all__ = ["Call", "calls_on", "constant", "parse", "record", "sharing"]
 
 _BEYOND_NUMPY = {
     "erf": "scipy.special.erf",
@@ -36,6 +36,31 @@ class Call:
     arguments: tuple[str | float, ...]
     options: tuple[tuple[str, Any], ...]
     item: int | None
+
+
+# Calls that another one makes superfluous: its result holds theirs.
+_HELD = {"linalg.svdvals(x)": ("linalg.svd", "linalg.svd(x, full_matrices=False)[1]")}
+
+
+def calls_on(program: str) -> frozenset[str]:
+    """The functions that a program calls on its first argument.
+
+    >>> sorted(calls_on("a = linalg.svdvals(x); sum(a, axis=-1)"))
+    ['linalg.svdvals']
+    """
+    return frozenset(call.function for call in parse(program) if call.arguments[:1] == ("x",))
+
+
+def sharing(program: str, others: frozenset[str]) -> str:
+    """The program with results that calls of `others` on the same argument hold anyway.
+
+    >>> sharing("a = linalg.svdvals(x); sum(a, axis=-1)", frozenset({"linalg.svd"}))
+    'a = linalg.svd(x, full_matrices=False)[1]; sum(a, axis=-1)'
+    """
+    for call, (function, instead) in _HELD.items():
+        if function in others:
+            program = program.replace(call, instead)
+    return program
 
 
 @cache

@@ -7,6 +7,7 @@ data: liveness, costs, memory and every emitter read them, none parses text.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,7 +16,19 @@ from matderiv.tensor.dims import Dim, Shape
 from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.primitives import AbstractFunction
 
-__all__ = ["Callee", "Dims", "Length", "Operand", "Option", "Ref", "Step", "operands_of"]
+__all__ = [
+    "NUMBER_FUNCTIONS",
+    "Callee",
+    "Dims",
+    "Length",
+    "Operand",
+    "Option",
+    "Ref",
+    "Step",
+    "is_number",
+    "number_values",
+    "operands_of",
+]
 
 
 class Ref(NamedTuple):
@@ -94,3 +107,29 @@ def operands_of(step: Step) -> list[int]:
     if step.writes and step.alias is not None:
         used.append(step.alias)
     return used
+
+
+NUMBER_FUNCTIONS = frozenset(
+    {
+        *("add", "subtract", "multiply", "divide", "negative", "positive", "reciprocal"),
+        *("sqrt", "power"),
+    }
+)
+"""What is computed with Python's numbers where sizes and literals are the operands."""
+
+
+def is_number(operand: Operand, numbers: Collection[int]) -> bool:
+    """Whether sizes and literals alone determine an operand; `numbers` are such values."""
+    if isinstance(operand, Ref):
+        return operand.value in numbers
+    return isinstance(operand, Length | float)
+
+
+def number_values(steps: Iterable[Step]) -> frozenset[int]:
+    """The values that sizes and literals alone determine, known before any array is."""
+    found: set[int] = set()
+    for step in steps:
+        if step.function in NUMBER_FUNCTIONS and not step.options and step.callee is None:
+            if all(is_number(operand, found) for operand in step.operands):
+                found.add(step.value)
+    return frozenset(found)

@@ -10,7 +10,16 @@ from collections.abc import Hashable, Mapping
 
 from matderiv.program.counting import contraction_flops, count
 from matderiv.program.polynomial import ZERO, Polynomial
-from matderiv.program.steps import Callee, Dims, Operand, Option, Ref, Step
+from matderiv.program.steps import (
+    NUMBER_FUNCTIONS,
+    Callee,
+    Dims,
+    Operand,
+    Option,
+    Ref,
+    Step,
+    is_number,
+)
 from matderiv.tensor.dims import Shape, dim_value
 
 __all__ = ["Tape", "broadcast", "letters"]
@@ -28,6 +37,7 @@ class Tape:
         self.steps: list[Step] = []
         self.shapes: list[Shape] = []
         self._known: dict[Hashable, int] = {}
+        self._numbers: set[int] = set()  # known from sizes and literals alone
 
     # ---- values --------------------------------------------------------------------
 
@@ -65,6 +75,10 @@ class Tape:
         shapes = [self.shape(operand) for operand in operands if not isinstance(operand, Dims)]
         result = broadcast(shapes) if shape is None else shape
         flops, evaluations = count(function, shapes, result)
+        if function in NUMBER_FUNCTIONS and not options and callee is None:
+            if all(is_number(operand, self._numbers) for operand in operands):
+                self._numbers.add(len(self.shapes))  # 2/n is no work on arrays
+                flops = evaluations = ZERO
         first = operands[0] if operands else None
         return self._record(
             Step(

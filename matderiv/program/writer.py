@@ -22,7 +22,17 @@ from matderiv.program.module_text import shape_text
 from matderiv.program.naming import Namer, function_name
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import sizes_read
-from matderiv.program.steps import Callee, Dims, Length, Operand, Option, Ref, Step, number_values
+from matderiv.program.steps import (
+    Callee,
+    Dims,
+    Length,
+    Operand,
+    Option,
+    Ref,
+    Step,
+    is_number,
+    number_values,
+)
 from matderiv.tensor.dims import Composite, Dim, Shape
 from matderiv.tensor.nodes import Variable
 
@@ -50,6 +60,12 @@ class Backend:
 
     name         "numpy"; what users call it
     module       the name that the library has in the code: "np"
+    imports      the lines at the top of a module
+    array_check  the source of `_array`, which converts an input, and of `_alike`, if any
+    kind_of      the type of the arrays that the code makes, from an array {0}
+    kind         the same where all inputs are scalars
+    times        g times the cotangent of a scalar value
+    fast_check   inputs that are float64 arrays of NumPy need no conversion
     spellings    templates over the operands {0}, {1} …, all options {options}, and the
                  pieces that their names in this module's docstring call for
     functions    where a template is one call: its function by the NumPy name
@@ -60,6 +76,12 @@ class Backend:
 
     name: str
     module: str
+    imports: str
+    array_check: str
+    kind_of: str
+    kind: str
+    times: str = "g * cotangent"
+    fast_check: bool = False
     spellings: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
     mutable: bool = True
@@ -186,7 +208,7 @@ class Writer:
         if step.function == "sum" and not step.options:
             keys.insert(0, "total")
         if len(step.operands) == 2:
-            first, second = (self._is_number(operand) for operand in step.operands)
+            first, second = (is_number(o, self.names.numbers) for o in step.operands)
             if second and not first:
                 keys.insert(0, f"{step.function}_number")
             elif first and not second:
@@ -198,11 +220,6 @@ class Writer:
             return 0
         axes = operand.axes
         return len(self.names.shapes[operand.value] if axes is None else axes)
-
-    def _is_number(self, operand: Operand) -> bool:
-        if isinstance(operand, Ref):
-            return operand.value in self.names.numbers
-        return isinstance(operand, Length | float)
 
     # ---- writes as updates -----------------------------------------------------------
 

@@ -4,7 +4,8 @@
     matrix  MatrixSymbol(m, n)         row         the transpose of a vector
     size    Symbol(integer, positive)  x' y        Trace(x.T*y), a scalar of SymPy
 
-Named values are put in their places.  What SymPy has no symbolic form for (vec, einsum,
+Named values are put in their places.  At a kink the value is SymPy's: the gradient of ‖x‖
+at 0 is NaN there, 0 here.  What SymPy has no symbolic form for (vec, einsum,
 expm, the largest entry, …) is refused by name.
 """
 
@@ -263,11 +264,13 @@ class _Writer:
         function = sp.Function(name)
         if self.program.functions[name] == "elementwise" and len(arguments) == 1:
             (order,) = orders
-            if not order:
-                return _each(function, arguments[0])
-            return _each(lambda t: _derivative(function, [t], [0] * order), arguments[0])
+            (value,) = arguments
+            if order and value.is_Matrix:
+                t = sp.Dummy("t")
+                return value.applyfunc(sp.Lambda(t, sp.Derivative(function(t), (t, order))))
+            return _derivative(function, arguments, [0] * order) if order else _each(function, value)
         slots = orders[1:] if orders and orders[0] == "slots" else _slots(orders)
-        if not slots and (part.kind == "scalar"):
+        if not slots and part.kind == "scalar":
             return function(*arguments)
         if any(argument.is_Matrix for argument in arguments):
             raise _refuse(f"derivative of {name} by a vector or a matrix")

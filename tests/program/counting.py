@@ -16,7 +16,7 @@ EVALUATED = {
     *("exp", "expm1", "log", "log1p", "sqrt", "power", "sin", "cos", "tan", "sinh", "cosh"),
     *("tanh", "arcsin", "arccos", "arctan"),
 }
-REDUCTIONS = {"sum", "amax", "amin", "argmax"}
+REDUCTIONS = {"reduce", "argmax", "argmin"}
 CUBIC = {
     "inv": 2,
     "det": 2 / 3,
@@ -44,6 +44,11 @@ class CountingNumpy:
             return CountingNumpy(target, self._total)
         if isinstance(target, type) or not callable(target):
             return target
+        if isinstance(target, np.ufunc):
+            return CountingUfunc(name, target, self._total)
+        return self._counted(name, target)
+
+    def _counted(self, name: str, target: Any) -> Any:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             result = target(*args, **kwargs)
@@ -55,11 +60,22 @@ class CountingNumpy:
         return call
 
 
+class CountingUfunc:
+    """A ufunc that is called, or reduces an array."""
+
+    def __init__(self, name: str, ufunc: np.ufunc, total: CountingNumpy) -> None:
+        self._call = total._counted(name, ufunc)
+        self.reduce = total._counted("reduce", ufunc.reduce)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._call(*args, **kwargs)
+
+
 def cost(name: str, target: Any, args: Any, kwargs: Any, result: Any) -> tuple[float, int]:
     size = np.size(result) if not isinstance(result, tuple) else 0
     if name in EVALUATED or name == "erf":
         return 0, size
-    if name in ("matmul", "vecdot"):
+    if name in ("matmul", "dot", "vecdot"):
         return (2 * np.shape(args[0])[-1] - 1) * size, 0
     if name == "vdot":
         return 2 * np.size(args[0]) - 1, 0

@@ -1,0 +1,191 @@
+"""A plan as the source of a module, in the spelling of any backend.
+
+    forward            the value, and the cache that backward reads
+    backward           the gradients from the cache
+    value_and_grad     both
+    derivative         the dense derivatives of higher order, or of arrays
+
+Each function receives its inputs, computes one operation a line, and deletes what nobody
+reads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from matderiv.program.checks import KIND, given_inputs, input_check, makes_arrays, shape_pattern
+from matderiv.program.liveness import deaths
+from matderiv.program.module_text import docstring, module_docstring, shape_text
+from matderiv.program.plan import Plan
+from matderiv.program.sizes import names_in, sizes_read
+from matderiv.program.steps import Ref, Step
+from matderiv.program.writer import Backend, Names, Writer, indented, name_all, wrapped
+from matderiv.tensor.dims import Shape
+
+__all__ = ["module_source"]
+
+
+def module_source(
+    plan: Plan, backend: Backend, *, title: str, equations: Sequence[str], ending: str = ""
+) -> str:
+    """The source of a module; `title` and `equations` are text for its docstring."""
+    names = name_all(plan)
+    functions = _Functions(plan, names, backend)
+    parts = [
+        module_docstring(plan, names.inputs, title, equations),
+        _imports(plan, backend),
+        functions.forward(),
+    ]
+    if plan.gradients:
+        parts += [functions.backward(), functions.value_and_grad()]
+    if plan.derivatives:
+        parts.append(functions.derivative())
+    parts.append(input_check(plan, names, backend))
+    parts.append(ending)
+    return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _imports(plan: Plan, backend: Backend) -> str:
+    lines = [backend.imports]
+    paths = {step.function.rpartition(".")[0] for step in plan.steps}
+    paths = {backend.scipy + p.removeprefix("scipy") for p in paths if p.startswith("scipy.")}
+    lines += [f"import {path}" for path in sorted(paths) if backend.scipy]
+    return "\n".join(lines) + ("\n\n_FLOAT = np.dtype(float)" if backend.fast_check else "")
+
+
+class _Functions:
+    """The functions of one module."""
+
+    def __init__(self, plan: Plan, names: Names, backend: Backend) -> None:
+        self.plan, self.names, self.backend = plan, names, backend
+        kept = [*plan.cached_inputs, *plan.cache]
+        self._shown = {d: f"{names.values[k]}.shape[{axis}]"
+                       for k in reversed(kept)
+                       for axis, d in enumerate(plan.shapes[k]) if isinstance(d, str)}
+        self.carried = [s for s in self._backward_sizes() if s not in self._shown]
+        self.cached = [*(names.values[k] for k in kept), *(names.sizes[d] for d in self.carried)]
+        if makes_arrays(plan.backward):
+            self.cached.append(KIND)
+
+    def _backward_sizes(self) -> list[str]:
+        plan = self.plan
+        dims = sizes_read(plan.backward)
+        if plan.cotangent is not None and plan.gradients:
+            dims = list(dict.fromkeys([*dims, *names_in(plan.cotangent.shape)]))
+        return dims
+
+    def forward(self) -> str:
+        plan, names = self.plan, self.names
+        value = Writer(names, self.backend).expression(plan.value)
+        lines = [
+            f"def forward({self._parameters(plan.forward)}):",
+            indented(docstring(f"Return the value, {_described(plan.value_shape)}, and the cache.")),
+            *given_inputs(plan, names),
+            *self._body(plan.forward, {plan.value.value, *plan.cache}),
+            *wrapped(f"return {value}, [", self.cached, "]"),
+        ]
+        return "\n".join(lines)
+
+    def backward(self) -> str:
+        plan, names = self.plan, self.names
+        scalar = plan.cotangent is None
+        options = "".join(f", {name}" for name in self._called(plan.backward))
+        what = "times `cotangent` if it is given" if scalar else "the cotangent pulled back"
+        lines = [
+            f"def backward(cache, cotangent{'=None' if scalar else ''}, *{options}, release=False):",
+            indented(
+                docstring(
+                    f"Return the gradients by input, {what}.\n\n"
+                    "release: empty the cache, so that its arrays are freed as they are used.\n"
+                )
+            ),
+            *(wrapped("[", self.cached, "] = cache") if self.cached else []),
+            "    if release:",
+            "        cache.clear()",
+        ]
+        lines += [
+            f"    {names.sizes[dim]} = {self._shown[dim]}"
+            for dim in self._backward_sizes()
+            if dim in self._shown
+        ]
+        if plan.cotangent is not None:
+            shape = plan.cotangent.shape
+            bound = ", ".join(f"{d!r}: {names.sizes[d]}" for d in names_in(shape))
+            pattern = shape_pattern(shape)
+            lines.append(
+                f'    cotangent = _array("cotangent", cotangent, {pattern}, {{{bound}}})'
+            )
+        kept = {ref.value for ref in plan.gradients.values()}
+        lines += self._body(plan.backward, kept, plan.cache)
+        lines += self._results("gradients", plan.gradients)
+        if scalar:
+            times = self.backend.times
+            lines += [
+                "    if cotangent is not None:",
+                f"        gradients = {{k: {times} for k, g in gradients.items()}}",
+            ]
+        return "\n".join([*lines, "    return gradients"])
+
+    def value_and_grad(self) -> str:
+        plan = self.plan
+        scalar = plan.cotangent is None
+        extra = "" if scalar else "cotangent, "
+        backward = "".join(f"{f}={f}, " for f in self._called(plan.backward))
+        lines = [
+            f"def value_and_grad({self._parameters([*plan.forward, *plan.backward], not scalar)}):",
+            indented(docstring("Return the value and the gradients by input.")),
+            f"    value, cache = forward({self._arguments(plan.forward)})",
+            f"    return value, backward(cache, {extra}{backward}release=True)",
+        ]
+        return "\n".join(lines)
+
+    def derivative(self) -> str:
+        plan = self.plan
+        lines = [
+            f"def derivative({self._parameters(plan.derivative)}):",
+            indented(docstring("Return the derivatives by input.")),
+            *given_inputs(plan, self.names),
+            *self._body(plan.derivative, {r.value for r in plan.derivatives.values()}),
+            *self._results("derivatives", plan.derivatives),
+            "    return derivatives",
+        ]
+        return "\n".join(lines)
+
+    # ---- parts -----------------------------------------------------------------------
+
+    def _body(
+        self, steps: Sequence[Step], kept: Iterable[int], given: Iterable[int] = ()
+    ) -> list[str]:
+        writer = Writer(self.names, self.backend, steps)
+        lines = []
+        for step, dying in zip(steps, deaths(steps, kept, given), strict=True):
+            line = writer.statement(step)
+            lines += [f"    {line}"] if line else []
+            if dying and self.backend.frees:
+                lines.append(f"    del {', '.join(self.names.values[k] for k in dying)}")
+        return lines
+
+    def _results(self, variable: str, results: Mapping[str, Ref]) -> list[str]:
+        writer = Writer(self.names, self.backend)
+        items = [f"{name!r}: {writer.expression(ref)}" for name, ref in results.items()]
+        return wrapped(f"{variable} = {{", items, "}")
+
+    def _inputs(self) -> list[str]:
+        return [name for v, name in self.names.inputs.items() if v is not self.plan.cotangent]
+
+    def _parameters(self, steps: Iterable[Step], cotangent: bool = False) -> str:
+        rest = [*self._called(steps), *self.names.free_sizes]
+        rest += ["cotangent"] if cotangent else []
+        return ", ".join([*self._inputs(), *(["*", *rest] if rest else [])])
+
+    def _arguments(self, steps: Iterable[Step]) -> str:
+        rest = [*self._called(steps), *self.names.free_sizes]
+        return ", ".join([*self._inputs(), *(f"{name}={name}" for name in rest)])
+
+    def _called(self, steps: Iterable[Step]) -> list[str]:
+        called = {step.callee for step in steps}
+        return [name for function, name in self.names.functions.items() if function in called]
+
+
+def _described(shape: Shape) -> str:
+    return f"of shape {shape_text(shape)}" if shape else "a scalar"
