@@ -211,7 +211,7 @@ def _diff(options: argparse.Namespace) -> int:
         return 0
     print(_statements(derivatives))
     program = derivatives[0].program
-    for note in program.notes:
+    for note in dict.fromkeys(note for d in derivatives for note in d.notes):
         print(note)
     if derivatives[0].order == 1:
         print(_flops_line(program, [str(derivative.wrt) for derivative in derivatives]))

@@ -14,7 +14,7 @@ from matderiv.calculus.derive import MODES, derive, derive_raw
 from matderiv.calculus.layout import LAYOUTS, arrange, is_row, layout_axes
 from matderiv.calculus.maps import adjoint, differential, hessian_map, seed
 from matderiv.calculus.simplify import simplify, substitute
-from matderiv.calculus.structure import project
+from matderiv.calculus.structure import project, structure_of
 from matderiv.check import CheckReport, check_nodes
 from matderiv.errors import (
     MatderivError,
@@ -32,6 +32,7 @@ from matderiv.source import (
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, dim_value
 from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.traverse import reachable
 from matderiv.values import Array, shape_text, superscript
 
 if TYPE_CHECKING:
@@ -146,6 +147,24 @@ class Derivative:
     def wrt(self) -> str | tuple[str, ...]:
         return self._names[0] if self.order == 1 else self._names
 
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know: how the text was read, what is taken at kinks, …"""
+        found: dict[str, None] = dict.fromkeys(self.program.notes)
+        moved = 0
+        for name in self._names:
+            moved |= self._family.plain[name].depends
+        for node in reachable([self._family.value]):
+            function = getattr(node, "function", None) or getattr(node, "primitive", None)
+            kink = getattr(function, "kink", "")
+            if kink and node.depends & moved:
+                found[f"{function.name}: {kink}"] = None
+        for name in dict.fromkeys(self._names):
+            marks = self.program.inputs[name].attributes
+            if structure_of(marks) and not self.structured:
+                found[f"the entries of {name} are taken as free; --structured keeps them"] = None
+        return tuple(found)
+
     # ---- numbers -------------------------------------------------------------------
 
     def evaluate(
@@ -229,7 +248,7 @@ class Derivative:
             "ascii": self.to("ascii"),
             "unicode": self.to("unicode"),
             "latex": self.to("latex"),
-            "notes": list(self.program.notes),
+            "notes": list(self.notes),
         }
 
     def __str__(self) -> str:

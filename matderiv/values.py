@@ -53,6 +53,11 @@ def superscript(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
+def is_sympy(value: object) -> bool:
+    """Whether a value is SymPy's; SymPy is not imported to find out."""
+    return any(kind.__module__.partition(".")[0] == "sympy" for kind in type(value).__mro__)
+
+
 def bind(
     inputs: Mapping[str, Declared], values: Mapping[str, Any], dimensions: Iterable[str] = ()
 ) -> tuple[dict[str, Array], dict[str, int]]:

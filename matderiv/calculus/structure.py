@@ -23,7 +23,7 @@ from matderiv.errors import UnsupportedError
 from matderiv.tensor.evaluate import Array
 from matderiv.tensor.nodes import Factor, Node
 
-__all__ = ["STRUCTURED", "project", "structured_direction"]
+__all__ = ["STRUCTURED", "project", "structure_of", "structured_direction"]
 
 STRUCTURED = ("diagonal", "symmetric", "posdef", "lower", "upper", "orthogonal")
 

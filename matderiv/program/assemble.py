@@ -21,7 +21,7 @@ from matderiv.program.tape import Tape
 from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Node, Variable
 
-__all__ = ["Plan", "assemble"]
+__all__ = ["Plan", "assemble", "renumber"]
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,12 @@ def _without_copies(steps: Sequence[Step], roots: set[int]) -> list[Step]:
         ):
             renamed[step.value] = renamed.get(source.value, source.value)
         else:
-            kept.append(_rename(step, renamed) if renamed else step)
+            kept.append(renumber(step, renamed) if renamed else step)
     return kept
 
 
-def _rename(step: Step, renamed: Mapping[int, int]) -> Step:
+def renumber(step: Step, renamed: Mapping[int, int]) -> Step:
+    """The step with other numbers for the values that it reads."""
     if not any(number in renamed for number in operands_of(step)) and step.alias not in renamed:
         return step
 

@@ -10,7 +10,7 @@ the language does not have is refused by the name of its SymPy class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -333,14 +333,13 @@ class _Reader:
         return f"{name}{chr(39) * int(order)}({self.read(t).text})", _Level.ATOM
 
     # ---- matrices ------------------------------------------------------------------
-    def scalar_of(self, function: str) -> Callable[[Any], tuple[str, _Level]]:
-        """tr or det; of a 1 × 1 matrix it is the matrix."""
+    def trace(self, expression: Any) -> tuple[str, _Level]:
+        inner = expression.arg
+        return self.read(inner)[:2] if _kind(inner) == "scalar" else self.call("tr", inner)
 
-        def rule(expression: Any) -> tuple[str, _Level]:
-            inner = expression.arg
-            return self.read(inner)[:2] if _kind(inner) == "scalar" else self.call(function, inner)
-
-        return rule
+    def determinant(self, expression: Any) -> tuple[str, _Level]:
+        inner = expression.arg
+        return self.read(inner)[:2] if _kind(inner) == "scalar" else self.call("det", inner)
 
     def ones(self, expression: Any) -> tuple[str, _Level]:
         name = "ones" if isinstance(expression, sp.OneMatrix) else "zeros"
@@ -429,8 +428,8 @@ _RULES: dict[type, _Rule] = {
     sp.Derivative: _Reader.derivative,
     AppliedUndef: _Reader.applied,
     type(sp.MatrixSymbol("X", 2, 2).applyfunc(sp.sin)): _Reader.elementwise,
-    sp.Trace: lambda reader, e: reader.scalar_of("tr")(e),
-    sp.Determinant: lambda reader, e: reader.scalar_of("det")(e),
+    sp.Trace: _Reader.trace,
+    sp.Determinant: _Reader.determinant,
     sp.OneMatrix: _Reader.ones,
     sp.ZeroMatrix: _Reader.ones,
     sp.Identity: _Reader.identity,

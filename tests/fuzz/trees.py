@@ -81,6 +81,8 @@ class Written:
     level: int
 
     def __format__(self, place: str) -> str:
+        if place == "b":  # between bars, where more bars may pair in two ways
+            place = "a" if "|" in self.text else "s"
         return self.text if self.level <= LEVELS[place] else f"({self.text})"
 
 
@@ -95,7 +97,7 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Loop:
-    """`repeat l in count { name = body }`: body reads stacks[l] and the name itself."""
+    """`repeat j in count { name = body }`: body reads stacks[j] and the name itself."""
 
     name: str
     start: Tree
@@ -168,7 +170,7 @@ class Program:
                 lines.append(f"{name} = {body.written():s}")
             else:
                 lines.append(f"{name} = {body.start.written():s}")
-                lines.append(f"repeat l in {body.count} {{ {name} = {body.text} }}")
+                lines.append(f"repeat j in {body.count} {{ {name} = {body.text} }}")
         return "\n".join([*lines, f"{self.output.written():s}"])
 
 

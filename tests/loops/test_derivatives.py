@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -82,10 +80,8 @@ def test_maps_agree_with_the_dense_derivatives(name: str, wrt: str) -> None:
     assert relative_error(hvp.evaluate({**given, seed: direction}), want) < 1e-11
 
 
-@NAMES
-def test_third_order_is_right_where_it_is_small(name: str) -> None:
-    if name not in ("scalars", "vector valued"):
-        pytest.skip("its third derivative is large")
+@pytest.mark.parametrize("name", ["scalars", "vector valued"])
+def test_third_order(name: str) -> None:
     report = md.check(PROGRAMS[name].program(), PROGRAMS[name].wrt.split()[0], order=3)
     assert report, str(report)
 
@@ -107,9 +103,9 @@ def test_abstract_functions_are_found_in_a_loop() -> None:
 def test_number_of_turns_may_stand_in_no_shape() -> None:
     derivative = md.diff("z = x; repeat l in N { z = tanh(V z) }; z' z", "x")
     assert derivative.check()
-    given: dict[str, Any] = {"x": np.ones(2), "V": np.eye(2), "N": 3}
-    want = md.diff("z = x; repeat l in 3 { z = tanh(V z) }; z' z", "x").evaluate(given | {"N": 3})
-    assert relative_error(derivative.evaluate(given), want) < 1e-13
+    given = {"x": np.ones(2), "V": np.eye(2)}
+    want = md.diff("z = x; repeat l in 3 { z = tanh(V z) }; z' z", "x").evaluate(given)
+    assert relative_error(derivative.evaluate({**given, "N": 3}), want) < 1e-13
 
 
 def test_a_large_number_of_turns_is_one_loop() -> None:

@@ -64,7 +64,6 @@ def test_003_kinks(example: Example) -> None:
 
 
 @pytest.mark.parametrize("value, subdifferential", [("max(α, 0)", "[0, 1]"), ("|α|", "[-1, 1]")])
-@pytest.mark.xfail(reason="the output does not name the subdifferential yet", strict=True)
 def test_003_kinks_are_stated(
     value: str, subdifferential: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,187 @@
+"""What the page shows of a formula: a stream of parts, each a mapping for JSON.
+
+    program     shapes, notes and the value as it was read
+    derivative  formulas, shapes and index rules, with the verdict of the check
+    cost        FLOPs and bytes, operation by operation
+    code        the generated module
+    error       what is wrong, in which part, and where in the text
+
+A derivative whose check fails is not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from matderiv.api import compile, parse
+from matderiv.errors import DomainError, MatderivError, UnsupportedError
+from matderiv.generate import program_cost
+from matderiv.results import Derivative, Program, differentiate
+from matderiv.serve import mathematics
+from matderiv.serve.requests import Request
+from matderiv.values import shape_text
+
+__all__ = ["answers"]
+
+Part = dict[str, Any]
+
+# A variable is more often what a reader asks for than the data that stand before it.
+_USUAL = ("w", "x", "W", "w1", "W1", "X", "θ", "β", "Θ")
+_COPIES = ("latex", "unicode", "ascii", "mathml")
+
+
+def answers(data: Mapping[str, Any]) -> Iterator[Part]:
+    """The parts of one request; an error ends those that need what failed."""
+    try:
+        request = Request.read(data)
+        program = parse(request.source)
+        wrt = [program.name_of(name) for name in request.wrt if _occurs(program, name)]
+        wrt = wrt or _usual(program)
+        yield _program(program, wrt)
+        if not wrt:
+            raise UnsupportedError("the formula has no variable to differentiate by")
+        yield from _derivative(program, wrt, request)
+    except MatderivError as error:
+        yield _error("derivative", error)
+        return
+    for part, make in (("cost", _cost), ("code", _code)):
+        try:
+            yield make(program, wrt, request)
+        except MatderivError as error:
+            yield _error(part, error)
+
+
+def _occurs(program: Program, name: str) -> bool:
+    try:
+        program.name_of(name)
+    except MatderivError:
+        return False  # a name of the formula before the last keystroke
+    return True
+
+
+def _usual(program: Program) -> list[str]:
+    names = [name for name in _USUAL if name in program.inputs]
+    return (names or list(program.inputs))[:1]
+
+
+def _error(part: str, error: MatderivError) -> Part:
+    return {
+        "part": "error",
+        "of": part,
+        "name": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "span": list(error.span) if error.span else None,
+        "text": str(error),
+    }
+
+
+def _program(program: Program, wrt: Sequence[str]) -> Part:
+    return {
+        "part": "program",
+        "value": mathematics.value(program),
+        "shape": shape_text(program.shape),
+        "inputs": [
+            {
+                "name": name,
+                "shape": shape_text(entry.shape),
+                "attributes": sorted(entry.attributes),
+                "declared": entry.declared,
+            }
+            for name, entry in program.inputs.items()
+        ],
+        "notes": list(program.notes),
+        "wrt": list(wrt),
+    }
+
+
+# ---- derivatives -----------------------------------------------------------------------
+
+
+def _derivatives(program: Program, wrt: Sequence[str], request: Request) -> list[Derivative]:
+    """One for each name; of order 1 they share their intermediates."""
+    chains = [(name, *[request.then or name] * (request.order - 1)) for name in wrt]
+    groups = [chains] if request.order == 1 else [[chain] for chain in chains]
+    return [
+        derivative
+        for group in groups
+        for derivative in differentiate(
+            program, group, request.layout, "auto", request.structured
+        ).values()
+    ]
+
+
+def _derivative(program: Program, wrt: Sequence[str], request: Request) -> Iterator[Part]:
+    derivatives = _derivatives(program, wrt, request)
+    reports = [derivative.check() for derivative in derivatives]
+    worst = max(reports, key=lambda report: (not report.passed, report.max_relative_error))
+    if not worst:
+        raise DomainError(f"{worst}: the derivative is not shown")
+    yield {
+        "part": "derivative",
+        "rows": mathematics.derivatives(derivatives, request.form),
+        "shapes": [
+            {
+                "head": mathematics.head(derivative),
+                "shape": shape_text(derivative.shape),
+                "rule": mathematics.index_rule(derivative),
+            }
+            for derivative in derivatives
+        ],
+        "copies": {
+            name: "\n".join(mathematics.copy(derivative, request.form, name) for derivative in derivatives)
+            for name in _COPIES
+        },
+        "verdict": str(worst),
+        "points": worst.points,
+        "error": f"{worst.max_relative_error:.0e}",
+    }
+
+
+# ---- costs and code --------------------------------------------------------------------
+
+
+def _cost(program: Program, wrt: Sequence[str], request: Request) -> Part:
+    _one_variable(request)
+    cost = program_cost(program, wrt, request.order)
+    sizes = {name: number for name, number in request.at.items() if name in cost.sizes}
+    report = cost.report()
+    counts = cost.polynomials
+    numbers = cost.at(**sizes) if sizes.keys() == cost.sizes.keys() else None
+    return {
+        "part": "cost",
+        "sizes": list(cost.sizes),
+        "totals": [
+            {"name": "forward", "exact": str(counts.forward), "unit": "FLOPs",
+             "number": numbers and int(numbers.forward)},
+            {"name": "backward", "exact": str(counts.backward), "unit": "FLOPs",
+             "number": numbers and int(numbers.backward)},
+            {"name": "kept for backward", "exact": str(counts.cache), "unit": "bytes",
+             "number": numbers and numbers.cache_memory},
+            {"name": "peak", "exact": str(counts.peak), "unit": "bytes",
+             "number": numbers and numbers.peak_memory},
+        ],
+        "ratio": report.ratio,
+        "rows": [
+            {
+                "phase": row.phase,
+                "value": row.name,
+                "operation": row.operation,
+                "shape": shape_text(row.shape),
+                "exact": str(row.exact),
+            }
+            for row in report.rows
+        ],
+    }
+
+
+def _code(program: Program, wrt: Sequence[str], request: Request) -> Part:
+    _one_variable(request)
+    compiled = compile(program, wrt, order=request.order, layout=request.layout)
+    return {"part": "code", "source": compiled.source}
+
+
+def _one_variable(request: Request) -> None:
+    if request.order > 1 and request.then not in (None, *request.wrt[:1]):
+        raise UnsupportedError("costs and code of a mixed derivative are not there yet")

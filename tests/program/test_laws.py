@@ -1,0 +1,135 @@
+"""Laws of costs, over the whole corpus: what is predicted is executed, gradients are cheap."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy
+
+import matderiv as md
+from matderiv.program.compiled import CompiledFunction
+from matderiv.tensor.elementwise import AbstractElementwise
+from tests.program.counting import count
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "formulas.json"
+FORMULAS: list[dict[str, Any]] = json.loads(CORPUS.read_text("utf-8"))
+SCALARS = [case for case in FORMULAS if not case["value_shape"]]
+
+
+def by_id(cases: list[dict[str, Any]]) -> Any:
+    return pytest.mark.parametrize("case", cases, ids=[case["id"] for case in cases])
+
+
+def declared(case: dict[str, Any]) -> dict[str, Any]:
+    return {"shapes": case["shapes"], "attributes": case["attrs"] or None}
+
+
+def stand_in(callee: Any) -> Callable[..., Any]:
+    """Ones, of the shape that an abstract function or its derivative returns."""
+    if isinstance(callee, AbstractElementwise):
+        return lambda *arguments: np.ones(np.broadcast_shapes(*map(np.shape, arguments)))
+    return lambda *arguments: np.ones(
+        [length for slot in callee.slots for length in np.shape(arguments[slot])]
+    )
+
+
+def arguments(
+    function: CompiledFunction, values: Mapping[str, Any], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """What `derivative` and `forward` are called with."""
+    names = function._names
+    plan = function.plan
+    found = {
+        name: np.asarray(values[variable.name], float)
+        for variable, name in names.inputs.items()
+        if variable is not plan.cotangent
+    }
+    found |= dict(zip(names.free_sizes, (sizes[dim] for dim in plan.free_sizes), strict=True))
+    return found
+
+
+def stand_ins(function: CompiledFunction, steps: Any) -> dict[str, Any]:
+    called = {step.callee for step in steps}
+    return {
+        name: stand_in(callee)
+        for callee, name in function._names.functions.items()
+        if callee in called
+    }
+
+
+@by_id(FORMULAS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_predicted_flops_are_executed(case: dict[str, Any]) -> None:
+    """To the last unit, in forward, backward and derivative, function values included."""
+    function = md.compile(case["expr"], case["wrt"], order=case["order"], **declared(case))
+    plan = function.plan
+    sizes = {**plan.sizes, **case["dims"]}
+    given = arguments(function, case["inputs"], sizes)
+
+    def check(name: str, steps: Any, *values: Any, **named: Any) -> None:
+        flops, evaluations = count(function.module, name, *values, **named)
+        assert flops == pytest.approx(sum(float(s.flops.at(sizes)) for s in steps), abs=1e-6)
+        assert evaluations == sum(int(s.evaluations.at(sizes)) for s in steps)
+
+    check("forward", plan.forward, **given, **stand_ins(function, plan.forward))
+    if plan.derivatives:
+        check("derivative", plan.derivative, **given, **stand_ins(function, plan.derivative))
+    if plan.gradients:
+        values = {name: given[inner] for name, inner in _names(function).items()}
+        values |= {dim: sizes[dim] for dim in plan.free_sizes}
+        forward = stand_ins(function, plan.forward)
+        value, cache = function.module.forward(**given, **forward)
+        cotangent = None if plan.cotangent is None else np.ones(np.shape(value))
+        backward = stand_ins(function, plan.backward)
+        check("backward", plan.backward, cache, cotangent, **backward)
+
+
+def _names(function: CompiledFunction) -> dict[str, str]:
+    inputs = function._names.inputs
+    return {v.name: name for v, name in inputs.items() if v is not function.plan.cotangent}
+
+
+@by_id(SCALARS)
+def test_a_gradient_costs_at_most_five_times_its_value(case: dict[str, Any]) -> None:
+    """The cheap gradient principle: Griewank & Walther (2008), section 4.5.
+
+    Gradients by all inputs together, at small and at large sizes; each value of a
+    function such as exp counts by its weight.
+    """
+    program = md.parse(case["expr"], **declared(case))
+    report = md.cost(program, list(program.inputs)).report()
+    forward = report.weighted([row for row in report.rows if row.phase == "forward"])
+    total = report.weighted(report.rows)
+    for scale in (1, 10, 1000):
+        sizes = {name: (3 + k) * scale for k, name in enumerate(report.cost.sizes)}
+        backward = float((total - forward).at(sizes))
+        assert backward <= 5 * max(float(forward.at(sizes)), 1.0)
+
+
+@pytest.mark.parametrize("layers", range(1, 7))
+def test_a_stack_of_linear_layers_costs_twice_as_much_backward(layers: int) -> None:
+    """Exactly 2 in leading terms with the gradient of the input, for widths of any names."""
+    shapes = [f"w_{k}: (M{k}, M{k + 1})" for k in range(layers)]
+    steps = [f"h_{k + 1} = h_{k} w_{k}" for k in range(layers)]
+    source = "\n".join(["h_0: (B, M0)", *shapes, *steps, f"||h_{layers}||^2"])
+    names = [f"w_{k}" for k in range(layers)]
+    assert md.cost(source, [*names, "h_0"]).leading.ratio == 2
+    without = md.cost(source, names).leading
+    first = 2 * sympy.prod(sympy.symbols("B M0 M1", positive=True))
+    assert sympy.expand(without.backward - 2 * without.forward + first) == 0
+
+
+def test_a_singular_value_decomposition_is_shared() -> None:
+    """The value and the gradient of a nuclear norm take one decomposition together."""
+    assert md.compile("||X||_*", "X").source.count("linalg.svd") == 1
+    assert "linalg.svdvals" in md.compile("||X||_*").source
+
+
+def test_a_minus_sign_costs_nothing_where_a_difference_takes_it() -> None:
+    source = "x: (B, D); w: (D, K); v: (K, M)\nh = tanh(x w)\n||h v||^2"
+    assert "negative" not in md.compile(source, ["w", "v", "x"]).source
