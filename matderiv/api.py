@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from matderiv.check import CheckReport
 from matderiv.errors import MatderivError, UnsupportedError
 from matderiv.results import Derivative, Program, differentiate
+from matderiv.values import is_sympy
 from matderiv.verify import VerifyReport, verify_claim
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ __all__ = ["check", "compile", "cost", "diff", "parse", "verify"]
 
 Shapes = Mapping[str, Any] | None
 Attributes = Mapping[str, Any] | None
-Source = str | Program
+Source = Any  # text, a Program, or a SymPy expression, which has no type here
 
 
 def parse(source: Source, *, shapes: Shapes = None, attributes: Attributes = None) -> Program:
-    """Read a program.
+    """Read a program: a text, or a SymPy expression (an (n, 1) MatrixSymbol is a vector).
 
     Raises ParseError, NameResolutionError, ShapeError or UnsupportedError, each with the
     place in the text and, where one can be computed, a hint.
@@ -32,8 +33,10 @@ def parse(source: Source, *, shapes: Shapes = None, attributes: Attributes = Non
     """
     if isinstance(source, Program):
         return source
-    if not isinstance(source, str):
-        raise UnsupportedError(f"a source is text or a Program, not {type(source).__name__}")
+    if not isinstance(source, str) and not is_sympy(source):
+        raise UnsupportedError(
+            f"a source is text, a Program or a SymPy expression, not {type(source).__name__}"
+        )
     return Program.read(source, shapes, attributes)
 
 
@@ -92,9 +95,9 @@ def diff(
     result: dict[str, Derivative] = {}
     for group in groups:
         result |= differentiate(program, group, layout, mode, structured)
-    if isinstance(wrt, str):
+    if isinstance(wrt, str) or is_sympy(wrt):
         return result[names[0]]
-    return {asked: result[name] for asked, name in zip(wrt, names, strict=True)}
+    return {str(asked): result[name] for asked, name in zip(wrt, names, strict=True)}
 
 
 def check(

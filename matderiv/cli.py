@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 FAILED, BAD = 1, 2
-_LETTERS = "ijklmnpqrstuvw"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,6 +85,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--structured", action="store_true", help="the gradient inside the structured space"
+    )
+    parser.add_argument(
+        "--steps", action="store_true", help="the derivation, in unicode, markdown or latex"
+    )
+    parser.add_argument(
+        "--style",
+        choices=("backpropagation", "differential"),
+        default="backpropagation",
+        help="of --steps",
     )
     parser.add_argument("--no-check", action="store_true", help="print without the check")
     parser.add_argument("--at", metavar="B=64,D=512", help="sizes for the cost formulas")
@@ -201,6 +209,8 @@ def _diff(options: argparse.Namespace) -> int:
                 )
                 return FAILED
             reports.append(report)
+    if options.steps:
+        return _steps(derivatives, options.style, options.format)
     if options.form:
         for derivative in derivatives:
             print(_form(derivative, options.form, options.format))
@@ -218,6 +228,27 @@ def _diff(options: argparse.Namespace) -> int:
     if reports:
         worst = max(reports, key=lambda report: report.max_relative_error)
         print(worst)
+    return 0
+
+
+def _steps(derivatives: Sequence[Derivative], style: str, format: str) -> int:
+    """One derivation for all derivatives, every equation of it checked."""
+    from matderiv.steps import Steps
+
+    if format not in ("unicode", "markdown", "latex"):
+        raise UnsupportedError("--steps are written as unicode, markdown or latex")
+    if len(derivatives) == 1:
+        steps = derivatives[0].steps()
+    else:
+        names = [str(derivative.wrt) for derivative in derivatives]
+        steps = Steps(derivatives[0].program, names, derivatives[0].layout)
+    report = steps.check()
+    if not report:
+        print(report, file=sys.stderr)
+        return FAILED
+    print(steps.text(style) if format == "unicode" else getattr(steps, format)(style))
+    if format == "unicode":
+        print(f"\n{report}")
     return 0
 
 
@@ -280,28 +311,8 @@ def _value_text(program: Program) -> str:
 
 
 def _index_rule(derivative: Derivative) -> str:
-    """Which entry stands where, for results with more than one axis."""
-    total = len(derivative.shape)
-    value_order = len(derivative.program.shape)
-    if total < 2 or total > len(_LETTERS):
-        return ""
-    from matderiv.calculus.layout import layout_axes
-
-    axes = layout_axes(derivative.layout, value_order, total)
-    mixed = [""] * total
-    for letter, axis in zip(_LETTERS, axes, strict=False):
-        mixed[axis] = letter
-    stands = ",".join(_LETTERS[:total])
-    above = f"[{','.join(mixed[:value_order])}]" if value_order else ""
-    names = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
-    below, at = [], value_order
-    for name in names:
-        width = len(derivative.program.inputs[name].shape)
-        index = f"[{','.join(mixed[at : at + width])}]" if width else ""
-        below.append(f"∂{name}{index}")
-        at += width
-    power = f"∂{superscript(len(names)) if len(names) > 1 else ''}"
-    return f", {derivative.layout} layout: entry [{stands}] is {power}f{above}/{' '.join(below)}"
+    rule = derivative.index_rule
+    return f", {derivative.layout} layout: {rule}" if rule else ""
 
 
 def _flops_line(program: Program, names: list[str]) -> str:

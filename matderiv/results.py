@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matderiv.calculus.derive import MODES, derive, derive_raw
-from matderiv.calculus.layout import LAYOUTS, arrange, is_row, layout_axes
+from matderiv.calculus.layout import LAYOUTS, arrange, index_rule, is_row, layout_axes
 from matderiv.calculus.maps import adjoint, differential, hessian_map, seed
 from matderiv.calculus.simplify import simplify, substitute
 from matderiv.calculus.structure import project, structure_of
@@ -38,6 +38,7 @@ from matderiv.values import Array, shape_text, superscript
 if TYPE_CHECKING:
     from matderiv.notation import Presentation
     from matderiv.program.cost import Cost
+    from matderiv.steps import Steps
 
 __all__ = ["Derivative", "Form", "Program", "differentiate"]
 
@@ -84,7 +85,10 @@ class Form:
         taken = taken_names(self.program) | set(self.seeds)
         return self._presentation or present(self.node, taken=taken)
 
-    def to(self, format: str = "unicode") -> str:
+    def to(self, format: str = "unicode") -> Any:
+        """As "unicode", "ascii", "latex", "mathml", or a "sympy" expression."""
+        if format == "sympy":
+            return self.program.reread(self.to("ascii"), self.seeds).to_sympy()
         return self.presentation.text(format)
 
     def evaluate(
@@ -147,6 +151,13 @@ class Derivative:
     def wrt(self) -> str | tuple[str, ...]:
         return self._names[0] if self.order == 1 else self._names
 
+    @property
+    def index_rule(self) -> str:
+        """Which entry stands where, for results with more than one axis."""
+        inputs = self.program.inputs
+        wrt = [(name, len(inputs[name].shape)) for name in self._names]
+        return index_rule(self.layout, len(self.program.shape), wrt)
+
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know: how the text was read, what is taken at kinks, …"""
@@ -204,7 +215,8 @@ class Derivative:
         return present(self.node, row=self.is_row, taken=taken_names(self.program))
 
     def to(self, format: str = "unicode") -> Any:
-        """The derivative as "unicode", "ascii", "latex", "mathml", "index", "json", "numpy".
+        """The derivative as "unicode", "ascii", "latex", "mathml", "index", "json", "numpy",
+        or "sympy", a SymPy expression.
 
         Of a result of order ≤ 2 the ascii form is valid input again and evaluates to the
         same array.  A result of higher order is given by its differential, and below it
@@ -212,6 +224,13 @@ class Derivative:
         """
         if format == "json":
             return json.dumps(self._json(), ensure_ascii=False)
+        if format == "sympy":
+            if self.node.order > 2:
+                raise UnsupportedError(
+                    f"SymPy holds no symbolic value of {self.node.order} axes",
+                    hint='.vec().to("sympy"), or .differential().to("sympy")',
+                )
+            return self.program.reread(self.to("ascii")).to_sympy()
         if format == "numpy":
             from matderiv.api import compile
 
@@ -232,7 +251,7 @@ class Derivative:
                 return rf"\begin{{gathered}} {first} \\ {entries} \end{{gathered}}"
             return f"{differential.head} = {differential.to(format)}\n{entries}"
         raise UnsupportedError(
-            f"there is no format {format!r}; try unicode, ascii, latex, index, json or numpy"
+            f"there is no format {format!r}; try unicode, ascii, latex, index, json, numpy or sympy"
         )
 
     def _json(self) -> dict[str, Any]:
@@ -337,9 +356,15 @@ class Derivative:
 
         return cost(self.program, self._names[0], order=self.order)
 
-    def steps(self) -> tuple[str, ...]:
-        """A numbered derivation."""
-        raise UnsupportedError("a derivation in steps is not there yet")
+    def steps(self) -> Steps:
+        """How the derivative comes about: see `matderiv.steps`."""
+        from matderiv.steps import Steps
+
+        if self.order > 1:
+            raise UnsupportedError("a derivation in steps is of a derivative of order 1")
+        if self.structured:
+            raise UnsupportedError("a derivation in steps is of the free-entry derivative")
+        return Steps(self.program, self._names, self.layout)
 
 
 def differentiate(

@@ -14,14 +14,15 @@ from matderiv.errors import DomainError, NameResolutionError, ShapeError
 from matderiv.language import canonical_name, lower, read
 from matderiv.language.typed import Assignment, Input
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.dims import Shape
+from matderiv.tensor.dims import Composite, Shape
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import dimensions
-from matderiv.values import Array, bind
+from matderiv.values import Array, bind, is_sympy
 
 if TYPE_CHECKING:
     from matderiv.language.lower import Lowered
     from matderiv.language.typed import TypedProgram
+    from matderiv.notation import Presentation
 
 __all__ = ["Program", "bind_values", "evaluated", "structured_variables", "taken_names"]
 
@@ -52,15 +53,42 @@ class Program:
     @classmethod
     def read(
         cls,
-        source: str,
+        source: Any,
         shapes: Mapping[str, Any] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> Program:
         for given, what in ((shapes, "shapes"), (attributes, "attributes")):
             if given is not None and not isinstance(given, Mapping):
                 raise ShapeError(f"{what} are a mapping from names, not {type(given).__name__}")
+        if is_sympy(source):
+            from matderiv.sympy_bridge import from_sympy
+
+            found = from_sympy(source)
+            source, shapes = found.text, {**found.shapes, **(shapes or {})}
+            attributes = {**found.attributes, **(attributes or {})}
         typed = read(source, shapes=shapes, attributes=attributes)
         return cls(typed, {canonical_name(name): dims for name, dims in (shapes or {}).items()})
+
+    def reread(self, text: str, seeds: Mapping[str, Shape] | None = None) -> Program:
+        """A formula printed for this program as a program, on the same inputs and seeds."""
+        shapes = {name: entry.shape for name, entry in self.inputs.items()} | dict(seeds or {})
+        plain = {
+            name: shape
+            for name, shape in shapes.items()
+            if not any(isinstance(dim, Composite) for dim in shape)
+        }
+        marks = {name: entry.attributes for name, entry in self.inputs.items() if entry.attributes}
+        return Program.read(text, plain, marks)
+
+    def to_sympy(self) -> Any:
+        """The value as a SymPy expression; see `matderiv.sympy_bridge`.
+
+        >>> Program.read("||X w||^2").to_sympy()
+        Trace(w.T*X.T*X*w)
+        """
+        from matderiv.sympy_bridge import to_sympy
+
+        return to_sympy(self.typed)
 
     @property
     def source(self) -> str:
@@ -135,11 +163,11 @@ class Program:
 
     def names_of(self, wrt: str | Sequence[str]) -> list[str]:
         """The inputs or named values that a user means by one name or several."""
-        if isinstance(wrt, str):
-            return [self.name_of(wrt)]
+        if isinstance(wrt, str) or is_sympy(wrt):
+            return [self.name_of(str(wrt))]
         if not isinstance(wrt, Sequence):
             raise NameResolutionError(f"wrt is a name or a list of names, not {type(wrt).__name__}")
-        return [self.name_of(name) for name in wrt]
+        return [self.name_of(str(name) if is_sympy(name) else name) for name in wrt]
 
     def name_of(self, text: str) -> str:
         """The input, or the named value, that a user means by `text`."""
@@ -155,15 +183,18 @@ class Program:
             )
         return name
 
-    def __str__(self) -> str:
+    @cached_property
+    def presentation(self) -> Presentation:
+        """The value as it was read, and the lines below it."""
         from matderiv.notation import present
 
-        return present(self.output, row=self._lowered.row).text("unicode")
+        return present(self.output, row=self._lowered.row)
+
+    def __str__(self) -> str:
+        return self.presentation.text("unicode")
 
     def _repr_latex_(self) -> str:
-        from matderiv.notation import present
-
-        return f"${present(self.output, row=self._lowered.row).text('latex')}$"
+        return f"${self.presentation.text('latex')}$"
 
 
 def bind_values(

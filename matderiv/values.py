@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from matderiv.errors import NameResolutionError, ShapeError
 from matderiv.tensor.dims import Composite, Dim, Shape, dim_text, dim_value
 
-__all__ = ["DOMAINS", "Array", "bind", "draw", "draw_sizes", "shape_text", "superscript"]
+__all__ = [
+    "DOMAINS",
+    "Array",
+    "bind",
+    "draw",
+    "draw_sizes",
+    "is_sympy",
+    "shape_text",
+    "superscript",
+]
 
 Array = NDArray[Any]
 
@@ -55,7 +64,7 @@ def superscript(number: int) -> str:
 
 def is_sympy(value: object) -> bool:
     """Whether a value is SymPy's; SymPy is not imported to find out."""
-    return any(kind.__module__.partition(".")[0] == "sympy" for kind in type(value).__mro__)
+    return any(str(kind.__module__).startswith("sympy.") for kind in type(value).__mro__)
 
 
 def bind(

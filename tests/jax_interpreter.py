@@ -33,6 +33,8 @@ _MAPS: dict[str, Callable[..., Any]] = {
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
     "silu": jax.nn.silu,
     "atan": jnp.arctan,
+    "max": jnp.maximum,
+    "min": jnp.minimum,
 }
 
 

@@ -9,11 +9,15 @@ For Y of shape s by X of shape t (`rev` reverses a tuple):
 
 from __future__ import annotations
 
-from matderiv.tensor.nodes import Node
+from collections.abc import Sequence
 
-__all__ = ["LAYOUTS", "arrange", "is_row", "layout_axes"]
+from matderiv.tensor.nodes import Node
+from matderiv.values import superscript
+
+__all__ = ["LAYOUTS", "arrange", "index_rule", "is_row", "layout_axes"]
 
 LAYOUTS = ("mixed", "numerator", "denominator")
+_LETTERS = "ijklmnpqrstuvw"
 
 
 def layout_axes(layout: str, value_order: int, total_order: int) -> tuple[int, ...]:
@@ -37,6 +41,31 @@ def arrange(derivative: Node, layout: str, value_order: int) -> Node:
     if axes == tuple(range(derivative.order)):
         return derivative
     return derivative.arena.transpose(derivative, axes)
+
+
+def index_rule(layout: str, value_order: int, wrt: Sequence[tuple[str, int]]) -> str:
+    """Which entry stands where, for `wrt` a name and an order each.
+
+    Empty for a result of fewer than two axes, and of more than there are letters.
+
+    >>> index_rule("numerator", 0, [("X", 2)]), index_rule("mixed", 1, [("x", 1), ("t", 0)])
+    ('entry [i,j] is ∂f/∂X[j,i]', 'entry [i,j] is ∂²f[i]/∂x[j] ∂t')
+    """
+    total = value_order + sum(order for _, order in wrt)
+    if total < 2 or total > len(_LETTERS):
+        return ""
+    mixed = [""] * total
+    for letter, axis in zip(_LETTERS, layout_axes(layout, value_order, total), strict=False):
+        mixed[axis] = letter
+    stands = ",".join(_LETTERS[:total])
+    above = f"[{','.join(mixed[:value_order])}]" if value_order else ""
+    below, at = [], value_order
+    for name, order in wrt:
+        index = f"[{','.join(mixed[at : at + order])}]" if order else ""
+        below.append(f"∂{name}{index}")
+        at += order
+    power = f"∂{superscript(len(wrt)) if len(wrt) > 1 else ''}"
+    return f"entry [{stands}] is {power}f{above}/{' '.join(below)}"
 
 
 def is_row(layout: str, value_order: int, total_order: int, row_value: bool) -> bool:

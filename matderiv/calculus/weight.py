@@ -110,12 +110,14 @@ def _structure(node: Product) -> int:
     total = len(node.out) - len(out)  # diag or I
     together = Counter(frozenset(f.labels) for f in tensors)
     total += sum(count - 1 for count in together.values())  # ⊙
+    vectors = {f.labels[0] for f in tensors if len(f.labels) == 1}
+    matrices = {label for f in tensors if len(f.labels) > 1 for label in f.labels}
     for label in range(len(node.sizes)):
         uses = degree[label] + (label in out)
         if uses == 1:
             total += 1  # 𝟏
-        elif label not in out and uses > 2:
-            total += 1  # diag
+        elif uses > 2 and (label not in out or (label in vectors and label in matrices)):
+            total += 1  # diag, or ⊙ with a product
     total += sum(len(f.labels) != len(set(f.labels)) for f in tensors)
     return total + _transposes(node)
 

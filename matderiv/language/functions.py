@@ -107,7 +107,8 @@ def _from_tables(own: frozenset[str]) -> list[Function]:
                 )
             )
     for primitive in PRIMITIVES.values():
-        if primitive.name in own or primitive.infer is not None:
+        constant = len(primitive.cores) == 1
+        if primitive.name in own or primitive.infer is not None or constant:
             continue
         vector = [len(core) for core in primitive.cores[:-1]] == [1]
         reduces = vector and not primitive.cores[-1]

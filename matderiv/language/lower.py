@@ -253,6 +253,9 @@ class _Lowering:
     def _kron(self, part: Typed) -> Value:
         left, right = part.args
         a, b = (self.closed(arg) for arg in part.args)
+        if {left.kind, right.kind} == {"vector", "row"}:
+            column, row = (a, b) if left.kind == "vector" else (b, a)
+            return self.arena.einsum("i,j->ij", column, row)
         if a.order == b.order == 1:
             return self.arena.reshape(self.arena.einsum("i,j->ij", a, b), 2, part.shape)
         a, b = self._as_matrix(a, left), self._as_matrix(b, right)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from html import escape
 
-from matderiv.notation.names import ascii_name, latex_name, unicode_name
+from matderiv.notation.names import ascii_name, latex_name, mathml_name, unicode_name
 from matderiv.notation.terms import Mark
 
 __all__ = ["DIALECTS", "Dialect", "dialect"]
@@ -60,6 +59,9 @@ class Dialect:
     between: str
     document: str = "{x}"
     unnamed: str = ""
+    letter: str = "{x}"
+    long_index: str = ","
+    degree: str = "^{x}"
     tight: bool = False
     stacked: bool = False
     templates: bool = False
@@ -204,12 +206,8 @@ _LATEX = Dialect(
 )
 
 
-def _mathml_symbol(name: str) -> str:
-    return f"<mi>{escape(unicode_name(name))}</mi>"
-
-
 _MATHML = Dialect(
-    symbol=_mathml_symbol,
+    symbol=mathml_name,
     number="<mn>{x}</mn>",
     brackets="<mrow><mo>(</mo>{x}<mo>)</mo></mrow>",
     marks={
@@ -244,6 +242,9 @@ _MATHML = Dialect(
     partial_by="<mrow><mo>∂</mo>{x}{n}</mrow>",
     entry="<msub><mrow>{x}</mrow><mrow>{y}</mrow></msub>",
     index="<mo>,</mo>",
+    letter="<mi>{x}</mi>",
+    long_index="<mo>,</mo>",
+    degree="<msup><mrow></mrow><mn>{x}</mn></msup>",
     delta="<msub><mi>δ</mi><mrow>{y}</mrow></msub>",
     sigma="<mrow><munder><mo>∑</mo><mrow>{y}</mrow></munder>{x}</mrow>",
     equals="<mo>=</mo>",

@@ -133,7 +133,8 @@ def _factors(node: Product, indices: tuple[str, ...], lift: Lift, explicit: bool
             written = _in_matrices(node, part, free, letters, lift)
         if written is not None:
             factor = part[0]
-            if len(part) == 1 and factor.exponent < 0:
+            single = len(part) == 1 and all(label in letters for label in factor.labels)
+            if single and factor.exponent < 0:
                 below.append(power(_subscripted(factor, letters, lift), -Fraction(factor.exponent)))
             else:
                 above.append(written)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from html import escape
 from itertools import count
 
 from matderiv.language.alphabet import GREEK, canonical_name
 
-__all__ = ["ascii_name", "fresh_names", "latex_name", "unicode_name"]
+__all__ = ["ascii_name", "fresh_names", "latex_name", "mathml_name", "unicode_name"]
 
 _SPELLED: dict[str, str] = {}
 for _word, _letter in GREEK.items():
@@ -22,6 +23,7 @@ for _word, _letter in GREEK.items():
 
 _DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
+_MARKS = {"hat": "^", "bar": "¯", "tilde": "~"}
 
 
 def unicode_name(name: str) -> str:
@@ -62,6 +64,31 @@ def _latex_word(word: str, font: str) -> str:
         return pieces[0]
     text = " ".join(pieces) if any(c in _SPELLED for c in word) else "".join(pieces)
     return f"{font}{{{text}}}" if font else text
+
+
+def mathml_name(name: str) -> str:
+    """One element, with accents, and the digits after a single letter as its subscript.
+
+    >>> mathml_name("w1"), mathml_name("x_hat")
+    ('<msub><mi>w</mi><mn>1</mn></msub>', '<mover><mi>x</mi><mo>^</mo></mover>')
+    """
+    if len(name) > 1 and name[0] in "δd" and name[1].isalpha() and name[0] != name[1:]:
+        inner = mathml_name(name[1:])
+        if name[0] == "δ":
+            return f"<msub><mi>δ</mi>{inner}</msub>"
+        return f'<mrow><mi mathvariant="normal">d</mi>{inner}</mrow>'
+    head, *parts = name.split("_")
+    digits = head[1:] if head[1:].isdecimal() else ""
+    text = f"<mi>{escape(head.removesuffix(digits))}</mi>"
+    for part in parts:
+        if part in _MARKS:
+            text = f"<mover>{text}<mo>{_MARKS[part]}</mo></mover>"
+    below = [f"<mn>{digits}</mn>"] * bool(digits)
+    below += [f"<mi>{escape(part)}</mi>" for part in parts if part not in _MARKS]
+    if not below:
+        return text
+    joined = below[0] if len(below) == 1 else f"<mrow>{'<mo>,</mo>'.join(below)}</mrow>"
+    return f"<msub>{text}{joined}</msub>"
 
 
 def fresh_names(wanted: Collection[str], taken: Collection[str]) -> dict[str, str]:

@@ -129,8 +129,9 @@ class _Writer:
         return _RULES[type(term)](self, term)
 
     def indices(self, indices: Sequence[str]) -> str:
-        joiner = self.dialect.index if all(len(i) == 1 and i.isalpha() for i in indices) else ","
-        return joiner.join(indices)
+        letters = all(len(i) == 1 and i.isalpha() for i in indices)
+        joiner = self.dialect.index if letters else self.dialect.long_index
+        return joiner.join(self.dialect.letter.format(x=index) for index in indices)
 
     # ----- leaves ---------------------------------------------------------------------
     def symbol(self, term: Symbol) -> tuple[str, Level]:
@@ -265,7 +266,7 @@ class _Writer:
         if count == 1:
             return ""
         raised = self.dialect.superscript(str(count))
-        return raised if raised is not None else f"^{count}"
+        return raised if raised is not None else self.dialect.degree.format(x=count)
 
     def bars(self, term: Bars) -> tuple[str, Level]:
         return self.dialect.bars.format(x=self.write(term.body)[0]), Level.ATOM

@@ -77,6 +77,8 @@ def add(members: Iterable[tuple[int, Term]], order: int, symmetric: bool = False
             flat += [(sign * inner, part) for inner, part in term.members]
         else:
             flat.append((sign, term))
+    if not flat:
+        return Number(0)
     return Sum(_positive_first(flat), order=order, symmetric=symmetric)
 
 

@@ -103,7 +103,8 @@ def assemble(
     backward, cache = _split(steps, inner, [steps[k] for k in sorted(outer)])
     derivative = [steps[k] for k in sorted(other)]
     every = [*forward, *backward, *derivative]
-    bound = bound_sizes(lowering.inputs)
+    # The value is computed before there is a cotangent.
+    bound = bound_sizes({v: k for v, k in lowering.inputs.items() if v is not cotangent})
     return Plan(
         inputs=lowering.inputs,
         cotangent=cotangent,

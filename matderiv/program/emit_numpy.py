@@ -34,14 +34,14 @@ def _alike(*arrays):
 '''
 
 _SPELLINGS = {
-    "dot": "np.dot({all})",
+    "dot": "np.dot({call})",
     "total": "np.add.reduce({0}, axis=None)",
     "sum": "np.add.reduce({0}{options})",
     "amax": "np.maximum.reduce({0}{options})",
     "amin": "np.minimum.reduce({0}{options})",
     "zeros": "np.zeros({0}, kind)",
     "full": "np.full({0}, {1}, kind)",
-    "eye": "np.eye({all}{options}, dtype=kind)",
+    "eye": "np.eye({call}, dtype=kind)",
 }
 
 NUMPY = Backend(

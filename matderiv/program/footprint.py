@@ -28,7 +28,7 @@ _SCALAR = 104  # a Python number as an operand
 # Bytes hidden in a call, besides what depends on its operands.
 _CALLS = {
     **dict.fromkeys(("sum", "amax", "amin"), 1000),
-    **dict.fromkeys(("matmul", "vecdot", "vdot", "tensordot"), 450),
+    **dict.fromkeys(("vecdot", "vdot", "tensordot"), 450),
     **dict.fromkeys(("linalg.inv", "linalg.solve", "linalg.cholesky", "linalg.svdvals"), 900),
     "einsum": 1350,
     "eye": 5450,
@@ -94,15 +94,26 @@ class Footprints:
         self.sizes = sizes
         self.layouts: dict[int, Layout] = {}
         self._found: dict[int, Footprint] = {}
+        self._arrays: dict[int, tuple[int, Shape]] = {}
         for number, shape in given.items():
             self.layouts[number] = by_rows(self.numbers(shape))
             self._found[number] = Footprint(0, 0, 0, 0, Polynomial({}))
         for step in steps:
             if step.value not in self._found:
                 self._found[step.value] = self._measure(step)
+                self._arrays[step.value] = (item_size(step.function), step.shape)
 
     def __getitem__(self, value: int) -> Footprint:
+        """What the step that makes a value takes."""
         return self._found[value]
+
+    def whole(self, value: int) -> Footprint:
+        """What an array takes by itself, whoever made its buffer; nothing for an input."""
+        if value not in self._arrays or self._found[value].data:
+            return self._found[value]
+        item, shape = self._arrays[value]
+        layout = self.layouts[value]
+        return Footprint(layout.data, _header(layout.shape), 0, 0, Polynomial.of(item, *shape))
 
     def numbers(self, shape: Shape) -> tuple[int, ...]:
         return tuple(dim_value(dim, self.sizes) for dim in shape)

@@ -24,7 +24,7 @@ class Peak:
 
     bytes        everything: elements, array objects, what NumPy hides in the call
     polynomial   the elements of the arrays that are alive at that step
-    alive        these arrays, by the value that made each
+    alive        these arrays, by the value that is in each
     step         the value whose computation it is; None if it is the state before
     """
 
@@ -90,26 +90,28 @@ def peak(
         owner = home.get(number, number)
         sharers[owner] = sharers.get(owner, 0) + 1
     moved: dict[int, int] = {}  # out of a tuple, by its parts
-    alive = set(given)
-    total = most = start + sum(footprints[number].kept for number in given)
-    found, at = frozenset(alive), None
+    alive = {number: number for number in given}  # a buffer, and the value now in it
+    made = {step.value for step in steps}
+    own = {k: footprints[k] if k in made else footprints.whole(k) for k in made | given}
+    total = most = start + sum(own[number].kept for number in given)
+    found, at = dict(alive), None
     for step, dying in zip(steps, deaths(steps, kept, given), strict=True):
-        own = footprints[step.value]
-        total += own.kept
-        if home[step.value] == step.value:
-            alive.add(step.value)
+        taken = own[step.value]
+        total += taken.kept
+        if not step.is_view or home[step.value] == step.value:
+            alive[home[step.value]] = step.value
         if step.item is not None and step.alias is not None:
-            moved[step.alias] = moved.get(step.alias, 0) + own.data
-            total -= own.data
-        if total + own.hidden > most:
-            most, found, at = total + own.hidden, frozenset(alive), step.value
+            moved[step.alias] = moved.get(step.alias, 0) + taken.data
+            total -= taken.data
+        if total + taken.hidden > most:
+            most, found, at = total + taken.hidden, dict(alive), step.value
         written = [step.alias] if step.writes and step.alias is not None else []
         for number in (*dying, *written):
             owner = home.get(number, number)
             sharers[owner] -= 1
-            total -= footprints[number].header if number in dying else 0
+            total -= own[number].header if number in dying else 0
             if not sharers[owner] and owner in alive:
-                alive.discard(owner)
-                total -= footprints[owner].data - moved.get(owner, 0)
-    polynomial = Polynomial.total(footprints[number].polynomial for number in found)
-    return Peak(most, polynomial, tuple(sorted(found)), at)
+                del alive[owner]
+                total -= own[owner].data - moved.get(owner, 0)
+    polynomial = Polynomial.total(own[number].polynomial for number in found)
+    return Peak(most, polynomial, tuple(sorted(found.values())), at)

@@ -19,7 +19,7 @@ from matderiv.program.polynomial import Polynomial
 __all__ = ["Memory"]
 
 # Frames, dictionaries of sizes and of results; the checks of each input.
-_CALL, _INPUT = 750, 190
+_CALL, _INPUT = 450, 130
 
 
 class Memory:
@@ -79,11 +79,11 @@ class Memory:
     @property
     def cache(self) -> Polynomial:
         """Bytes that `forward` keeps for `backward`, inputs not counted."""
-        return Polynomial.total(self.footprints[k].polynomial for k in self.plan.cache)
+        return Polynomial.total(self.footprints.whole(k).polynomial for k in self.plan.cache)
 
     @property
     def cache_bytes(self) -> int:
-        return sum(self.footprints[k].data for k in self.plan.cache)
+        return sum(self.footprints.whole(k).data for k in self.plan.cache)
 
     @property
     def workspace(self) -> int:

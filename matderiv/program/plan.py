@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from matderiv.program.assemble import Plan, assemble
 from matderiv.program.counting import WEIGHTS
+from matderiv.program.distribute import distributed
 from matderiv.program.flatten import flatten
 from matderiv.program.lower import Lowering
+from matderiv.program.order import ordered, reusing
 from matderiv.program.sizes import sample_sizes
 from matderiv.tensor.nodes import Node, Variable
 
@@ -34,7 +36,16 @@ class Graph:
         return [self.value, *self.gradients.values(), *self.derivatives.values()]
 
     def flattened(self) -> Graph:
-        value, *rest = flatten(self.roots)
+        return self._on(flatten(self.roots))
+
+    def distributed(self) -> Graph | None:
+        """The graph with products distributed over thin sums; None if there are none."""
+        roots = distributed(self.roots)
+        changed = any(new is not old for new, old in zip(roots, self.roots, strict=True))
+        return self._on(roots) if changed else None
+
+    def _on(self, roots: Sequence[Node]) -> Graph:
+        value, *rest = roots
         count = len(self.gradients)
         return Graph(
             value,
@@ -54,6 +65,7 @@ def plan(
     alternatives: Iterable[Graph] = (),
     wrt: Mapping[str, Sequence[str]] | None = None,
     layout: str = "mixed",
+    reuse: bool = True,
 ) -> Plan:
     """Plan a value with its gradients and derivatives.
 
@@ -62,15 +74,18 @@ def plan(
     order of operations is chosen.  `alternatives` are graphs equal to the first in
     value; the one of fewest FLOPs is taken.  `wrt` gives for each of `derivatives` the
     variables it is by, one for each order, where that is not its name alone; `layout` is
-    that of the derivatives.
+    that of the derivatives.  `reuse` lets elementwise results be written into operands
+    that die.
     """
     graphs = [Graph(value, gradients, derivatives or {}), *alternatives]
+    graphs += [spread for graph in graphs if (spread := graph.distributed()) is not None]
     graphs = [graph.flattened() for graph in graphs]
     depends = [v for v in inputs if v.name in gradients or v.name in (derivatives or {})]
     numbers = sample_sizes(graphs[0].roots, inputs, depends, sizes or {})
     plans = [_best(graph, inputs, numbers, cotangent) for graph in graphs]
     best = min(plans, key=_weight)
-    return replace(best, wrt=wrt or {}, layout=layout)
+    best = ordered(replace(best, wrt=wrt or {}, layout=layout))
+    return reusing(best) if reuse else best
 
 
 def _weight(made: Plan) -> float:

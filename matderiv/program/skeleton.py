@@ -59,9 +59,12 @@ class _Functions:
     def __init__(self, plan: Plan, names: Names, backend: Backend) -> None:
         self.plan, self.names, self.backend = plan, names, backend
         kept = [*plan.cached_inputs, *plan.cache]
-        self._shown = {d: f"{names.values[k]}.shape[{axis}]"
-                       for k in reversed(kept)
-                       for axis, d in enumerate(plan.shapes[k]) if isinstance(d, str)}
+        self._shown = {
+            d: f"{names.values[k]}.shape[{axis}]"
+            for k in reversed(kept)
+            for axis, d in enumerate(plan.shapes[k])
+            if isinstance(d, str)
+        }
         self.carried = [s for s in self._backward_sizes() if s not in self._shown]
         self.cached = [*(names.values[k] for k in kept), *(names.sizes[d] for d in self.carried)]
         if makes_arrays(plan.backward):
@@ -79,7 +82,9 @@ class _Functions:
         value = Writer(names, self.backend).expression(plan.value)
         lines = [
             f"def forward({self._parameters(plan.forward)}):",
-            indented(docstring(f"Return the value, {_described(plan.value_shape)}, and the cache.")),
+            indented(
+                docstring(f"Return the value, {_described(plan.value_shape)}, and the cache.")
+            ),
             *given_inputs(plan, names),
             *self._body(plan.forward, {plan.value.value, *plan.cache}),
             *wrapped(f"return {value}, [", self.cached, "]"),
@@ -112,9 +117,7 @@ class _Functions:
             shape = plan.cotangent.shape
             bound = ", ".join(f"{d!r}: {names.sizes[d]}" for d in names_in(shape))
             pattern = shape_pattern(shape)
-            lines.append(
-                f'    cotangent = _array("cotangent", cotangent, {pattern}, {{{bound}}})'
-            )
+            lines.append(f'    cotangent = _array("cotangent", cotangent, {pattern}, {{{bound}}})')
         kept = {ref.value for ref in plan.gradients.values()}
         lines += self._body(plan.backward, kept, plan.cache)
         lines += self._results("gradients", plan.gradients)

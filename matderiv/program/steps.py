@@ -129,7 +129,10 @@ def number_values(steps: Iterable[Step]) -> frozenset[int]:
     """The values that sizes and literals alone determine, known before any array is."""
     found: set[int] = set()
     for step in steps:
-        if step.function in NUMBER_FUNCTIONS and not step.options and step.callee is None:
-            if all(is_number(operand, found) for operand in step.operands):
-                found.add(step.value)
+        if (
+            step.function in NUMBER_FUNCTIONS
+            and not step.options
+            and all(is_number(operand, found) for operand in step.operands)
+        ):
+            found.add(step.value)
     return frozenset(found)

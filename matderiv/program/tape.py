@@ -75,10 +75,13 @@ class Tape:
         shapes = [self.shape(operand) for operand in operands if not isinstance(operand, Dims)]
         result = broadcast(shapes) if shape is None else shape
         flops, evaluations = count(function, shapes, result)
-        if function in NUMBER_FUNCTIONS and not options and callee is None:
-            if all(is_number(operand, self._numbers) for operand in operands):
-                self._numbers.add(len(self.shapes))  # 2/n is no work on arrays
-                flops = evaluations = ZERO
+        if (
+            function in NUMBER_FUNCTIONS
+            and not options
+            and all(is_number(operand, self._numbers) for operand in operands)
+        ):
+            self._numbers.add(len(self.shapes))
+            flops = evaluations = ZERO  # 2/n is no work on arrays
         first = operands[0] if operands else None
         return self._record(
             Step(

@@ -27,6 +27,16 @@ class Schedule:
     forward: tuple[int, ...]
     backward: tuple[int, ...]
 
+    @staticmethod
+    def of(plan: Plan, units: Units) -> Schedule:
+        """The schedule that a plan follows."""
+
+        def numbers(steps: Iterable[Step]) -> tuple[int, ...]:
+            made = [units.of[step.value] for step in steps if not step.is_view]
+            return tuple(dict.fromkeys(made))
+
+        return Schedule(numbers(plan.forward), numbers(plan.backward))
+
     @property
     def every(self) -> tuple[int, ...]:
         return self.forward + self.backward
@@ -94,13 +104,19 @@ class Units:
         found = {self.of[k] for k in values if k in self.of}
         return tuple(sorted(found - {unit, -1}))
 
-    def peak(self, schedule: Sequence[int], start: Iterable[int] = ()) -> int:
-        """The most bytes alive at once; `start` are units whose buffers exist before.
+    def peak(
+        self,
+        schedule: Sequence[int],
+        results: Iterable[int] | None = None,
+        start: Iterable[int] = (),
+    ) -> int:
+        """The most bytes alive at once, with these units alive at the end.
 
-        Read backwards: before a unit is computed its operands are alive and it is not.
+        `start` are units whose buffers exist before.  Read backwards: before a unit is
+        computed its operands are alive and it is not.
         """
         kept = self.kept
-        alive = set(self.results)
+        alive = set(self.results if results is None else results)
         total = sum(kept[unit] for unit in alive)
         most = total
         for unit in reversed(schedule):

@@ -66,8 +66,8 @@ class Backend:
     kind         the same where all inputs are scalars
     times        g times the cotangent of a scalar value
     fast_check   inputs that are float64 arrays of NumPy need no conversion
-    spellings    templates over the operands {0}, {1} …, all options {options}, and the
-                 pieces that their names in this module's docstring call for
+    spellings    templates over the operands {0}, {1} …, the options by name or all of them
+                 {options}, or everything between the brackets of the call, {call}
     functions    where a template is one call: its function by the NumPy name
     mutable      arrays can be written into
     frees        memory is freed at `del`
@@ -192,7 +192,7 @@ class Writer:
             if template is not None and "out" not in options:
                 return template.format(
                     *(_bracketed(o) if _infix(template) else o for o in operands),
-                    all=", ".join(operands),
+                    call=", ".join(listed),
                     options="".join(f", {name}={value}" for name, value in options.items()),
                     **options,
                 )
@@ -269,7 +269,9 @@ class Writer:
         order = tuple(axis for axis in axes if axis is not None)
         if order != tuple(sorted(order)):
             reverse = order == tuple(range(len(order)))[::-1] and len(order) == 2
-            name = f"{name}.T" if reverse else f"{self.backend.function('transpose')}({name}, {order})"
+            name = (
+                f"{name}.T" if reverse else f"{self.backend.function('transpose')}({name}, {order})"
+            )
         if None not in axes:
             return name
         return f"{name}[{', '.join('None' if axis is None else ':' for axis in axes)}]"

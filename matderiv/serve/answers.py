@@ -12,14 +12,16 @@ A derivative whose check fails is not sent.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from matderiv.api import compile, parse
 from matderiv.errors import DomainError, MatderivError, UnsupportedError
 from matderiv.generate import program_cost
-from matderiv.results import Derivative, Program, differentiate
+from matderiv.results import Derivative, differentiate
 from matderiv.serve import mathematics
 from matderiv.serve.requests import Request
+from matderiv.source import Program
 from matderiv.values import shape_text
 
 __all__ = ["answers"]
@@ -125,18 +127,25 @@ def _derivative(program: Program, wrt: Sequence[str], request: Request) -> Itera
             {
                 "head": mathematics.head(derivative),
                 "shape": shape_text(derivative.shape),
-                "rule": mathematics.index_rule(derivative),
+                "rule": derivative.index_rule,
             }
             for derivative in derivatives
         ],
-        "copies": {
-            name: "\n".join(mathematics.copy(derivative, request.form, name) for derivative in derivatives)
-            for name in _COPIES
-        },
+        "copies": _copies(derivatives, request.form),
         "verdict": str(worst),
         "points": worst.points,
         "error": f"{worst.max_relative_error:.0e}",
     }
+
+
+def _copies(derivatives: Sequence[Derivative], form: str) -> dict[str, str]:
+    """format -> text, for the formats that this form has."""
+    found = {}
+    for format in _COPIES:
+        with suppress(UnsupportedError):
+            texts = [mathematics.copy(derivative, form, format) for derivative in derivatives]
+            found[format] = "\n".join(texts)
+    return found
 
 
 # ---- costs and code --------------------------------------------------------------------
@@ -167,7 +176,7 @@ def _cost(program: Program, wrt: Sequence[str], request: Request) -> Part:
             {
                 "phase": row.phase,
                 "value": row.name,
-                "operation": row.operation,
+                "operation": row.formula,
                 "shape": shape_text(row.shape),
                 "exact": str(row.exact),
             }

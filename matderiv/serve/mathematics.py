@@ -1,46 +1,47 @@
-"""Formulas as MathML, one `math` element a line."""
+"""Formulas as MathML, one `math` element a row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from matderiv.cli import index_rule
-from matderiv.notation import JointPresentation, present, present_entries, present_joint
-from matderiv.notation.dialects import dialect
+from matderiv.errors import UnsupportedError
+from matderiv.notation import JointPresentation, Presentation, present_entries, present_joint
+from matderiv.notation.dialects import Dialect, dialect
+from matderiv.notation.names import mathml_name
 from matderiv.notation.presentation import Line
 from matderiv.notation.render import render_lines
-from matderiv.results import Derivative, Form, Program, taken_names
+from matderiv.results import Derivative, Form
+from matderiv.source import Program, taken_names
 
-__all__ = ["copy", "derivatives", "head", "index_rule", "value"]
+__all__ = ["copy", "derivatives", "head", "value"]
 
-Row = dict[str, str]
-
-
-def value(program: Program) -> list[Row]:
-    """The value as it was read, and below it the lines that it needs."""
-    return _rows(present(program.output, row=program.is_row).joint, ["f"])
+_DOCUMENT = "<math xmlns='http://www.w3.org/1998/Math/MathML' display='block'>{x}</math>"
+_EQUALS, _MAPS_TO = "<mo>=</mo>", "<mo>↦</mo>"
 
 
-def derivatives(found: Sequence[Derivative], form: str) -> list[Row]:
-    """One row for each derivative, then the lines that they share."""
+def value(program: Program) -> list[str]:
+    """f = …, and below it the lines that name its parts."""
+    return _rows(program.presentation.joint, ["<mi>f</mi>"])
+
+
+def derivatives(found: Sequence[Derivative], form: str) -> list[str]:
+    """A row for each derivative, then the lines that they share."""
     if form == "index":
-        return [row for d in found for row in _rows(_entries(d), [head(d)])]
+        return [row for d in found for row in _rows(_entries(d).joint, [head(d)])]
     if form != "formula":
-        maps = [_map(d, form) for d in found]
-        return [row for made in maps for row in _rows(made.presentation.joint, [_text(made.head)])]
-    high = [d for d in found if len(d.shape) > 2]
-    rows = [
-        row
-        for d in high
-        for form in (d.differential(),)
-        for row in _rows(form.presentation.joint, [_text(form.head)])
-    ]
-    joint = present_joint(
-        {str(number): d.node for number, d in enumerate(found)},
-        rows=[str(number) for number, d in enumerate(found) if d.is_row],
-        taken=taken_names(found[0].program),
-    )
-    return rows + _rows(joint, [head(d) for d in found])
+        return [row for d in found for row in _map_rows(_map(d, form))]
+    rows = [row for d in found if len(d.shape) > 2 for row in _map_rows(d.differential())]
+    # Only derivatives that were computed together can share lines.
+    for arena in dict.fromkeys(d.node.arena for d in found):
+        together = [d for d in found if d.node.arena is arena]
+        joint = present_joint(
+            {str(number): d.node for number, d in enumerate(together)},
+            rows=[str(number) for number, d in enumerate(together) if d.is_row],
+            taken=taken_names(together[0].program),
+        )
+        rows += _rows(joint, [head(d) for d in together])
+    return rows
 
 
 def copy(derivative: Derivative, form: str, format: str) -> str:
@@ -48,20 +49,21 @@ def copy(derivative: Derivative, form: str, format: str) -> str:
     if form == "formula":
         return str(derivative.to(format))
     if form == "index":
-        return _entries(derivative).text("unicode" if format == "ascii" else format)
+        if format == "ascii":
+            raise UnsupportedError("entries have no ascii form")
+        return _entries(derivative).text(format)
     return _map(derivative, form).to(format)
 
 
 def head(derivative: Derivative) -> str:
-    """∂f/∂w, ∂²f/∂w², ∂²f/∂x ∂y."""
+    """∂f/∂w, ∂²f/∂w², ∂²f/∂x ∂y, without a `math` element around it."""
     names = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
-    power = f"<mn>{len(names)}</mn>" if len(names) > 1 else ""
-    above = f"<msup><mo>∂</mo>{power}</msup>" if power else "<mo>∂</mo>"
-    symbol = dialect("mathml").symbol
-    if len(names) > 1 and len(set(names)) == 1:
-        below = f"<mo>∂</mo><msup>{symbol(names[0])}{power}</msup>"
+    times = f"<mn>{len(names)}</mn>" if len(names) > 1 else ""
+    above = f"<msup><mo>∂</mo>{times}</msup>" if times else "<mo>∂</mo>"
+    if times and len(set(names)) == 1:
+        below = f"<mo>∂</mo><msup>{mathml_name(names[0])}{times}</msup>"
     else:
-        below = "".join(f"<mo>∂</mo>{symbol(name)}" for name in names)
+        below = "".join(f"<mo>∂</mo>{mathml_name(name)}" for name in names)
     return f"<mfrac><mrow>{above}<mi>f</mi></mrow><mrow>{below}</mrow></mfrac>"
 
 
@@ -70,23 +72,33 @@ def _map(derivative: Derivative, form: str) -> Form:
     return made
 
 
-def _entries(derivative: Derivative) -> JointPresentation:
-    return present_entries(derivative.node, taken=taken_names(derivative.program)).joint
+def _map_rows(form: Form) -> list[str]:
+    name = form.head.removesuffix(" ↦")
+    left = mathml_name(name) if name.isalnum() else f"<mtext>{name}</mtext>"
+    return _rows(form.presentation.joint, [left], _MAPS_TO if "↦" in form.head else _EQUALS)
 
 
-def _text(head: str) -> str:
-    return f"<mtext>{head.removesuffix(' ↦')}</mtext>" + ("<mo>↦</mo>" if "↦" in head else "")
+def _entries(derivative: Derivative) -> Presentation:
+    return present_entries(derivative.node, taken=taken_names(derivative.program))
 
 
-def _rows(joint: JointPresentation, heads: Sequence[str]) -> list[Row]:
-    rows = [
-        {"head": head, "math": _math(joint, line, named=False)}
-        for head, line in zip(heads, joint.lines, strict=True)
-    ]
-    return rows + [{"head": "", "math": _math(joint, line)} for line in joint.where]
+def _rows(joint: JointPresentation, heads: Sequence[str], link: str = _EQUALS) -> list[str]:
+    rows = []
+    for left, line in zip(heads, joint.lines, strict=True):
+        _, indices, term = line.equation(by_entries=True)
+        # Entries are those of the head: it takes the place that names have in other lines.
+        unnamed = f"<mrow><mo>[</mo>{left}<mo>]</mo></mrow>"
+        table = replace(_table(joint), unnamed=unnamed, equals=link)
+        if not indices:
+            table = replace(table, document=_DOCUMENT.format(x=f"{left}{link}{{x}}"))
+        rows.append(render_lines([("", indices, term)], [], table, joint.names, {}))
+    return rows + [_row(joint, line) for line in joint.where]
 
 
-def _math(joint: JointPresentation, line: Line, named: bool = True) -> str:
-    name, indices, term = line.equation(by_entries=True)
-    equation = (name if named else "", indices, term)
-    return render_lines([equation], [], dialect("mathml", joint.taken), joint.names, {})
+def _row(joint: JointPresentation, line: Line) -> str:
+    equation = line.equation(by_entries=True)
+    return render_lines([equation], [], _table(joint), joint.names, {})
+
+
+def _table(joint: JointPresentation) -> Dialect:
+    return replace(dialect("mathml", joint.taken), document=_DOCUMENT)

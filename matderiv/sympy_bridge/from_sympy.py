@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from matderiv.errors import NameResolutionError, ShapeError, UnsupportedError
+from matderiv.errors import MatderivError, NameResolutionError, ShapeError, UnsupportedError
 from matderiv.language import canonical_name
-from matderiv.sympy_bridge.functions import NAMES
+from matderiv.sympy_bridge.functions import FAULTS, NAMES
 
 __all__ = ["Source", "from_sympy"]
 
@@ -48,8 +48,12 @@ def from_sympy(expression: Any) -> Source:
     try:
         reader.find_sizes(expression)
         text = reader.read(expression).text
+    except MatderivError:
+        raise
     except RecursionError:
         raise UnsupportedError("the SymPy expression is too deep") from None
+    except FAULTS as error:
+        raise UnsupportedError(f"SymPy does not take its own expression: {error}") from None
     declared = [f"{name}: {kind}" for name, kind in reader.functions.items()]
     if declared:
         text += " where " + "; ".join(declared)
@@ -357,7 +361,7 @@ class _Reader:
         return ("1" if scalar else f"eye({self.size(expression.shape[0])})"), _Level.ATOM
 
     def diagonal(self, expression: Any) -> tuple[str, _Level]:
-        inner = expression.arg
+        (inner,) = expression.args
         if _kind(inner) == "scalar":
             return self.read(inner)[:2]
         if isinstance(expression, sp.DiagMatrix):

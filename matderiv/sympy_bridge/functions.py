@@ -13,7 +13,10 @@ from typing import Any
 
 import sympy as sp
 
-__all__ = ["FUNCTIONS", "NAMES"]
+__all__ = ["FAULTS", "FUNCTIONS", "NAMES"]
+
+FAULTS = (ArithmeticError, AttributeError, NotImplementedError, TypeError, ValueError)
+"""What SymPy's own classes raise where they do not fit one another."""
 
 
 def _normal_density(t: Any) -> Any:

@@ -17,9 +17,9 @@ from typing import Any
 
 import sympy as sp
 
-from matderiv.errors import UnsupportedError
+from matderiv.errors import MatderivError, UnsupportedError
 from matderiv.language.typed import Assignment, Typed, TypedProgram
-from matderiv.sympy_bridge.functions import FUNCTIONS
+from matderiv.sympy_bridge.functions import FAULTS, FUNCTIONS
 from matderiv.tensor.dims import Composite, Dim, Shape
 
 __all__ = ["to_sympy"]
@@ -41,8 +41,12 @@ def to_sympy(program: TypedProgram) -> Any:
                 raise UnsupportedError("SymPy holds no loop over the slices of a stack")
             writer.names[statement.name] = writer.write(statement.expression)
         return writer.write(program.output)
+    except MatderivError:
+        raise
     except RecursionError:
         raise UnsupportedError("the formula is too deep for SymPy") from None
+    except FAULTS as error:
+        raise UnsupportedError(f"SymPy does not take this formula: {error}") from None
 
 
 def _refuse(what: str) -> UnsupportedError:
@@ -83,6 +87,8 @@ def _each(function: Callable[[Any], Any], value: Any) -> Any:
     """A function of a scalar, or of every entry."""
     if not value.is_Matrix:
         return function(value)
+    if value.shape == (1, 1):  # SymPy would take the function of the matrix
+        return function(value[0, 0]) * sp.OneMatrix(1, 1)
     if isinstance(function, type):
         return value.applyfunc(function)
     t = sp.Dummy("t")
@@ -263,12 +269,13 @@ class _Writer:
         arguments = [self.of(arg) for arg in part.args]
         function = sp.Function(name)
         if self.program.functions[name] == "elementwise" and len(arguments) == 1:
-            (order,) = orders
-            (value,) = arguments
-            if order and value.is_Matrix:
+            (order,), (value,) = orders, arguments
+            if not order:
+                return _each(function, value)
+            if value.is_Matrix:
                 t = sp.Dummy("t")
                 return value.applyfunc(sp.Lambda(t, sp.Derivative(function(t), (t, order))))
-            return _derivative(function, arguments, [0] * order) if order else _each(function, value)
+            return _derivative(function, arguments, [0] * order)
         slots = orders[1:] if orders and orders[0] == "slots" else _slots(orders)
         if not slots and part.kind == "scalar":
             return function(*arguments)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term
+from matderiv.tensor.products import drop_axes, repeated_axes
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
@@ -47,6 +48,13 @@ def build_sum(
         return arena.zero(shape)
     if len(kept) == 1:
         return arena.scale(*kept[0])
+    repeated = frozenset.intersection(*(repeated_axes(node) for _, node in kept))
+    if repeated:  # a sum of values that all repeat along axes is taken once
+        axes = [axis for axis in range(len(shape)) if axis not in repeated]
+        inner = arena.sum(
+            [(c, drop_axes(node, repeated)) for c, node in kept], tuple(shape[k] for k in axes)
+        )
+        return arena.broadcast(inner, shape, axes)
     content = _content([c for c, _ in kept])
     kept = [(_exact(Fraction(c) / content), node) for c, node in kept]
     shared = _shared_scalars([node for _, node in kept])

@@ -25,7 +25,7 @@ _NAMES = {
     "matrix": ("A", "B", "X", "W", "Σ", "M_1", "np"),
     "tensor": ("T", "U", "V"),
 }
-_ASSIGNED = ("h", "z", "z1", "q", "hid", "P", "G", "out", "t", "yhat", "lambda")
+_ASSIGNED = ("h", "z1", "z2", "q", "hid", "P", "G", "out", "t", "yhat", "lambda")
 _SIZES: tuple[dict[str, int], ...] = (
     {"n": 3, "m": 2, "k": 4},
     {"n": 2, "m": 3, "d": 4},

@@ -214,7 +214,7 @@ for power in (2, 3, -2):
     rule("M n n", f"{{0:a}}^{power}", "M n n", meaning, "f", "i" if power < 0 else ".", 0.4)
 rule("M n n", "expm({0:s})", "M n n", lambda a: _expm(a), guards="1", weight=0.5)
 rule("M n n", "sqrtm({0:s})", "M n n", oracle._sqrtm, guards="p", weight=0.4)
-rule("M n n", "chol({0:s})", "M n n", np.linalg.cholesky, guards="p", weight=0.4)
+rule("M n n", "chol({0:s})", "M n n", lambda a: np.linalg.cholesky((a + a.T) / 2), guards="p")
 rule("M n m", "pinv({0:s})", "M m n", np.linalg.pinv, guards="r", weight=0.4)
 rule("c n", "{0:q} \\ {1:u}", "M n n; c n", np.linalg.solve, "q", "i.")
 rule("M n m", "{0:q} \\ {1:u}", "M n n; M n m", np.linalg.solve, "q", "i.", 0.7)

@@ -83,7 +83,10 @@ class Written:
     def __format__(self, place: str) -> str:
         if place == "b":  # between bars, where more bars may pair in two ways
             place = "a" if "|" in self.text else "s"
-        return self.text if self.level <= LEVELS[place] else f"({self.text})"
+        fits = self.level <= LEVELS[place]
+        if place == "h" and self.level == LEVELS["q"]:
+            fits = False  # an explicit product beside a Hadamard operator is refused
+        return self.text if fits else f"({self.text})"
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,16 @@ class Program:
                 statements.append((name, body))
                 needed |= _leaves(body.start) if isinstance(body, Loop) else _leaves(body)
                 needed |= set(body.stacks) if isinstance(body, Loop) else set()
+        for dim in needed & self.sizes.keys():  # a size used as a number
+            carriers = [name for name, entry in self.inputs.items() if dim in entry.type.dims]
+            needed |= set(carriers[:1])
         inputs = {name: entry for name, entry in self.inputs.items() if name in needed}
         return replace(self, inputs=inputs, statements=tuple(reversed(statements)))
+
+    def unmarked(self, name: str) -> Program:
+        """The program with an input of which nothing but its shape is declared."""
+        plain = replace(self.inputs[name], attributes=())
+        return replace(self, inputs={**self.inputs, name: plain})
 
     def values(self) -> dict[str, Array]:
         return {name: entry.value for name, entry in self.inputs.items()}
@@ -175,7 +186,7 @@ class Program:
 
 
 def _leaves(tree: Tree) -> set[str]:
-    return {part.name for part in tree.walk() if part.name is not None}
+    return {part.name or part.text for part in tree.walk() if not part.args}
 
 
 def dim_text(dim: Dim) -> str:

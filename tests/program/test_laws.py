@@ -12,6 +12,7 @@ import pytest
 import sympy
 
 import matderiv as md
+from matderiv.language import canonical_name
 from matderiv.program.compiled import CompiledFunction
 from matderiv.tensor.elementwise import AbstractElementwise
 from tests.program.counting import count
@@ -44,6 +45,7 @@ def arguments(
     """What `derivative` and `forward` are called with."""
     names = function._names
     plan = function.plan
+    values = {canonical_name(name): value for name, value in values.items()}
     found = {
         name: np.asarray(values[variable.name], float)
         for variable, name in names.inputs.items()

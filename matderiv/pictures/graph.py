@@ -1,0 +1,245 @@
+"""The computation graph of a program as it was written, and as backpropagation needs it.
+
+Inputs and named values are squares, operators circles, an edge leads from an operand to
+its operator.  A number beside an operator is part of its label.  Without variables to
+differentiate by the whole graph is shown; with them only what depends on one of them:
+what does not is known before the backward pass and ends in a dashed square.
+
+>>> import matderiv as md
+>>> graph = computation_graph(md.parse("y: (); a = <x, w>; b = a - y; b^2"), ["w"])
+>>> [vertex.label for vertex in graph.vertices if vertex.kind == "operator"]
+['⟨·,·⟩', '−', '·²']
+>>> [vertex.label for vertex in graph.vertices if vertex.known]
+['x', 'y']
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from matderiv.errors import MatderivError
+from matderiv.language.typed import Assignment, Repeat, Typed
+from matderiv.values import shape_text
+
+if TYPE_CHECKING:
+    from matderiv.source import Program
+
+__all__ = ["GRAPH_FORMATS", "ComputationGraph", "Edge", "Vertex", "computation_graph"]
+
+GRAPH_FORMATS = ("svg", "dot", "mermaid")
+_SIGNS = {
+    "add": "+",
+    "subtract": "−",
+    "multiply": "⊙",
+    "divide": "/",
+    "negate": "−",
+    "power": "^",
+    "product": "×",
+    "outer": "u vᵀ",
+    "inner": "⟨·,·⟩",
+    "kron": "⊗",
+    "solve": "\\",
+    "transpose": "·ᵀ",
+}
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_LITERALS = frozenset({"number", "dimension", "constant"})
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """A square ("variable" or "value") or a circle ("operator").
+
+    shape   of the array, as text; empty for a circle
+    text    the part of the program that it stands for
+    wanted  whether the gradient by it is asked for
+    known   whether it is a leaf that does not depend on what the gradient is asked by
+    """
+
+    number: int
+    kind: str
+    label: str
+    shape: str
+    text: str
+    wanted: bool = False
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class Edge:
+    """From an operand to its operator; `back` leads to the next turn of a loop."""
+
+    start: int
+    end: int
+    back: bool = False
+
+
+@dataclass(frozen=True)
+class ComputationGraph:
+    """Vertices, operands before operators, and edges; the last vertex is the value."""
+
+    vertices: tuple[Vertex, ...]
+    edges: tuple[Edge, ...]
+
+    def to(self, format: str) -> str:
+        """The graph as "svg", "dot" or "mermaid"."""
+        from matderiv.pictures import markup, picture
+
+        writers: dict[str, Callable[[ComputationGraph], str]] = {
+            "svg": picture.to_svg,
+            "dot": markup.to_dot,
+            "mermaid": markup.to_mermaid,
+        }
+        if format not in writers:
+            raise MatderivError(
+                f"a graph has no format {format!r}; the formats are {', '.join(writers)}"
+            )
+        return writers[format](self)
+
+
+def computation_graph(program: Program, wrt: Sequence[str] = ()) -> ComputationGraph:
+    """The graph of a program, pruned to what depends on `wrt` if that is given."""
+    names = [program.name_of(name) for name in wrt]
+    reading = _Reading(program.source)
+    for statement in program.typed.statements:
+        if isinstance(statement, Assignment):
+            reading.assign(statement.name, statement.expression)
+        else:
+            reading.repeat(statement)
+    output = program.typed.output
+    end = reading.vertex(output)
+    if output.op != "name":
+        end = reading.square("value", "f", output, [end])
+    graph = ComputationGraph(tuple(reading.vertices), tuple(reading.edges))
+    return _pruned(_ancestors(graph, end), names)
+
+
+class _Reading:
+    """The vertices and edges of the statements read so far."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.vertices: list[Vertex] = []
+        self.edges: list[Edge] = []
+        self.named: dict[str, int] = {}
+
+    def add(self, kind: str, label: str, shape: str, text: str, operands: Sequence[int]) -> int:
+        number = len(self.vertices)
+        self.vertices.append(Vertex(number, kind, label, shape, text))
+        self.edges += [Edge(operand, number) for operand in dict.fromkeys(operands)]
+        return number
+
+    def square(self, kind: str, name: str, part: Typed, operands: Sequence[int]) -> int:
+        shape = shape_text(part.shape) if part.shape else ""
+        return self.add(kind, name, shape, self.text(part), operands)
+
+    def text(self, part: Typed) -> str:
+        return " ".join(self.source[slice(*part.span)].split())
+
+    def assign(self, name: str, expression: Typed) -> None:
+        self.named[name] = self.square("value", name, expression, [self.vertex(expression)])
+
+    def repeat(self, statement: Repeat) -> None:
+        """The body once; the names that it carries lead back to their first square."""
+        before = {name: self.named.get(name) for name in statement.carried}
+        for assignment in statement.body:
+            self.assign(assignment.name, assignment.expression)
+        turns = f"{statement.index} in {statement.count}"
+        for name, start in before.items():
+            end = self.named[name]
+            vertex = self.vertices[end]
+            self.vertices[end] = replace(vertex, shape=f"{vertex.shape} {turns}".strip())
+            if start is not None:
+                self.edges.append(Edge(end, start, back=True))
+
+    def vertex(self, root: Typed) -> int:
+        """The vertex of an expression; trees may be deep, so nothing recurses."""
+        made: dict[int, int] = {}
+        for part in root.post_order():
+            if part.op == "name" and part.value in self.named:
+                made[id(part)] = self.named[part.value]
+            elif part.op in ("input", "name"):
+                made[id(part)] = self._input(part)
+            elif part.op in _LITERALS and part is not root:
+                continue  # part of its operator's label
+            else:
+                operands = [made[id(arg)] for arg in part.args if id(arg) in made]
+                label = operator_label(part, self.text)
+                made[id(part)] = self.add("operator", label, "", self.text(part), operands)
+        return made[id(root)]
+
+    def _input(self, part: Typed) -> int:
+        name = str(part.value)
+        if name not in self.named:
+            self.named[name] = self.square("variable", name, part, [])
+        return self.named[name]
+
+
+def operator_label(part: Typed, text: Callable[[Typed], str]) -> str:
+    """The sign of an operator, with the numbers beside it: "2 ·", "· + 1", "·²"."""
+    if part.op == "apply":
+        return str(part.value[0])
+    if part.op == "call":
+        name, orders = part.value
+        primes = sum(order for order in orders if isinstance(order, int))
+        return f"{name}{chr(39) * primes}"
+    if part.op == "norm":
+        return "‖·‖" if part.value in ("F", "2", 2, None) else f"‖·‖_{part.value}"
+    if part.op == "inverse":
+        return "·⁻¹" if part.value == "-1" else "·⁻ᵀ"
+    if part.op == "matrix_power":
+        return f"·{part.value}".translate(_SUPERSCRIPTS)
+    if part.op == "index":
+        return "[…]"
+    if part.op not in _SIGNS:
+        return text(part)
+    sign = _SIGNS[part.op]
+    if part.op == "multiply" and any(arg.kind == "scalar" for arg in part.args):
+        sign = "·"
+    numbers = [text(arg) if arg.op in _LITERALS else "·" for arg in part.args]
+    if "·" not in numbers:
+        return text(part)
+    if all(number == "·" for number in numbers):
+        return sign
+    if part.op == "power" and numbers[1].lstrip("-").isdecimal():
+        return f"·{numbers[1].translate(_SUPERSCRIPTS)}"
+    return f" {'' if sign == '·' else sign} ".join(numbers).replace("  ", " ")
+
+
+# ---- pruning -------------------------------------------------------------------------
+
+
+def _ancestors(graph: ComputationGraph, end: int) -> ComputationGraph:
+    """What the value is computed from."""
+    kept = {end}
+    for edge in sorted(graph.edges, key=lambda edge: -edge.end):
+        if edge.end in kept and not edge.back:
+            kept.add(edge.start)
+    return _kept(graph, kept)
+
+
+def _pruned(graph: ComputationGraph, names: Sequence[str]) -> ComputationGraph:
+    if not names:
+        return graph
+    wanted = {v.number for v in graph.vertices if v.kind == "variable" and v.label in names}
+    depending = set(wanted)
+    for edge in sorted(graph.edges, key=lambda edge: edge.end):
+        if edge.start in depending and not edge.back:
+            depending.add(edge.end)
+    edges = [edge for edge in graph.edges if edge.end in depending]
+    kept = depending | {edge.start for edge in edges}
+    vertices = []
+    for vertex in graph.vertices:
+        known = vertex.number not in depending
+        if known and vertex.kind == "operator":
+            vertex = replace(vertex, kind="value", label=vertex.text)
+        vertices.append(replace(vertex, wanted=vertex.number in wanted, known=known))
+    return _kept(ComputationGraph(tuple(vertices), tuple(edges)), kept)
+
+
+def _kept(graph: ComputationGraph, kept: set[int]) -> ComputationGraph:
+    return ComputationGraph(
+        tuple(vertex for vertex in graph.vertices if vertex.number in kept),
+        tuple(edge for edge in graph.edges if edge.start in kept and edge.end in kept),
+    )

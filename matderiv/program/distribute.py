@@ -1,0 +1,149 @@
+"""Products distributed over sums of thin terms, which saves products of whole matrices.
+
+    (diag(p) - p p') A  =  p ⊙ (A - 𝟏 (p' A))         m n operations in place of m n²
+    (I - u v') (n I - 𝟏 𝟏')  =  n I - 𝟏 𝟏' - …        n² in place of n³
+
+A term is thin if no factor links two axes of it: diagonals, outer products, broadcasts.
+What all terms have in common along one axis stays before the sum.  The result is one of
+the graphs that the planner weighs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from matderiv.tensor.nodes import Factor, Name, Node, Number, Product, Sum
+from matderiv.tensor.traverse import rebuild
+
+__all__ = ["distributed"]
+
+_MOST_TERMS = 6
+_MOST_DEPTH = 4
+
+Entry = tuple[Node, Number]  # what a factor is, apart from where it stands
+
+
+def distributed(roots: Sequence[Node]) -> list[Node]:
+    """The roots with products distributed over their thin factors."""
+    return rebuild(roots, lambda node: _spread(node, _MOST_DEPTH))
+
+
+def _spread(node: Node, depth: int) -> Node | None:
+    if not isinstance(node, Product) or not depth:
+        return None
+    for index, factor in enumerate(node.factors):
+        inner = _unnamed(factor.node)
+        if not _is_contracted(node, factor):
+            continue
+        if isinstance(inner, Product) and _is_thin(inner):
+            factors = list(node.factors)
+            factors[index] = factor._replace(node=inner)
+            opened = _product(node, factors, frozenset({inner.id}))
+            return _spread(opened, depth - 1) or opened
+        if (
+            isinstance(inner, Sum)
+            and 1 < len(inner.terms) <= _MOST_TERMS
+            and all(_is_thin(term) for _, term in inner.terms)
+        ):
+            return _over_sum(node, index, inner, depth)
+    return None
+
+
+def _unnamed(node: Node) -> Node:
+    while isinstance(node, Name):
+        node = node.definition
+    return node
+
+
+def _product(node: Product, factors: Iterable[Factor], inline: frozenset[int]) -> Node:
+    sizes = dict(enumerate(node.sizes))
+    return node.arena.product(node.coefficient, factors, node.out, sizes, inline)
+
+
+def _is_contracted(node: Product, factor: Factor) -> bool:
+    """Whether the product sums over an axis of this matrix, with other factors."""
+    _, labels, exponent = factor
+    if exponent != 1 or len(labels) < 2 or len(set(labels)) < len(labels):
+        return False
+    summed = set(labels) - set(node.out)
+    others = {label for other in node.factors if other is not factor for label in other.labels}
+    return bool(summed & others)
+
+
+def _is_thin(node: Node) -> bool:
+    """Whether no chain of factors links two axes.
+
+    A diagonal, an outer product, a vector repeated along an axis; a matrix is none.
+    """
+    if not isinstance(node, Product) or node.order < 2:
+        return False
+    group = list(range(len(node.sizes)))
+    for factor in node.factors:
+        joined = {group[label] for label in factor.labels}
+        if joined:
+            least = min(joined)
+            group = [least if k in joined else k for k in group]
+    axes = set(node.out)
+    return len({group[label] for label in axes}) == len(axes)
+
+
+def _over_sum(node: Product, index: int, total: Sum, depth: int) -> Node:
+    """The factor is a sum: what it is contracted with goes into each of its terms."""
+    arena, labels = node.arena, node.factors[index].labels
+    inside, outside = _parts(node, index)
+    out = [label for label in dict.fromkeys(node.out) if label in _carried(inside, labels)]
+    common, terms = _common(total, [a for a, label in enumerate(labels) if label in out])
+    sizes = dict(enumerate(node.sizes))
+    spread: list[tuple[Number, Node]] = []
+    for coefficient, term in terms:
+        made = arena.product(
+            1, [*inside, Factor(term, labels, 1)], out, sizes, frozenset({term.id})
+        )
+        spread.append((coefficient, _spread(made, depth - 1) or made))
+    whole = arena.sum(spread, tuple(node.sizes[label] for label in out))
+    before = [Factor(entry, (labels[axis],), power) for (entry, power), axis in common]
+    return _product(node, [*outside, *before, Factor(whole, tuple(out), 1)], frozenset())
+
+
+def _carried(factors: Iterable[Factor], labels: Iterable[int]) -> set[int]:
+    return {*labels, *(label for factor in factors for label in factor.labels)}
+
+
+def _parts(node: Product, index: int) -> tuple[list[Factor], list[Factor]]:
+    """The other factors: those linked to this one by summed labels, and the rest."""
+    rest = [factor for k, factor in enumerate(node.factors) if k != index]
+    reached = set(node.factors[index].labels) - set(node.out)
+    inside: list[Factor] = []
+    while True:
+        new = [f for f in rest if f not in inside and reached & set(f.labels)]
+        if not new:
+            return inside, [factor for factor in rest if factor not in inside]
+        inside += new
+        reached |= {label for f in new for label in f.labels} - set(node.out)
+
+
+def _common(
+    total: Sum, axes: Iterable[int]
+) -> tuple[list[tuple[Entry, int]], list[tuple[Number, Product]]]:
+    """Vectors that stand in every term along one of these axes, and the terms without them."""
+    terms = [(coefficient, term) for coefficient, term in total.terms if isinstance(term, Product)]
+    common: list[tuple[Entry, int]] = []
+    for axis in axes:
+        found = set.intersection(*(_vectors(term, axis) for _, term in terms))
+        for entry in sorted(found, key=lambda e: (e[0].id, e[1])):
+            without = [(c, _without(term, entry, axis)) for c, term in terms]
+            if all(isinstance(term, Product) for _, term in without):
+                terms = [(c, term) for c, term in without if isinstance(term, Product)]
+                common.append((entry, axis))
+    return common, terms
+
+
+def _vectors(term: Product, axis: int) -> set[Entry]:
+    return {(f.node, f.exponent) for f in term.factors if f.labels == (term.out[axis],)}
+
+
+def _without(term: Product, entry: Entry, axis: int) -> Node:
+    wanted = Factor(entry[0], (term.out[axis],), entry[1])
+    factors = list(term.factors)
+    factors.remove(wanted)
+    return _product(term, factors, frozenset())

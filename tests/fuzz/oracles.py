@@ -1,0 +1,330 @@
+"""What must hold of every program: one function per law, each with its own witness.
+
+A law raises `Disagreement`, or lets through what the package raises.  The dear ones are
+applied to a sample, by the seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import matderiv as md
+from matderiv.calculus.layout import layout_axes
+from matderiv.language import canonical_name
+from matderiv.program.naming import function_name
+from matderiv.tensor.elementwise import AbstractElementwise
+from matderiv.tensor.nodes import Apply, Map, Node
+from matderiv.tensor.primitives import AbstractFunction
+from matderiv.tensor.traverse import reachable
+from tests.fuzz.trees import Program
+
+__all__ = ["LAWS", "Case", "Disagreement"]
+
+Array = Any
+TOLERANCE = 1e-7
+
+
+class Disagreement(AssertionError):
+    """Two ways to one number that differ."""
+
+
+@dataclass
+class Case:
+    """A program with what several laws need."""
+
+    program: Program
+    wrt: str | None = None
+    skipped: list[str] = field(default_factory=list)
+
+    @cached_property
+    def parsed(self) -> md.Program:
+        return md.parse(self.program.text())
+
+    @cached_property
+    def values(self) -> dict[str, Array]:
+        return self.program.values() | {
+            dim: size for dim, size in self.program.sizes.items() if dim in self.parsed.dimensions
+        }
+
+    @cached_property
+    def value(self) -> Array:
+        return self.program.value(self.program.values())
+
+    @cached_property
+    def derivative(self) -> md.Derivative:
+        assert self.wrt is not None
+        return md.diff(self.parsed, self.wrt, mode="reverse")
+
+    @cached_property
+    def jacobian(self) -> Array:
+        return self.evaluated(self.derivative)
+
+    def evaluated(self, derivative: md.Derivative) -> Array:
+        return derivative.evaluate(self.values, _functions([derivative.node]))
+
+    @property
+    def small(self) -> bool:
+        return self.jacobian.size <= 600
+
+
+def _functions(roots: list[Node]) -> dict[object, Callable[..., Any]]:
+    """phi is sin; l and loss are sin of the sum of everything."""
+    found: dict[object, Callable[..., Any]] = {}
+    for node in reachable(roots):
+        if isinstance(node, Map) and isinstance(node.function, AbstractElementwise):
+            found[node.function.key] = _wave(sum(node.function.orders))
+        if isinstance(node, Apply) and isinstance(node.primitive, AbstractFunction):
+            found[node.primitive.key] = _total_wave(node.primitive.slots)
+    return found
+
+
+def _wave(order: int) -> Callable[..., Array]:
+    return lambda x: np.sin(np.asarray(x) + order * math.pi / 2)
+
+
+def _total_wave(slots: tuple[int, ...]) -> Callable[..., Array]:
+    def value(*arguments: Array) -> Array:
+        total = _wave(len(slots))(sum(np.sum(x) for x in arguments))
+        for slot in slots:
+            total = np.multiply.outer(total, np.ones(np.shape(arguments[slot])))
+        return total
+
+    return value
+
+
+def agree(what: str, got: Array, want: Array, tolerance: float = TOLERANCE) -> None:
+    got, want = np.asarray(got, float), np.asarray(want, float)
+    if got.shape != want.shape:
+        raise Disagreement(f"{what}: shapes {got.shape} and {want.shape}")
+    if not np.all(np.isfinite(got)) and np.all(np.isfinite(want)):
+        raise Disagreement(f"{what}: {got} is not finite")
+    scale = max(np.max(np.abs(want), initial=0.0), np.max(np.abs(got), initial=0.0), 1e-6)
+    error = np.max(np.abs(got - want), initial=0.0) / scale
+    if not error <= tolerance:
+        raise Disagreement(f"{what}: relative error {error:.1e}\n{got}\n{want}")
+
+
+# ----- laws -------------------------------------------------------------------------------
+def value_is_the_meaning(case: Case) -> None:
+    """read, lower and evaluate == what the text means."""
+    functions = _functions([case.parsed.output])
+    agree("value", case.parsed.evaluate(case.values, functions), case.value)
+
+
+def shapes_are_as_declared(case: Case) -> None:
+    found = {name: entry.shape for name, entry in case.parsed.inputs.items()}
+    declared = {canonical_name(name): shape for name, shape in case.program.shapes().items()}
+    if any(tuple(found[name]) != declared[name] for name in found):
+        raise Disagreement(f"shapes: {found} and {declared}")
+
+
+def forward_is_reverse(case: Case) -> None:
+    forward = md.diff(case.parsed, case.wrt or "", mode="forward")
+    agree("forward and reverse", case.evaluated(forward), case.jacobian)
+
+
+def automatic_is_reverse(case: Case) -> None:
+    automatic = md.diff(case.parsed, case.wrt or "")
+    agree("auto and reverse", case.evaluated(automatic), case.jacobian)
+
+
+def derivative_is_the_slope(case: Case) -> None:
+    """J v == the central difference of what the text means, along a random direction."""
+    assert case.wrt is not None
+    point = case.program.inputs[case.wrt].value
+    direction = np.random.default_rng(point.size).normal(size=point.shape)
+    want = slope(lambda x: case.program.value(case.program.values() | {case.wrt: x}), point, direction)
+    if want is None:
+        case.skipped.append("slope")
+        return
+    got = np.tensordot(case.jacobian, direction, axes=point.ndim)
+    noise = 1e-9 * np.max(np.abs(case.value), initial=0.0)
+    if np.max(np.abs(got - want), initial=0.0) > noise:
+        agree("derivative and slope", got, want, 2e-5)
+
+
+def slope(function: Callable[[Array], Array], point: Array, direction: Array) -> Array | None:
+    """The derivative along a direction by differences; None at a kink or near a pole."""
+    with np.errstate(all="ignore"):
+        try:
+            middle = function(point)
+            sides = {h: function(point + h * direction) for h in _STEPS}
+        except np.linalg.LinAlgError:
+            return None
+    slopes = [(sides[h] - sides[-h]) / (2 * h) for h in _STEPS if h > 0]
+    coarse, fine = (4 * slopes[1] - slopes[0]) / 3, (4 * slopes[2] - slopes[1]) / 3
+    best = (16 * fine - coarse) / 15
+    h = min(abs(h) for h in _STEPS)
+    bend = np.abs(sides[h] + sides[-h] - 2 * middle) / h  # O(h) where smooth
+    scale = max(np.max(np.abs(best), initial=0.0), 1e-6)
+    settled = np.max(np.abs(best - fine), initial=0.0) <= 1e-6 * scale
+    if not np.all(np.isfinite(best)) or not settled or np.max(bend, initial=0.0) > 0.05 * scale:
+        return None
+    return np.asarray(best)
+
+
+_STEPS = (1e-3, 5e-4, 2.5e-4, -1e-3, -5e-4, -2.5e-4)
+
+
+def generated_code_is_the_evaluator(case: Case) -> None:
+    assert case.wrt is not None
+    compiled = md.compile(case.parsed, case.wrt)
+    given = case.values | {
+        function_name(f): _called(f) for f in compiled._names.functions
+    }
+    if case.value.ndim == 0:
+        value, gradients = compiled.value_and_grad(given)
+        agree("generated gradient", gradients[case.wrt], case.jacobian)
+        agree("generated value", value, case.value)
+        return
+    value, cache = compiled.forward(given)
+    agree("generated value", value, case.value)
+    agree("generated derivative", compiled.derivative(given)[case.wrt], case.jacobian)
+    cotangent = np.cos(np.arange(case.value.size)).reshape(case.value.shape)
+    pulled = np.tensordot(cotangent, case.jacobian, axes=cotangent.ndim)
+    agree("backward", compiled.backward(cache, cotangent, given)[case.wrt], pulled)
+
+
+def _called(function: Any) -> Callable[..., Array]:
+    if isinstance(function, AbstractElementwise):
+        return _wave(sum(function.orders))
+    return _total_wave(function.slots)
+
+
+def ascii_reads_back(case: Case) -> None:
+    if case.jacobian.ndim > 2:
+        str(case.derivative.to("ascii"))
+        return
+    text = str(case.derivative.to("ascii"))
+    if "D(loss" in text:  # the other argument of the call is not written
+        return
+    names = {line.split(" =")[0] for line in text.splitlines()[:-1] if " = " in line}
+    shapes = {n: s for n, s in case.program.shapes().items() if n not in names}
+    marks = {n: list(e.attributes) for n, e in case.program.inputs.items() if n in shapes}
+    sizes = dict.fromkeys(["spare"], tuple(case.program.sizes))  # makes sizes of all names
+    again = md.parse(text, shapes=shapes | sizes, attributes=marks)
+    values = {name: value for name, value in case.values.items() if name in shapes}
+    values |= {n: case.program.sizes[n] for n in again.dimensions if n in case.program.sizes}
+    try:
+        got = again.evaluate(values, _functions([again.output]))
+    except md.MatderivError as error:
+        raise Disagreement(f"ascii: {text}\n{error}") from error
+    agree(f"ascii {text!r}", got, case.jacobian)
+
+
+def layouts_are_transposes(case: Case) -> None:
+    for layout in ("numerator", "denominator"):
+        derivative = md.diff(case.parsed, case.wrt or "", layout=layout)
+        axes = layout_axes(layout, case.value.ndim, case.jacobian.ndim)
+        agree(layout, case.evaluated(derivative), case.jacobian.transpose(axes))
+
+
+def every_format_is_printed(case: Case) -> None:
+    for form in ("unicode", "latex", "mathml", "index", "json"):
+        if not str(case.derivative.to(form)):
+            raise Disagreement(f"{form} is empty")
+
+
+def maps_are_the_jacobian(case: Case) -> None:
+    """Differential and pullback, evaluated, == the Jacobian applied."""
+    assert case.wrt is not None
+    point = case.program.inputs[case.wrt].value
+    direction = np.cos(np.arange(point.size)).reshape(point.shape)
+    form = case.derivative.differential()
+    (seed,) = form.seeds
+    got = form.evaluate(case.values | {seed: direction}, _functions([form.node]))
+    agree("differential", got, np.tensordot(case.jacobian, direction, axes=point.ndim))
+    form = case.derivative.vjp()
+    (seed,) = form.seeds
+    cotangent = np.sin(1 + np.arange(case.value.size)).reshape(case.value.shape)
+    got = form.evaluate(case.values | {seed: cotangent}, _functions([form.node]))
+    agree("vjp", got, np.tensordot(cotangent, case.jacobian, axes=cotangent.ndim))
+
+
+def costs_are_counts(case: Case) -> None:
+    cost = md.cost(case.parsed, case.wrt or ())
+    at: Mapping[str, int] = {k: v for k, v in case.program.sizes.items()}
+    for formula in (cost.forward, cost.backward, cost.peak_memory, cost.cache_memory):
+        number = formula.subs({s: at[str(s)] for s in formula.free_symbols if str(s) in at})
+        if number.free_symbols or number < 0:
+            raise Disagreement(f"cost {formula} at {at} is {number}")
+
+
+def own_check_passes(case: Case) -> None:
+    try:
+        report = case.derivative.check()
+    except md.DomainError:
+        case.skipped.append("check")
+        return
+    if not report:
+        raise Disagreement(f"check: {report}")
+
+
+def hessian_is_the_slope_of_the_gradient(case: Case) -> None:
+    assert case.wrt is not None
+    point = case.program.inputs[case.wrt].value
+    if case.jacobian.size * point.size > 300:
+        return
+    second = md.diff(case.parsed, case.wrt, order=2)
+    # A gradient shortened by what is declared of its variable holds at such points alone.
+    gradient = md.diff(case.program.unmarked(case.wrt).text(), case.wrt)
+    functions = _functions([gradient.node])
+    got = case.evaluated(second)
+    direction = np.random.default_rng(point.size).normal(size=point.shape)
+    moved = lambda x: gradient.evaluate(case.values | {case.wrt: x}, functions)  # noqa: E731
+    want = slope(moved, point, direction)
+    if want is None or np.max(np.abs(got), initial=0.0) > 1e4:
+        case.skipped.append("hessian")
+        return
+    hvp = np.tensordot(got, direction, axes=point.ndim)
+    if np.max(np.abs(hvp - want), initial=0.0) > 1e-8 * np.max(np.abs(case.jacobian), initial=0.0):
+        agree("Hessian and slope of the gradient", hvp, want, 1e-4)
+    compiled = md.compile(case.parsed, case.wrt, order=2)
+    given = case.values | {function_name(f): _called(f) for f in compiled._names.functions}
+    agree("generated Hessian", compiled.derivative(given)[case.wrt], got, 1e-6)
+
+
+def jax_agrees(case: Case) -> None:
+    import jax
+
+    from tests.jax_interpreter import as_function
+
+    if _functions([case.parsed.output]) or case.wrt is None:
+        return
+    lowered = case.parsed._lowered
+    variables = [lowered.variables[name] for name in case.parsed.inputs]
+    try:
+        function = as_function(lowered.root, variables, case.program.sizes)
+        place = list(case.parsed.inputs).index(case.wrt)
+        arrays = [case.program.inputs[name].value for name in case.parsed.inputs]
+        want = jax.jacfwd(function, argnums=place)(*arrays)
+    except (KeyError, AttributeError, AssertionError):  # a node that only this package has
+        case.skipped.append("jax")
+        return
+    if np.all(np.isfinite(np.asarray(want))) and "slope" not in case.skipped:
+        agree("JAX", case.jacobian, want)
+
+
+# law -> one of how many programs it is applied to
+LAWS: dict[Callable[[Case], None], int] = {
+    value_is_the_meaning: 1,
+    shapes_are_as_declared: 1,
+    derivative_is_the_slope: 1,
+    automatic_is_reverse: 2,
+    forward_is_reverse: 3,
+    generated_code_is_the_evaluator: 3,
+    ascii_reads_back: 3,
+    layouts_are_transposes: 10,
+    maps_are_the_jacobian: 10,
+    own_check_passes: 10,
+    every_format_is_printed: 20,
+    costs_are_counts: 20,
+    hessian_is_the_slope_of_the_gradient: 20,
+    jax_agrees: 50,
+}
