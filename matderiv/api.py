@@ -162,7 +162,9 @@ def compile(
         raise UnsupportedError(f"there is no backend {backend!r} yet; numpy is there")
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
-    return compile_program(program, names, order, layout)
+    asked = [wrt] if isinstance(wrt, str) or is_sympy(wrt) else wrt
+    spelled = dict(zip(names, map(str, asked), strict=True))
+    return compile_program(program, names, order, layout, spelled)
 
 
 def cost(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from matderiv.errors import MatderivError, NameResolutionError, UnsupportedError
+from matderiv.usage import EXAMPLES, Parser
 from matderiv.values import shape_text, superscript
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ def _guarded(words: Sequence[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="matderiv",
         description="Symbolic matrix derivatives: formula, costs and code, checked.",
-        epilog='example: matderiv diff "||Xw - y||^2" wrt w',
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=sorted(_COMMANDS), help=" · ".join(_COMMANDS))
     parser.add_argument(
@@ -76,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format",
         default="unicode",
-        help="unicode, ascii, latex, index, json, numpy; of flops text, markdown, latex, csv, json",
+        help="unicode, ascii, latex, index, json, numpy; "
+        "of flops text, markdown, latex, csv, json; of graph svg, dot, mermaid",
     )
     parser.add_argument(
         "--form",
@@ -100,8 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--weights", metavar="exp=20", help="FLOPs that one value of a function counts"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="where `compile` writes")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where `compile` and `graph` write")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
+    parser.add_argument("--port", type=int, metavar="N", help="where `serve` listens")
+    parser.add_argument("--no-open", action="store_true", help="`serve` opens no browser")
     parser.set_defaults(run=_run)
     return parser
 
@@ -378,12 +383,53 @@ def _flops(options: argparse.Namespace) -> int:
     return 0
 
 
+def _graph(options: argparse.Namespace) -> int:
+    from matderiv.files import write_file
+    from matderiv.pictures import computation_graph
+
+    program, names, _ = _read(options)
+    graph = computation_graph(program, names)
+    suffix = Path(options.output or "").suffix
+    format = _PICTURES.get(suffix, "mermaid") if options.format == "unicode" else options.format
+    text = graph.to(format)
+    if options.output is None:
+        print(text)
+    else:
+        print(f"wrote {write_file(options.output, text, force=options.force)}")
+    return 0
+
+
+_PICTURES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from matderiv.serve import serve
+
+    words: list[str] = options.words
+    state = {}
+    if words:
+        program, names, _ = _read(options)
+        state = {"f": program.source, "wrt": names}
+    serve(options.port, open_browser=not options.no_open, state=state)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from matderiv.explain import explain
+
+    print(explain(" ".join(options.words)))
+    return 0
+
+
 _COMMANDS: dict[str, Callable[[Any], int]] = {
     "diff": _diff,
     "compile": _compile,
     "flops": _flops,
+    "graph": _graph,
     "check": _check,
     "verify": _verify,
+    "serve": _serve,
+    "explain": _explain,
 }
 
 if __name__ == "__main__":

@@ -60,23 +60,55 @@ class MatderivError(Exception):
 
 
 class ParseError(MatderivError, ValueError):
-    """The text is no sentence of the language, or is one in two ways."""
+    """The text is no sentence of the language, or is one in two ways.
+
+    What a reader could take in two ways is refused with both readings, never guessed.
+
+        broken  matderiv diff "tr A B" wrt A
+        fixed   matderiv diff "tr(A B)" wrt A
+    """
 
 
 class NameResolutionError(MatderivError, ValueError):
-    """A name is unknown, or stands for two things."""
+    """A name is unknown, or stands for two things.
+
+    A run of letters is a declared name, else a product of names of one letter each.
+
+        broken  matderiv diff "||X w - y||^2" wrt v
+        fixed   matderiv diff "||X w - y||^2" wrt w
+    """
 
 
 class ShapeError(MatderivError, ValueError):
-    """Kinds or sizes do not fit together."""
+    """Kinds or sizes do not fit together.
+
+    The message has the shapes on both sides.  Lower-case names are columns, upper-case
+    ones matrices, unless a declaration says otherwise.
+
+        broken  matderiv diff "x y" wrt x
+        fixed   matderiv diff "x' y" wrt x
+    """
 
 
 class DomainError(MatderivError, ValueError):
-    """A value lies outside the domain of an operation."""
+    """A value lies outside the domain of an operation.
+
+    A derivative is checked at random points, with entries of several sizes and signs;
+    where the formula has a real value at none of them, nothing can be checked or shown.
+
+        broken  matderiv diff "log(-1 - x' x)" wrt x
+        fixed   matderiv diff "log(1 + x' x)" wrt x
+    """
 
 
 class UnsupportedError(MatderivError, NotImplementedError):
-    """The text is meaningful, but the engine does not do this."""
+    """The text is meaningful, but the engine does not do this.
+
+    The message says what it does instead, where there is something.
+
+        broken  matderiv diff "A x" wrt x --form hvp
+        fixed   matderiv diff "A x" wrt x --form jvp
+    """
 
 
 def _excerpt(source: str, start: int, end: int) -> list[str]:

@@ -113,9 +113,16 @@ def _with_output_name(made: Plan, program: Program) -> Plan:
 
 
 def compile_program(
-    program: Program, wrt: Sequence[str], order: int = 1, layout: str = "mixed"
+    program: Program,
+    wrt: Sequence[str],
+    order: int = 1,
+    layout: str = "mixed",
+    spelled: Mapping[str, str] | None = None,
 ) -> CompiledFunction:
-    """The generated NumPy module of a program and its derivatives."""
+    """The generated NumPy module of a program and its derivatives.
+
+    `spelled` gives the key of a variable among the results, where it is not its name.
+    """
     made, made_from, shown = program_plan(program, wrt, order, layout)
     taken = taken_names(program)
     head = "∂" if order == 1 else f"∂^{order} "
@@ -123,7 +130,9 @@ def compile_program(
     equations = present_joint(lines, taken=taken).text("unicode").splitlines()
     value = str(program).partition("\n")[0]
     title = f"{value}, and its derivatives by {', '.join(wrt)}" if wrt else value
-    return CompiledFunction(made, title=title, equations=equations, canonical=canonical_name)
+    return CompiledFunction(
+        made, title=title, equations=equations, canonical=canonical_name, spelled=spelled
+    )
 
 
 def program_cost(

@@ -241,7 +241,8 @@ class Derivative:
         if format == "index":
             return present_entries(self.node, taken=taken_names(self.program)).text()
         if format in ("unicode", "ascii", "latex", "mathml"):
-            if self.node.order <= 2 or format == "mathml":
+            by_layer = bool(self.presentation.line.layer)
+            if self.node.order <= 2 or format == "mathml" or by_layer:
                 return self.presentation.text(format)
             differential = self.differential()
             entries = self.presentation.text(format)

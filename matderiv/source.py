@@ -12,6 +12,7 @@ import numpy as np
 from matderiv.check import evaluate_named
 from matderiv.errors import DomainError, NameResolutionError, ShapeError
 from matderiv.language import canonical_name, lower, read
+from matderiv.language.hints import near
 from matderiv.language.typed import Assignment, Input
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Composite, Shape
@@ -178,6 +179,7 @@ class Program:
         if name not in self.inputs and name not in assigned:
             raise NameResolutionError(
                 f"{text!r} does not occur in the program; its inputs are {', '.join(self.inputs)}"
+                f"{near(text, self.inputs)}"
                 if self.inputs
                 else f"{text!r} does not occur in the program, which has no inputs"
             )

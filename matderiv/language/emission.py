@@ -218,10 +218,10 @@ class Emission(Exponents):
                 end = span_of(self.tokens[self.position + primes - 1])[1]
             self.position += primes
             self.add("CALL", name + "'" * primes, start, end)
-        elif self.words.symbols.functions[name] == "elementwise" and not primes:
-            self.add("FUNCTION", name, start, end)
         elif self.last() == "LPAR" and self.last(2) == "CALL" and self.out[-2] == "D":
             self.add("STRING", name, start, end)
+        elif self.words.symbols.functions[name] == "elementwise" and not primes:
+            self.add("FUNCTION", name, start, end)
         else:
             raise ParseError(
                 f"{name} is a function; it needs its arguments in brackets", span=(start, end)

@@ -6,7 +6,7 @@ Only sizes are unified.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -254,28 +254,50 @@ class Expressions:
         return shape
 
     def _abstract_derivative(self, node: Syntax) -> Shape:
-        """D(l, o): the derivative of l by its argument o, where l was called with o."""
-        form = "a derivative is written D(l, o), l a scalar function and o its argument"
-        if len(node.args) < 2 or node.args[0].op != "string":
+        """D(l(o, y), o): the derivative of l by its argument o.
+
+        D(l, o) is short for it where l is called with o elsewhere, or has one argument.
+        """
+        form = "a derivative is written D(l(o, y), o), l an abstract function and o its argument"
+        if len(node.args) < 2:
             self.check.fail(form, node.at, error=ParseError)
-        name, slots_by = node.args[0].value, node.args[1:]
-        if self.symbols.functions.get(name) != "scalar":
-            self.check.fail(form, node.at, error=ParseError)
+        head, *slots_by = node.args
         texts = [self._written(by) for by in slots_by]
-        arguments: tuple[Syntax, ...] = slots_by[:1]
-        for call in self.calls.get(name, []):
-            known = [self._written(argument) for argument in call.args]
-            if all(text in known for text in texts):
-                arguments = call.args
-                break
+        if head.op == "call" and not any(_orders(head)):
+            name, arguments = head.value[0], head.args
+        elif head.op == "string" and head.value in self.symbols.functions:
+            name, arguments = head.value, self._called_with(head.value, slots_by)
+        else:
+            self.check.fail(form, node.at, error=ParseError)
         known = [self._written(argument) for argument in arguments]
         if not all(text in known for text in texts):
             self.check.fail(form, node.at)
         slots = tuple(sorted(known.index(text) for text in texts))
-        node.op, node.args, node.value = "call", arguments, (name, ("slots", *slots))
+        node.op, node.args = "call", arguments
+        if self.symbols.functions[name] == "elementwise":
+            node.value = name, tuple(slots.count(k) for k in range(len(arguments)))
+            if head.op == "call":
+                return head.kind, head.size
+            shape = arguments[0].kind, arguments[0].size
+            return self.check.broadcast(*arguments, name, node.at) if len(known) > 1 else shape
+        node.value = name, ("slots", *slots)
         sizes = tuple(size for slot in slots for size in arguments[slot].size)
         kind = arguments[slots[0]].kind if len(slots) == 1 else kind_of_rank(len(sizes))
         return kind, sizes
 
+    def _called_with(self, name: str, slots_by: Sequence[Syntax]) -> tuple[Syntax, ...]:
+        """The arguments of a call elsewhere that has all of `slots_by`, else these alone."""
+        texts = [self._written(by) for by in slots_by]
+        for call in self.calls.get(name, []):
+            known = [self._written(argument) for argument in call.args]
+            if all(text in known for text in texts):
+                return call.args
+        return (slots_by[0],)
+
     def _written(self, node: Syntax) -> str:
         return "".join(self.check.source[slice(*node.span)].split())
+
+
+def _orders(call: Syntax) -> tuple[object, ...]:
+    """How often a call of an abstract function is differentiated already."""
+    return tuple(call.value[1])

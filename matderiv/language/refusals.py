@@ -51,7 +51,8 @@ def _begins_with_function(node: Syntax) -> bool:
 def _refuse_mixed_products(check: Checker, node: Syntax, operand: Syntax) -> None:
     """An explicit `*` `@` `\\` of non-scalars beside a Hadamard operator."""
     while operand.op in ("product", "outer", "inner", "solve", "multiply", "divide", "negate"):
-        if operand.bracketed or not operand.args:
+        enclosed = operand.op != "negate" and operand.at[0] <= operand.span[0]  # <x, y>, outer(…)
+        if operand.bracketed or enclosed or not operand.args:
             return
         explicit = check.source[slice(*operand.at)].strip() in ("*", "@", "\\", "∗")
         if (

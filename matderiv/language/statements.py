@@ -17,7 +17,6 @@ __all__ = ["read_statements"]
 _KINDS = ("elementwise", "scalar", "vector", "matrix")
 _SIGNS = "PLUS MINUS STAR SLASH CIRCLE DOTTIMES DOTDIVIDE BACKSLASH COMMA CARET DOTPOWER STARSTAR"
 _CONTINUES = frozenset(_SIGNS.split())
-_LONGEST_LIST = 4096
 _DECLARATION = "a declaration is written X: (n, d), λ: (), A: (n, n) symmetric or phi: elementwise"
 
 
@@ -28,6 +27,19 @@ def read_statements(tokens: list[Token], symbols: Symbols) -> list[Piece]:
     return walk.pieces
 
 
+def _list_ends(tokens: list[Token]) -> dict[int, int]:
+    """For each word, where the list `A, B, …` that goes on with it ends."""
+    ends: dict[int, int] = {}
+    for at in reversed(range(len(tokens))):
+        if tokens[at].type == "WORD":
+            after = at + 1
+            if after < len(tokens) and tokens[after].type == "COMMA":
+                ends[at] = ends.get(after + 1, 0)
+            else:
+                ends[at] = after
+    return ends
+
+
 class _Walk:
     def __init__(self, tokens: list[Token], symbols: Symbols) -> None:
         self.tokens = tokens
@@ -36,6 +48,7 @@ class _Walk:
         self.blocks: list[Token] = []  # opening braces of `repeat`
         self.position = 0
         self.pending: Token | None = None  # the separator before the next statement
+        self.list_ends = _list_ends(tokens)
 
     # ---- looking -----------------------------------------------------------------
 
@@ -61,14 +74,10 @@ class _Walk:
 
     def _names_ahead(self) -> int:
         """The number of tokens of a list `A, B` here, if a declaration can follow it."""
-        ahead = 0
-        while self.kind(ahead) == "WORD" and ahead < 2 * _LONGEST_LIST:
-            ahead += 1
-            if self.kind(ahead) in ("COLON", "ELEMENT") or self.word(ahead) == "in":
-                return ahead
-            if self.kind(ahead) != "COMMA":
-                return 0
-            ahead += 1
+        end = self.list_ends.get(self.position, 0)
+        ahead = end - self.position
+        if ahead > 0 and (self.kind(ahead) in ("COLON", "ELEMENT") or self.word(ahead) == "in"):
+            return ahead
         return 0
 
     def _starts_item(self) -> bool:

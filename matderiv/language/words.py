@@ -74,7 +74,7 @@ class Words:
             return [make("CALL", "sigmoid", *place)]
         if word in _KEYWORDS:
             raise ParseError(f"'{word}' is a keyword and stands elsewhere", span=place)
-        if name == "D" and called and "scalar" in symbols.functions.values():
+        if name == "D" and called and symbols.functions:
             return [make("CALL", "D", *place)]
         if name == "e" and symbols.euler and raised:
             return [make("NUMBER", "e", *place)]

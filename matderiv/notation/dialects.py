@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
-from matderiv.notation.names import ascii_name, latex_name, mathml_name, unicode_name
+from matderiv.notation.names import (
+    ascii_name,
+    latex_name,
+    mathml_function,
+    mathml_name,
+    unicode_name,
+)
 from matderiv.notation.terms import Mark
 
 __all__ = ["DIALECTS", "Dialect", "dialect"]
@@ -19,6 +25,7 @@ __all__ = ["DIALECTS", "Dialect", "dialect"]
 class Dialect:
     """Templates over {x} and {y}; `joiner` strings stand between operands.
 
+    function    how the name of a function is written, where that is not as a symbol
     tight       a bracket follows a superscript without space: Xᵀ(X w - y)
     stacked     a quotient is an operand of its own, needing no brackets around its parts
     """
@@ -56,9 +63,11 @@ class Dialect:
     equals: str
     where: str
     line: str
+    span: str
     between: str
     document: str = "{x}"
     unnamed: str = ""
+    function: Callable[[str], str] | None = None
     letter: str = "{x}"
     long_index: str = ","
     degree: str = "^{x}"
@@ -117,6 +126,7 @@ _UNICODE = Dialect(
     where="\nwhere ",
     between="\n",
     line="\n      ",
+    span="{x}   ({i} = {a} … {b})",
     tight=True,
 )
 
@@ -159,6 +169,7 @@ _ASCII = Dialect(
     where=" where ",
     between="\n",
     line="; ",
+    span="{x} ({i} = {a} .. {b})",
 )
 
 _LATEX = Dialect(
@@ -200,6 +211,7 @@ _LATEX = Dialect(
     where=r" \quad \text{{where }} ",
     between=r", \; ",
     line=r", \; ",
+    span=r"{x} \quad ({i} = {a}, \dots, {b})",
     unnamed=r"[\,\cdot\,]",
     stacked=True,
     templates=True,
@@ -212,8 +224,8 @@ _MATHML = Dialect(
     brackets="<mrow><mo>(</mo>{x}<mo>)</mo></mrow>",
     marks={
         Mark.TRANSPOSE: "<msup>{x}<mo>⊤</mo></msup>",
-        Mark.INVERSE: "<msup>{x}<mrow><mo>-</mo><mn>1</mn></mrow></msup>",
-        Mark.INVERSE_TRANSPOSE: "<msup>{x}<mrow><mo>-</mo><mo>⊤</mo></mrow></msup>",
+        Mark.INVERSE: "<msup>{x}<mrow><mo>−</mo><mn>1</mn></mrow></msup>",
+        Mark.INVERSE_TRANSPOSE: "<msup>{x}<mrow><mo>−</mo><mo>⊤</mo></mrow></msup>",
     },
     power="<msup>{x}<mrow>{y}</mrow></msup>",
     elementwise_power="<msup>{x}<mrow><mo>⊙</mo>{y}</mrow></msup>",
@@ -223,8 +235,8 @@ _MATHML = Dialect(
     divide="<mo>⊘</mo>",
     kronecker="{x}<mo>⊗</mo>{y}",
     plus="<mo>+</mo>",
-    minus="<mo>-</mo>",
-    negative="<mrow><mo>-</mo>{x}</mrow>",
+    minus="<mo>−</mo>",
+    negative="<mrow><mo>−</mo>{x}</mrow>",
     quotient="<mfrac><mrow>{x}</mrow><mrow>{y}</mrow></mfrac>",
     bars="<mrow><mo>‖</mo>{x}<mo>‖</mo></mrow>",
     ones='<mi mathvariant="bold">1</mi>',
@@ -242,6 +254,7 @@ _MATHML = Dialect(
     partial_by="<mrow><mo>∂</mo>{x}{n}</mrow>",
     entry="<msub><mrow>{x}</mrow><mrow>{y}</mrow></msub>",
     index="<mo>,</mo>",
+    function=mathml_function,
     letter="<mi>{x}</mi>",
     long_index="<mo>,</mo>",
     degree="<msup><mrow></mrow><mn>{x}</mn></msup>",
@@ -251,6 +264,10 @@ _MATHML = Dialect(
     where="<mspace width='1em'/><mtext>where </mtext>",
     between="<mo>,</mo><mspace width='1em'/>",
     line="<mo>,</mo><mspace width='1em'/>",
+    span=(
+        "{x}<mspace width='1em'/><mrow><mo>(</mo><mi>{i}</mi><mo>=</mo><mi>{a}</mi>"
+        "<mo>…</mo><mi>{b}</mi><mo>)</mo></mrow>"
+    ),
     document="<math xmlns='http://www.w3.org/1998/Math/MathML'><mrow>{x}</mrow></math>",
     stacked=True,
 )

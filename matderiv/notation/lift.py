@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
+from matderiv.errors import UnsupportedError
 from matderiv.notation.functions import lift_apply, lift_map
+from matderiv.notation.layers import Layers, split_name
 from matderiv.notation.numbers import scale
 from matderiv.notation.products import lift_product, operand
 from matderiv.notation.scalars import norm_power, scalar_factors
@@ -21,7 +23,9 @@ from matderiv.notation.sums import lift_sum
 from matderiv.notation.terms import (
     Einsum,
     Identity,
+    Layered,
     Ones,
+    Sigma,
     Symbol,
     Term,
     as_symmetric,
@@ -36,17 +40,20 @@ _SAVING = 3  # a name must save more than this many tokens
 _LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def lift_all(roots: Iterable[Node]) -> Lifter:
-    """Lift roots and all definitions below them; use counts settle in a second pass."""
-    roots = list(roots)
+def lift_all(roots: Iterable[Node], layers: Layers | None = None) -> Lifter:
+    """Lift roots and all definitions below them; use counts settle in a second pass.
+
+    `layers` are the lines of the loops that the roots have been freed of.
+    """
+    roots = [*roots, *(layers.below if layers is not None else ())]
     nodes = reachable(roots)
     starts = [*roots, *(node.definition for node in nodes if isinstance(node, Name))]
-    first = Lifter(_uses(nodes, starts, None), starts)
+    first = Lifter(_uses(nodes, starts, None), starts, layers)
     first.lift(starts)
     uses = _uses(nodes, starts, first.shared)
     if uses == first.uses:
         return first
-    second = Lifter(uses, starts)
+    second = Lifter(uses, starts, layers)
     second.lift(starts)
     return second
 
@@ -66,7 +73,11 @@ def _uses(nodes: list[Node], starts: list[Node], shared: Mapping[int, Term] | No
 class Lifter:
     """The terms of nodes; `shared` holds the full terms of those that got a name."""
 
-    def __init__(self, uses: Counter[int], roots: Iterable[Node] = ()) -> None:
+    def __init__(
+        self, uses: Counter[int], roots: Iterable[Node] = (), layers: Layers | None = None
+    ) -> None:
+        self.layers = layers
+        self.indices: dict[str, tuple[str, ...]] = {}  # of the names of values in a layer
         self.uses = uses
         self.terms: dict[int, Term] = {}
         self.full: dict[int, Term] = {}
@@ -117,19 +128,29 @@ class Lifter:
         name = f"#{node.id}"  # `names.py` gives the final one
         self.shared[node.id] = term
         self.nodes[name] = node
-        return Symbol(name, order=node.order, symmetric=node.arena.is_symmetric(node))
+        indices = self.layers.indices(node) if self.layers is not None else ()
+        return self._symbol(name, indices, node)
+
+    def _symbol(self, name: str, indices: tuple[str, ...], node: Node) -> Term:
+        symmetric = node.arena.is_symmetric(node)
+        symbol = Symbol(name, order=node.order, symmetric=symmetric)
+        if not indices:
+            return symbol
+        self.indices[name] = indices
+        return Layered(symbol, indices, order=node.order, symmetric=symmetric)
 
     # ----- one node -------------------------------------------------------------------
     def _term(self, node: Node) -> Term:
         if isinstance(node, Variable | Name):
-            name = node.name
+            if self.layers is not None and (total := self.layers.totals.get(node.id)) is not None:
+                return Sigma((total.index,), self(total.node), order=node.order)
+            name, indices = split_name(node.name)
             if isinstance(node, Name):
                 definition = node.definition
                 if self.nodes.get(name, definition) is not definition:
                     name = f"{name}#{node.id}"
                 self.nodes[name] = definition
-            symmetric = node.arena.is_symmetric(node)
-            return Symbol(name, order=node.order, symmetric=symmetric)
+            return self._symbol(name, indices, node)
         if isinstance(node, Size):
             return Symbol(str(node.dim), order=0)
         if isinstance(node, Sum):
@@ -138,7 +159,8 @@ class Lifter:
             return lift_map(node, self)
         if isinstance(node, Apply):
             return lift_apply(node, self)
-        assert isinstance(node, Product)
+        if not isinstance(node, Product):
+            raise UnsupportedError("a value that is computed in a loop has no such form")
         term = self._product(node)
         if node.order == 2 and node.arena.is_symmetric(node):
             return as_symmetric(term)

@@ -15,7 +15,7 @@ from itertools import count
 
 from matderiv.language.alphabet import GREEK, canonical_name
 
-__all__ = ["ascii_name", "fresh_names", "latex_name", "mathml_name", "unicode_name"]
+__all__ = ["ascii_name", "fresh_names", "latex_name", "mathml_function", "mathml_name", "unicode_name"]
 
 _SPELLED: dict[str, str] = {}
 for _word, _letter in GREEK.items():
@@ -84,11 +84,22 @@ def mathml_name(name: str) -> str:
         if part in _MARKS:
             text = f"<mover>{text}<mo>{_MARKS[part]}</mo></mover>"
     below = [f"<mn>{digits}</mn>"] * bool(digits)
-    below += [f"<mi>{escape(part)}</mi>" for part in parts if part not in _MARKS]
+    for part in parts:
+        if part not in _MARKS:
+            below.append(f"<mn>{part}</mn>" if part.isdecimal() else f"<mi>{escape(part)}</mi>")
     if not below:
         return text
     joined = below[0] if len(below) == 1 else f"<mrow>{'<mo>,</mo>'.join(below)}</mrow>"
     return f"<msub>{text}{joined}</msub>"
+
+
+def mathml_function(name: str) -> str:
+    """The name of a function: a word as it is, so that diag is no differential.
+
+    >>> mathml_function("diag"), mathml_function("f1")
+    ('<mi>diag</mi>', '<msub><mi>f</mi><mn>1</mn></msub>')
+    """
+    return f"<mi>{escape(name)}</mi>" if len(name) > 2 else mathml_name(name)
 
 
 def fresh_names(wanted: Collection[str], taken: Collection[str]) -> dict[str, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from matderiv.notation.dialects import dialect as dialect_of
 from matderiv.notation.entries import lift_entries
 from matderiv.notation.forms import transpose
+from matderiv.notation.layers import layers_of
 from matderiv.notation.lift import Lifter, lift_all
 from matderiv.notation.names import fresh_names
-from matderiv.notation.render import render_lines
+from matderiv.notation.render import Equation, Span, render_lines
 from matderiv.notation.terms import Call, Einsum, Partial, Symbol, Term, walk
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import reachable
@@ -26,15 +27,17 @@ class Line:
     term: Term
     indices: tuple[str, ...] = ()
     entry: Term | None = None
+    layer: tuple[str, ...] = ()
+    span: Span | None = None
 
     @property
     def is_matrix_form(self) -> bool:
         return self.entry is None
 
-    def equation(self, by_entries: bool) -> tuple[str, tuple[str, ...], Term]:
+    def equation(self, by_entries: bool) -> Equation:
         if by_entries and self.entry is not None:
-            return self.name, self.indices, self.entry
-        return self.name, (), self.term
+            return Equation(self.name, self.layer + self.indices, self.entry, self.span)
+        return Equation(self.name, self.layer, self.term, self.span)
 
 
 @dataclass(frozen=True)
@@ -151,9 +154,13 @@ def present_entries(
     >>> print(present_entries(arena.einsum("bi,bk->ik", h, g)).text())
     [i,j] = Σ_k h[k,i] g[k,j]
     """
-    lifter = lift_all([root])
-    indices, entry = lift_entries(root, lifter, explicit=explicit)
-    line = Line("", lifter.definition(root), indices, entry)
+    layers = layers_of([root], taken)
+    node = root if layers is None else layers.roots[0]
+    lifter = lift_all([node], layers)
+    indices, entry = lift_entries(node, lifter, explicit=explicit)
+    line = Line("", lifter.definition(node), indices, entry)
+    if layers is not None and (head := layers.heads[0]) is not None:
+        line = replace(line, layer=head.indices, span=head.span)
     return Presentation(_finish([line], lifter, [root], taken))
 
 
@@ -163,11 +170,16 @@ def present_term(term: Term, root: Node, lifter: Lifter, taken: Iterable[str] = 
 
 
 def _present(roots: Mapping[str, Node], rows: set[str], taken: Iterable[str]) -> JointPresentation:
-    lifter = lift_all(roots.values())
+    layers = layers_of(list(roots.values()), taken)
+    nodes = list(roots.values()) if layers is None else layers.roots
+    lifter = lift_all(nodes, layers)
     lines = []
-    for name, root in roots.items():
+    for place, (name, root) in enumerate(zip(roots, nodes, strict=True)):
         term = lifter.definition(root)
-        lines.append(_line(name, root, transpose(term) if name in rows else term, lifter))
+        line = _line(name, root, transpose(term) if name in rows else term, lifter)
+        if layers is not None and (head := layers.heads[place]) is not None:
+            line = replace(line, layer=head.indices, span=head.span)
+        lines.append(line)
     return _finish(lines, lifter, roots.values(), taken)
 
 
@@ -178,11 +190,22 @@ def _line(name: str, node: Node, term: Term, lifter: Lifter) -> Line:
     return Line(name, term, indices, entry)
 
 
+def _definitions(name: str, lifter: Lifter) -> Iterator[tuple[int, Line]]:
+    """The lines that say what a name is, each with its place among all lines."""
+    if lifter.layers is not None:
+        for indices, node, span, place in lifter.layers.lines.get(name, ()):
+            line = _line(name, node, lifter.definition(node), lifter)
+            yield place, replace(line, layer=indices, span=span)
+    if (node := lifter.nodes.get(name)) is not None:
+        line = _line(name, node, lifter.definition(node), lifter)
+        yield node.id, replace(line, layer=lifter.indices.get(name, ()))
+
+
 def _finish(
     lines: list[Line], lifter: Lifter, roots: Iterable[Node], taken: Iterable[str]
 ) -> JointPresentation:
     """Add the lines of every name that is printed, definitions before uses."""
-    below: dict[str, Line] = {}
+    below: dict[str, list[tuple[int, Line]]] = {}
     pending = list(lines)
     while pending:
         line = pending.pop()
@@ -190,11 +213,12 @@ def _finish(
             for part in walk(term) if term is not None else ():
                 if not isinstance(part, Symbol) or part.name in below:
                     continue
-                if (node := lifter.nodes.get(part.name)) is not None:
-                    found = _line(part.name, node, lifter.definition(node), lifter)
+                found = list(_definitions(part.name, lifter))
+                if found:
                     below[part.name] = found
-                    pending.append(found)
-    where = sorted(below.values(), key=lambda line: lifter.nodes[line.name].id)
+                    pending += [line for _, line in found]
+    numbered = [item for found in below.values() for item in found]
+    where = [line for _, line in sorted(numbered, key=lambda item: item[0])]
     used = {str(dim) for node in reachable(roots) for dim in node.shape}
     used |= {node.name for node in reachable(roots) if isinstance(node, Variable)}
     used |= set(taken)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from fractions import Fraction
+from typing import NamedTuple
 
 from matderiv.notation.dialects import DIALECTS, Dialect
 from matderiv.notation.terms import (
@@ -24,6 +25,7 @@ from matderiv.notation.terms import (
     Identity,
     Juxtaposed,
     Kronecker,
+    Layered,
     Number,
     Ones,
     Partial,
@@ -39,7 +41,7 @@ from matderiv.notation.terms import (
 from matderiv.tensor.dims import Composite, Dim
 from matderiv.tensor.primitives import ARGUMENTS
 
-__all__ = ["render", "render_lines"]
+__all__ = ["Equation", "Span", "render", "render_lines"]
 
 
 _DIGITS = "0123456789"
@@ -62,21 +64,38 @@ def render(term: Term, dialect: str = "unicode", names: Mapping[str, str] | None
     return _Writer(DIALECTS[dialect], names or {}).write(term)[0]
 
 
+class Span(NamedTuple):
+    """The layers of a line, in the order in which they are computed."""
+
+    index: str
+    first: str
+    last: str
+
+
+class Equation(NamedTuple):
+    """name[indices] = term for the layers of `span`; name, indices and span may be missing."""
+
+    name: str
+    indices: Sequence[str]
+    term: Term
+    span: Span | None = None
+
+
 def render_lines(
-    lines: Sequence[tuple[str, Sequence[str], Term]],
-    where: Sequence[tuple[str, Sequence[str], Term]],
+    lines: Sequence[Equation],
+    where: Sequence[Equation],
     table: Dialect,
     names: Mapping[str, str],
     declarations: Mapping[str, str],
 ) -> str:
-    """A document of lines `name[indices] = term` (name and indices may be empty), and below.
+    """A document of equations, and of those below.
 
     `declarations` of functions stand before the lines below.
     """
     writer = _Writer(table, names)
-    head = [writer.equation(*line) for line in lines]
+    head = [writer.equation(line) for line in lines]
     below = [f"{writer.name(name)}: {kind}" for name, kind in sorted(declarations.items())]
-    below += [writer.equation(*line) for line in where]
+    below += [writer.equation(line) for line in where]
     text = table.between.join(head)
     if below:
         text += table.where.format() + table.line.join(below)
@@ -112,8 +131,11 @@ class _Writer:
     def name(self, name: str) -> str:
         return self.dialect.symbol(self.names.get(name, name))
 
-    def equation(self, name: str, indices: Sequence[str], term: Term) -> str:
+    def equation(self, equation: Equation) -> str:
+        name, indices, term, span = equation
         text = self.write(term)[0]
+        if span is not None:
+            text = self.dialect.span.format(x=text, i=span.index, a=span.first, b=span.last)
         left = self.name(name) if name else ""
         if indices:
             left = left or self.dialect.unnamed
@@ -242,7 +264,9 @@ class _Writer:
         arguments += [_dim(size) for size in term.sizes]
         if term.axis is not None:
             arguments.append(self.dialect.axis.format(x=term.axis))
-        name = self.name(term.function) + self.dialect.prime * term.primes
+        symbol = self.dialect.function or self.dialect.symbol
+        name = symbol(self.names.get(term.function, term.function))
+        name += self.dialect.prime * term.primes
         joined = self.dialect.comma.join(arguments)
         return self.dialect.call.format(x=name, y=joined), Level.ATOM
 
@@ -257,9 +281,11 @@ class _Writer:
             else:
                 by.append(self.dialect.partial_by.format(x=text, n=self.degree(count)))
         joined = (self.dialect.comma if ascii_form else "").join(by)
-        text = self.dialect.partial.format(
-            x=self.name(term.function), y=joined, n=self.degree(len(term.slots))
-        )
+        function = self.name(term.function)
+        if ascii_form and len(term.arguments) > 1:
+            called = self.dialect.comma.join(self.at(a, Level.SUM) for a in term.arguments)
+            function = self.dialect.call.format(x=function, y=called)
+        text = self.dialect.partial.format(x=function, y=joined, n=self.degree(len(term.slots)))
         return text, Level.ATOM if ascii_form else Level.FACTOR
 
     def degree(self, count: int) -> str:
@@ -278,6 +304,10 @@ class _Writer:
             body = f"{{{body}}}"  # W_{1} takes no second subscript
         return self.dialect.entry.format(x=body, y=self.indices(term.indices)), Level.ATOM
 
+    def layered(self, term: Layered) -> tuple[str, Level]:
+        name = self.write(term.body)[0]
+        return self.dialect.entry.format(x=name, y=self.indices(term.indices)), Level.ATOM
+
     def delta(self, term: Delta) -> tuple[str, Level]:
         return self.dialect.delta.format(y=self.indices(term.indices)), Level.ATOM
 
@@ -294,7 +324,7 @@ class _Writer:
 _RULES: dict[type[Term], Callable[[_Writer, Term], tuple[str, Level]]] = {
     kind: getattr(_Writer, kind.__name__.lower())
     for kind in (
-        Bars, Call, Delta, Einsum, Entry, Hadamard, Identity, Juxtaposed, Kronecker, Number, Ones,
+        Bars, Call, Delta, Einsum, Entry, Hadamard, Identity, Juxtaposed, Kronecker, Layered, Number, Ones,
         Partial, Postfix, Power, Quotient, Sigma, Sum, Symbol, Zeros,
     )
 }  # fmt: skip

@@ -94,7 +94,7 @@ def norm_power(node: Node, exponent: Fraction, lift: Lift) -> Term | None:
     halves = [Fraction(factor.exponent) / 2 for factor in node.factors]
     first = node.factors[0]
     degree = Fraction(first.exponent)
-    if len(node.factors) == 1 and degree != 2 and len(set(first.labels)) == len(first.labels):
+    if len(node.factors) == 1 and degree != 2 and len(first.labels) == 1:
         # (Σ |x|^p)^(k/p) = norm(x, p)^k
         base = first.node
         absolute = isinstance(base, Map) and base.function.key == "abs"

@@ -33,6 +33,7 @@ __all__ = [
     "Identity",
     "Juxtaposed",
     "Kronecker",
+    "Layered",
     "Mark",
     "Number",
     "Ones",
@@ -298,6 +299,18 @@ class Entry(Term):
     @property
     def tokens(self) -> int:
         return len(self.indices)
+
+
+@dataclass(frozen=True, slots=True)
+class Layered(Term):
+    """name[l+1]: a value of any order in a layer of a loop."""
+
+    body: Symbol
+    indices: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.body,)
 
 
 @dataclass(frozen=True, slots=True)

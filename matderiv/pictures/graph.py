@@ -15,7 +15,7 @@ what does not is known before the backward pass and ends in a dashed square.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -44,14 +44,13 @@ _SIGNS = {
     "transpose": "·ᵀ",
 }
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_LITERALS = frozenset({"number", "dimension", "constant"})
 
 
 @dataclass(frozen=True)
 class Vertex:
     """A square ("variable" or "value") or a circle ("operator").
 
-    shape   of the array, as text; empty for a circle
+    shape   of the array, as text; empty for a scalar
     text    the part of the program that it stands for
     wanted  whether the gradient by it is asked for
     known   whether it is a leaf that does not depend on what the gradient is asked by
@@ -123,6 +122,7 @@ class _Reading:
         self.vertices: list[Vertex] = []
         self.edges: list[Edge] = []
         self.named: dict[str, int] = {}
+        self.known: dict[Hashable, int] = {}  # equal operators on equal operands
 
     def add(self, kind: str, label: str, shape: str, text: str, operands: Sequence[int]) -> int:
         number = len(self.vertices)
@@ -155,19 +155,34 @@ class _Reading:
 
     def vertex(self, root: Typed) -> int:
         """The vertex of an expression; trees may be deep, so nothing recurses."""
-        made: dict[int, int] = {}
+        made: dict[int, int | None] = {}
         for part in root.post_order():
             if part.op == "name" and part.value in self.named:
                 made[id(part)] = self.named[part.value]
             elif part.op in ("input", "name"):
                 made[id(part)] = self._input(part)
-            elif part.op in _LITERALS and part is not root:
-                continue  # part of its operator's label
             else:
-                operands = [made[id(arg)] for arg in part.args if id(arg) in made]
-                label = operator_label(part, self.text)
-                made[id(part)] = self.add("operator", label, "", self.text(part), operands)
-        return made[id(root)]
+                operands = [made[id(arg)] for arg in part.args]
+                made[id(part)] = self._operator(part, operands, part is root)
+        number = made[id(root)]
+        assert number is not None
+        return number
+
+    def _operator(self, part: Typed, operands: Sequence[int | None], last: bool) -> int | None:
+        """A circle; None for a constant, which becomes part of its operator's label."""
+        arrays = [number for number in operands if number is not None]
+        if not arrays and not last:
+            return None
+        texts = [
+            self.text(arg) if number is None else None
+            for arg, number in zip(part.args, operands, strict=True)
+        ]
+        label = operator_label(part, texts) if arrays else self.text(part)
+        key = (part.op, label, tuple(operands))
+        if key not in self.known:
+            shape = shape_text(part.shape) if part.shape else ""
+            self.known[key] = self.add("operator", label, shape, self.text(part), arrays)
+        return self.known[key]
 
     def _input(self, part: Typed) -> int:
         name = str(part.value)
@@ -176,14 +191,14 @@ class _Reading:
         return self.named[name]
 
 
-def operator_label(part: Typed, text: Callable[[Typed], str]) -> str:
-    """The sign of an operator, with the numbers beside it: "2 ·", "· + 1", "·²"."""
+def operator_label(part: Typed, constants: Sequence[str | None]) -> str:
+    """The sign of an operator, with the constants beside it: "2 ·", "· + 1", "·²"."""
     if part.op == "apply":
         return str(part.value[0])
     if part.op == "call":
         name, orders = part.value
         primes = sum(order for order in orders if isinstance(order, int))
-        return f"{name}{chr(39) * primes}"
+        return str(name) + "'" * primes
     if part.op == "norm":
         return "‖·‖" if part.value in ("F", "2", 2, None) else f"‖·‖_{part.value}"
     if part.op == "inverse":
@@ -192,19 +207,15 @@ def operator_label(part: Typed, text: Callable[[Typed], str]) -> str:
         return f"·{part.value}".translate(_SUPERSCRIPTS)
     if part.op == "index":
         return "[…]"
-    if part.op not in _SIGNS:
-        return text(part)
     sign = _SIGNS[part.op]
     if part.op == "multiply" and any(arg.kind == "scalar" for arg in part.args):
         sign = "·"
-    numbers = [text(arg) if arg.op in _LITERALS else "·" for arg in part.args]
-    if "·" not in numbers:
-        return text(part)
-    if all(number == "·" for number in numbers):
+    if all(constant is None for constant in constants):
         return sign
-    if part.op == "power" and numbers[1].lstrip("-").isdecimal():
-        return f"·{numbers[1].translate(_SUPERSCRIPTS)}"
-    return f" {'' if sign == '·' else sign} ".join(numbers).replace("  ", " ")
+    if part.op == "power" and constants[1] and constants[1].lstrip("-").isdecimal():
+        return f"·{constants[1].translate(_SUPERSCRIPTS)}"
+    shown = [constant or "·" for constant in constants]
+    return " ".join(shown) if sign == "·" else f" {sign} ".join(shown)
 
 
 # ---- pruning -------------------------------------------------------------------------

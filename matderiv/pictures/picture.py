@@ -13,7 +13,7 @@ from matderiv.errors import UnsupportedError
 from matderiv.pictures.graph import ComputationGraph, Edge, Vertex
 from matderiv.pictures.svg import Drawing, text_width
 
-__all__ = ["place", "to_svg"]
+__all__ = ["place", "size_of", "to_svg"]
 
 Point = tuple[float, float]
 
@@ -21,17 +21,19 @@ _MARGIN = 24.0
 _SQUARE = 34.0  # least side of a square
 _ACROSS, _BETWEEN = 40.0, 22.0  # from layer to layer, and within one
 _ROUNDS = 8  # of crossing reduction
-_LEAST_SLOPE, _MOST_SLOPE = 0.2, 0.6
+_LEAST_SLOPE, _MOST_SLOPE = 0.2, 1.0
 
 
 def to_svg(graph: ComputationGraph) -> str:
     """The graph as one SVG page."""
     centres, bends = place(graph)
-    sizes = {vertex.number: _size(vertex) for vertex in graph.vertices}
-    left = min(x - sizes[k][0] / 2 for k, (x, _) in centres.items())
-    top = min(y - sizes[k][1] / 2 for k, (_, y) in centres.items())
-    right = max(x + sizes[k][0] / 2 for k, (x, _) in centres.items())
-    bottom = max(y + sizes[k][1] / 2 for k, (_, y) in centres.items())
+    sizes = {vertex.number: size_of(vertex) for vertex in graph.vertices}
+    corners = [point for points in bends.values() for point in points]
+    for number, (x, y) in centres.items():
+        width, height = sizes[number]
+        corners += [(x - width / 2, y - height / 2), (x + width / 2, y + height / 2)]
+    left, right = min(x for x, _ in corners), max(x for x, _ in corners)
+    top, bottom = min(y for _, y in corners), max(y for _, y in corners)
 
     def moved(point: Point) -> Point:
         return (point[0] - left + _MARGIN, point[1] - top + _MARGIN)
@@ -65,7 +67,7 @@ def place(graph: ComputationGraph) -> tuple[dict[int, Point], dict[Edge, list[Po
 
     knots = {vertex.number: Knot(vertex.number) for vertex in graph.vertices}
     for vertex in graph.vertices:
-        width, height = _size(vertex)
+        width, height = size_of(vertex)
         knots[vertex.number].view = _Place(height, width)
     # Layers are counted from the output, so that an input stands where it is first used.
     arcs = {edge: Arc(knots[edge.end], knots[edge.start]) for edge in graph.edges if not edge.back}
@@ -133,20 +135,25 @@ class _Path:
 # ---- vertices ------------------------------------------------------------------------
 
 
-def _size(vertex: Vertex) -> tuple[float, float]:
-    text = max(text_width(vertex.label), text_width(vertex.shape, 10))
+def size_of(vertex: Vertex) -> tuple[float, float]:
+    """Width and height in pixels."""
     if vertex.kind == "operator":
-        side = max(_SQUARE, text + 14)
+        side = max(_SQUARE, text_width(vertex.label, 10 if _is_long(vertex) else 13) + 14)
         return side, side
+    text = max(text_width(vertex.label), text_width(vertex.shape, 10))
     return max(_SQUARE, text + 14), _SQUARE + (10 if vertex.shape else 0)
 
 
+def _is_long(vertex: Vertex) -> bool:
+    return len(vertex.label) > 4
+
+
 def _draw(drawing: Drawing, vertex: Vertex, x: float, y: float) -> None:
-    width, height = _size(vertex)
+    width, height = size_of(vertex)
     marks = "".join(f" {name}" for name in ("wanted", "known") if getattr(vertex, name))
     if vertex.kind == "operator":
         drawing.circle(x, y, width / 2, f"shape operator{marks}", vertex.text)
-        drawing.text(x, y, vertex.label)
+        drawing.text(x, y, vertex.label, "long" if _is_long(vertex) else "")
         return
     drawing.rectangle(x, y, width, height, f"shape{marks}", vertex.text)
     drawing.text(x, y - 7 if vertex.shape else y, vertex.label)
@@ -160,7 +167,7 @@ def _border(point: Point, towards: Point, vertex: Vertex) -> Point:
     length = hypot(dx, dy)
     if not length:
         return point
-    width, height = _size(vertex)
+    width, height = size_of(vertex)
     if vertex.kind == "operator":
         part = width / 2 / length
     else:

@@ -9,6 +9,7 @@ __all__ = ["Drawing", "text_width"]
 _STYLE = """
 text { font: 13px sans-serif; fill: #222; text-anchor: middle; dominant-baseline: central }
 text.small { font-size: 10px; fill: #666 }
+text.long { font-size: 10px }
 text.left { text-anchor: start }
 text.right { text-anchor: end }
 .shape { fill: #fff; stroke: #444; stroke-width: 1.2 }
@@ -87,8 +88,12 @@ class Drawing:
         if arrow:
             element.set("marker-end", "url(#arrow)")
 
-    def text(self, x: float, y: float, text: str, kind: str = "") -> None:
-        self._add("text", kind, x=x, y=y).text = text
+    def text(self, x: float, y: float, text: str, kind: str = "", turn: float = 0) -> None:
+        """Text around (x, y), or from or up to it; `turn` degrees clockwise."""
+        element = self._add("text", kind, x=x, y=y)
+        element.text = text
+        if turn:
+            element.set("transform", f"rotate({_number(turn)} {_number(x)} {_number(y)})")
 
     def to_text(self) -> str:
         ElementTree.indent(self.root)

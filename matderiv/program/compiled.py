@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matderiv.errors import DomainError, MatderivError, NameResolutionError, ShapeError
+from matderiv.files import write_file
 from matderiv.program.cost import Cost
 from matderiv.program.emit_numpy import Names, emit, name_all
 from matderiv.program.memory import Memory
@@ -35,7 +35,8 @@ class CompiledFunction:
 
     Abstract functions are values too: "phi", "phi_prime" for its derivative, "dl_0" for
     the gradient of l by its first argument; so are sizes that no input shows.
-    `canonical` maps a key of `values` to the name that the plan knows.
+    `canonical` maps a key of `values` to the name that the plan knows, `spelled` a name of
+    the plan to the key of the results.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class CompiledFunction:
         title: str = "A value and its derivatives",
         equations: Sequence[str] = (),
         canonical: Callable[[str], str] = str,
+        spelled: Mapping[str, str] | None = None,
     ) -> None:
         self.plan = plan
         self.source = emit(plan, title=title, equations=equations)
         self.cost = Cost(plan)
         self._canonical = canonical
+        self._spelled = dict(spelled or {})
 
     @cached_property
     def _names(self) -> Names:
@@ -81,8 +84,7 @@ class CompiledFunction:
         given = self._functions(values or {}, self.plan.backward)
         if self.plan.cotangent is not None and cotangent is None:
             raise ShapeError("the value is no scalar: give a cotangent of its shape")
-        found: dict[str, Array] = self._run("backward", list(cache), cotangent, **given)
-        return found
+        return self._named(self._run("backward", list(cache), cotangent, **given))
 
     def value_and_grad(
         self, values: Values, cotangent: Any = None
@@ -98,13 +100,16 @@ class CompiledFunction:
         value, gradients = self._call("value_and_grad", values, steps, **extra)
         if cotangent is not None and not extra:
             gradients = {name: np.multiply(g, cotangent) for name, g in gradients.items()}
-        return value, gradients
+        return value, self._named(gradients)
 
     def derivative(self, values: Values) -> dict[str, Array]:
         """Return the derivatives of higher order, or of a value that is no scalar."""
         self._need(self.plan.derivatives, "derivatives")
-        found: dict[str, Array] = self._call("derivative", values, self.plan.derivative)
-        return found
+        return self._named(self._call("derivative", values, self.plan.derivative))
+
+    def _named(self, found: Mapping[str, Array]) -> dict[str, Array]:
+        """Results by the names that were asked for."""
+        return {self._spelled.get(name, name): array for name, array in found.items()}
 
     def _call(self, function: str, values: Values, steps: Iterable[Step], **extra: Any) -> Any:
         arguments = {**self._inputs(values), **self._functions(values, steps), **extra}
@@ -155,23 +160,4 @@ class CompiledFunction:
 
         Raises MatderivError if the file exists, unless `force`, or cannot be written.
         """
-        target = Path(path)
-        try:
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", dir=target.parent, suffix=".tmp", delete=False
-            ) as file:
-                file.write(self.source)
-            partial = Path(file.name)
-            try:
-                partial.chmod(0o644)
-                if force:
-                    partial.replace(target)
-                else:
-                    os.link(partial, target)  # fails, at once, if the file exists
-            finally:
-                partial.unlink(missing_ok=True)
-        except FileExistsError:
-            raise MatderivError(f"{target} exists", hint="force=True to replace it") from None
-        except OSError as error:
-            raise MatderivError(f"{target} cannot be written: {error.strerror}") from error
-        return target
+        return write_file(path, self.source, force=force)

@@ -16,7 +16,7 @@ from matderiv.program.polynomial import Polynomial
 from matderiv.program.steps import Step, operands_of
 from matderiv.tensor.dims import Shape
 
-__all__ = ["Row", "display_names", "operations", "phases"]
+__all__ = ["Row", "display_names", "labelled_steps", "operations", "phases"]
 
 _DERIVATIVES = {1: "jacobian", 2: "hessian"}
 
@@ -57,26 +57,31 @@ def phases(plan: Plan) -> dict[str, list[Step]]:
 def operations(plan: Plan) -> list[Row]:
     """One row for each operation that costs something, in order of execution."""
     names = display_names(plan)
-    named = _named(plan)
-    rows = []
+    return [
+        Row(
+            phase=phase,
+            group=group,
+            name=names.values[step.value],
+            shape=step.shape,
+            formula=_formula(step, names),
+            exact=step.flops,
+            leading=step.flops.leading,
+            evaluations=step.evaluations,
+            function=step.function,
+        )
+        for phase, group, step in labelled_steps(plan)
+        if step.flops or step.evaluations
+    ]
+
+
+def labelled_steps(plan: Plan) -> list[tuple[str, str, Step]]:
+    """Each step with its phase and the named value that it helps to compute."""
+    names, named = display_names(plan).values, _named(plan)
+    found = []
     for phase, steps in phases(plan).items():
-        groups = _groups(steps, named, names.values)
-        for step in steps:
-            if step.flops or step.evaluations:
-                rows.append(
-                    Row(
-                        phase=phase,
-                        group=groups[step.value],
-                        name=names.values[step.value],
-                        shape=step.shape,
-                        formula=_formula(step, names),
-                        exact=step.flops,
-                        leading=step.flops.leading,
-                        evaluations=step.evaluations,
-                        function=step.function,
-                    )
-                )
-    return rows
+        groups = _groups(steps, named, names)
+        found += [(phase, groups[step.value], step) for step in steps]
+    return found
 
 
 def display_names(plan: Plan) -> Names:

@@ -28,12 +28,15 @@ class Piece(NamedTuple):
 
     inverted   the piece stands for 1/value, entry by entry
     inverse    the piece stands for the matrix inverse of value, not computed yet
+    nonnegative, symmetric   what is known of the entries
     """
 
     ref: Ref
     labels: tuple[int, ...]
     inverted: bool = False
     inverse: bool = False
+    nonnegative: bool = False
+    symmetric: bool = False
 
 
 Sizes = Mapping[int, Dim]
@@ -46,6 +49,8 @@ def aligned(piece: Piece, order: Sequence[int]) -> Ref:
     ]
     while axes and axes[0] is None:  # NumPy broadcasts leading axes by itself
         axes.pop(0)
+    if piece.symmetric and axes in ([1, 0], [0, 1]):
+        axes = [0, 1]
     return seen(piece.ref, axes)
 
 
@@ -64,7 +69,7 @@ def as_plain(tape: Tape, piece: Piece) -> Piece:
     ref = piece.ref
     shape = tape.shape(ref)
     if piece.inverse:
-        return Piece(tape.call("linalg.inv", ref, shape=shape), piece.labels)
+        return piece._replace(ref=tape.call("linalg.inv", ref, shape=shape), inverse=False)
     if piece.inverted:
         return Piece(tape.call("reciprocal", ref), piece.labels)
     return piece

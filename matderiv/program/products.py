@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Protocol
 
 from matderiv.program.ordering import Operand as Leaf
@@ -22,7 +23,7 @@ from matderiv.program.tape import Tape
 from matderiv.program.wired import Wired, dense, plain, renumber
 from matderiv.tensor.dims import Dim, dim_value
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
-from matderiv.tensor.properties import is_sum_of_squares
+from matderiv.tensor.properties import is_factor_nonnegative, is_sum_of_squares, is_symmetric
 
 __all__ = ["Scalar", "ScaleKey", "Values", "lower_product", "scale_keys", "scaled"]
 
@@ -132,10 +133,11 @@ def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | Non
     tape = values.tape
     if node.id in values.negated:
         work.scalar.coefficient = -work.scalar.coefficient
+    symmetric = len(labels) == 2 and is_symmetric(node.arena, node)
     if exponent == 1 and len(set(labels)) == 2:
         argument = values.uninverted(node)
         if argument is not None:
-            work.pieces.append(Piece(argument, labels, inverse=True))
+            work.pieces.append(Piece(argument, labels, inverse=True, symmetric=symmetric))
             work.keys.append(None)
             return
     wired = values.value(node)
@@ -160,13 +162,16 @@ def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | Non
         assert isinstance(source, Ref)
         work.pieces.append(Piece(source, axes))
         work.keys.append(None)
+        factor = factor._replace(exponent=1)
     elif power != 1:
         source = positive_power(tape, source, power)
     if not axes:
         (work.scalar.denominators if inverted else work.scalar.numerators).append(source)
         return
     assert isinstance(source, Ref)
-    work.pieces.append(Piece(source, axes, inverted=inverted))
+    nonnegative = is_factor_nonnegative(node.arena, factor)
+    whole = symmetric and wired.is_dense
+    work.pieces.append(Piece(source, axes, inverted, False, nonnegative, whole))
     work.keys.append(key if exponent == 1 else None)
 
 
@@ -247,11 +252,52 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
         if dropped and not piece.inverse:
             work.pieces[index] = sum_out(tape, piece, dropped)
             work.keys[index] = None
+    _weigh_both_sides(tape, work, out)
     tree, rank = _tree(values, work, out)
     spot = _cheapest_spot(values, work, tree, rank)
     result = _execute(tape, work, tree, spot, rank)
     dropped = [label for label in result.labels if label not in out]
     return sum_out(tape, result, dropped) if dropped else as_plain(tape, result)
+
+
+def _weigh_both_sides(tape: Tape, work: _Work, out: list[int]) -> None:
+    """X' diag(y² w) X with w ≥ 0 as Z'Z with Z = y ⊙ √w ⊙ X: BLAS computes one triangle."""
+    for (i, a), (j, b) in combinations(enumerate(work.pieces), 2):
+        if a.ref != b.ref or len(a.labels) != 2 or a.inverse or a.inverted:
+            continue
+        pairs = zip(a.labels, b.labels, strict=True)
+        shared = tuple(k for k, other in pairs if k == other and k not in out)
+        ends = {*a.labels, *b.labels} - set(shared)
+        weights = [p for k, p in enumerate(work.pieces) if k not in (i, j)]
+        if len(shared) != 1 or len(ends) != 2 or set(out) != ends or not weights:
+            continue
+        half = _half(tape, weights, shared)
+        if half is not None:
+            side = join(tape, a, half, set(a.labels), [a.labels])
+            work.pieces = [side._replace(labels=p.labels) for p in (a, b)]
+            work.keys = [None, None]
+            return
+
+
+def _half(tape: Tape, weights: list[Piece], labels: tuple[int, ...]) -> Piece | None:
+    """The root of a product of vectors: of a square its base, of the rest if it is ≥ 0."""
+    counts = Counter(weights)
+    if any(piece.labels != labels for piece in weights):
+        return None
+    if any(count % 2 and not piece.nonnegative for piece, count in counts.items()):
+        return None
+
+    def product(pieces: Iterable[Piece]) -> Piece | None:
+        total: Piece | None = None
+        for piece in pieces:
+            total = piece if total is None else join(tape, total, piece, set(labels), [labels])
+        return total
+
+    odd = product(piece for piece, count in counts.items() if count % 2)
+    roots = [piece for piece, count in counts.items() for _ in range(count // 2)]
+    if odd is not None:
+        roots.append(Piece(tape.call("sqrt", as_plain(tape, odd).ref), labels))
+    return product(roots)
 
 
 def _tree(values: Values, work: _Work, out: list[int]) -> tuple[Tree, list[int]]:
@@ -299,7 +345,9 @@ def _cheapest_spot(values: Values, work: _Work, tree: Tree, rank: list[int]) -> 
             return tape.volume(tuple(_dim(tape, work, label) for label in kept))
         piece, key = work.pieces[node.leaf], work.keys[node.leaf]
         uses = values.scale_uses[key] if key is not None else 1
-        return tape.volume(tape.shape(piece.ref)) / max(1, uses)
+        # A result is scaled in place, an input needs a new array.
+        passes = 2 if tape.is_input(piece.ref) else 1
+        return passes * tape.volume(tape.shape(piece.ref)) / max(1, uses)
 
     # Of equals the last: a result is nearer to its only user than an operand.
     candidates = [n for n in _trees(tree) if n.leaf < 0 or not work.pieces[n.leaf].inverse]

@@ -235,7 +235,9 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
         "        seed = rng.normal(size=np.shape(value))",
     ]
     if plan.gradients:
-        pairs = ", ".join(f"{name!r}: {identifiers[name]!r}" for name in plan.gradients if name in identifiers)
+        pairs = ", ".join(
+            f"{name!r}: {identifiers[name]!r}" for name in plan.gradients if name in identifiers
+        )
         lines += [
             f"        found = backward(cache, seed{_given(plan.backward, functions)})",
             f"        for name, argument in {{{pairs}}}.items():",

@@ -36,14 +36,19 @@ class Tape:
         self.sizes = sizes
         self.steps: list[Step] = []
         self.shapes: list[Shape] = []
+        self._inputs: set[int] = set()
         self._known: dict[Hashable, int] = {}
         self._numbers: set[int] = set()  # known from sizes and literals alone
 
     # ---- values --------------------------------------------------------------------
 
     def input(self, shape: Shape) -> int:
+        self._inputs.add(len(self.shapes))
         self.shapes.append(shape)
         return len(self.shapes) - 1
+
+    def is_input(self, ref: Ref) -> bool:
+        return ref.value in self._inputs
 
     def shape(self, operand: Operand) -> Shape:
         """The shape of an operand as seen through its view."""

@@ -32,8 +32,7 @@ class Schedule:
         """The schedule that a plan follows."""
 
         def numbers(steps: Iterable[Step]) -> tuple[int, ...]:
-            made = [units.of[step.value] for step in steps if not step.is_view]
-            return tuple(dict.fromkeys(made))
+            return tuple(sorted({units.of[step.value] for step in steps if not step.is_view}))
 
         return Schedule(numbers(plan.forward), numbers(plan.backward))
 
@@ -66,24 +65,20 @@ class Units:
     def __init__(
         self, steps: Iterable[Step], results: Iterable[int], footprints: Footprints
     ) -> None:
-        self.steps: list[list[Step]] = []
-        self.views: dict[int, Step] = {}
-        self.of: dict[int, int] = {}  # a value and the unit that makes its buffer
         distinct = list({step.value: step for step in steps}.values())
         home = homes(distinct)
+        self.views = {step.value: step for step in distinct if step.is_view}
+        groups: dict[int, list[Step]] = {}  # by the buffer, the one written last at the end
         for step in distinct:
-            if step.is_view:
-                self.views[step.value] = step
-                self.of[step.value] = self.of.get(step.alias, -1)  # type: ignore[arg-type]
-            elif step.alias is not None and home[step.value] in self.of:
-                unit = self.of[step.value] = self.of[home[step.value]]
-                own = [self.views[k] for k in operands_of(step) if k in self.views]
-                known = {s.value for s in self.steps[unit]}
-                views = [v for v in own if self.of[v.value] == unit and v.value not in known]
-                self.steps[unit] += [*dict.fromkeys(views), step]
-            else:
-                self.of[step.value] = len(self.steps)
-                self.steps.append([step])
+            if not step.is_view:
+                owner = home[step.value]
+                through = [k for k in operands_of(step) if k in self.views and home[k] == owner]
+                views = [self.views[k] for k in dict.fromkeys(through)]
+                groups[owner] = [*groups.pop(owner, []), *views, step]
+        self.steps = list(groups.values())
+        numbers = {owner: unit for unit, owner in enumerate(groups)}
+        # A value and the unit that makes its buffer; -1 for a view of an input.
+        self.of = {step.value: numbers.get(home[step.value], -1) for step in distinct}
         self.reads = [self._reads(unit) for unit in range(len(self.steps))]
         self.results = {self.of[number] for number in results if number in self.of}
         self.kept = [sum(footprints[s.value].kept for s in group) for group in self.steps]

@@ -18,6 +18,7 @@ from typing import Any
 from matderiv.api import compile, parse
 from matderiv.errors import DomainError, MatderivError, UnsupportedError
 from matderiv.generate import program_cost
+from matderiv.language.typed import Assignment
 from matderiv.results import Derivative, differentiate
 from matderiv.serve import mathematics
 from matderiv.serve.requests import Request
@@ -93,6 +94,7 @@ def _program(program: Program, wrt: Sequence[str]) -> Part:
             }
             for name, entry in program.inputs.items()
         ],
+        "named": [s.name for s in program.typed.statements if isinstance(s, Assignment)],
         "notes": list(program.notes),
         "wrt": list(wrt),
     }
@@ -123,6 +125,7 @@ def _derivative(program: Program, wrt: Sequence[str], request: Request) -> Itera
     yield {
         "part": "derivative",
         "rows": mathematics.derivatives(derivatives, request.form),
+        "notes": mathematics.notes(derivatives, request.form),
         "shapes": [
             {
                 "head": mathematics.head(derivative),
@@ -133,8 +136,6 @@ def _derivative(program: Program, wrt: Sequence[str], request: Request) -> Itera
         ],
         "copies": _copies(derivatives, request.form),
         "verdict": str(worst),
-        "points": worst.points,
-        "error": f"{worst.max_relative_error:.0e}",
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,23 +11,29 @@ from matderiv.errors import UnsupportedError
 from matderiv.notation import JointPresentation, Presentation, present_entries, present_joint
 from matderiv.notation.dialects import Dialect, dialect
 from matderiv.notation.names import mathml_name
-from matderiv.notation.presentation import Line
 from matderiv.notation.render import render_lines
+from matderiv.notation.terms import Term
 from matderiv.results import Derivative, Form
 from matderiv.source import Program, taken_names
 
-__all__ = ["copy", "derivatives", "head", "value"]
+__all__ = ["Row", "copy", "derivatives", "head", "notes", "value"]
+_SUBSCRIPT_RAISED = re.compile(
+    "<msup><msub>(<mi>[^<]*</mi>)(<m[in]>[^<]*</m[in]>)</msub>(<m(?:o|row)>(?:(?!<m?sup).)*?)</msup>"
+)
+
+# "math" is the element; "where" says that it names a part of the rows before.
+Row = dict[str, str | bool]
 
 _DOCUMENT = "<math xmlns='http://www.w3.org/1998/Math/MathML' display='block'>{x}</math>"
 _EQUALS, _MAPS_TO = "<mo>=</mo>", "<mo>↦</mo>"
 
 
-def value(program: Program) -> list[str]:
+def value(program: Program) -> list[Row]:
     """f = …, and below it the lines that name its parts."""
     return _rows(program.presentation.joint, ["<mi>f</mi>"])
 
 
-def derivatives(found: Sequence[Derivative], form: str) -> list[str]:
+def derivatives(found: Sequence[Derivative], form: str) -> list[Row]:
     """A row for each derivative, then the lines that they share."""
     if form == "index":
         return [row for d in found for row in _rows(_entries(d).joint, [head(d)])]
@@ -42,6 +50,13 @@ def derivatives(found: Sequence[Derivative], form: str) -> list[str]:
         )
         rows += _rows(joint, [head(d) for d in together])
     return rows
+
+
+def notes(found: Sequence[Derivative], form: str) -> list[str]:
+    """What has to be said of a form besides its formula."""
+    if form in ("formula", "index"):
+        return []
+    return list(dict.fromkeys(note for d in found if (note := _map(d, form).note.strip())))
 
 
 def copy(derivative: Derivative, form: str, format: str) -> str:
@@ -72,9 +87,14 @@ def _map(derivative: Derivative, form: str) -> Form:
     return made
 
 
-def _map_rows(form: Form) -> list[str]:
+def _map_rows(form: Form) -> list[Row]:
     name = form.head.removesuffix(" ↦")
-    left = mathml_name(name) if name.isalnum() else f"<mtext>{name}</mtext>"
+    power = re.fullmatch("d([²³⁴⁵⁶])Y", name)
+    if power:
+        degree = unicodedata.digit(power[1])
+        left = f'<msup><mi mathvariant="normal">d</mi><mn>{degree}</mn></msup><mi>Y</mi>'
+    else:
+        left = mathml_name(name) if name.isalnum() else f"<mtext>{name}</mtext>"
     return _rows(form.presentation.joint, [left], _MAPS_TO if "↦" in form.head else _EQUALS)
 
 
@@ -82,8 +102,8 @@ def _entries(derivative: Derivative) -> Presentation:
     return present_entries(derivative.node, taken=taken_names(derivative.program))
 
 
-def _rows(joint: JointPresentation, heads: Sequence[str], link: str = _EQUALS) -> list[str]:
-    rows = []
+def _rows(joint: JointPresentation, heads: Sequence[str], link: str = _EQUALS) -> list[Row]:
+    rows: list[Row] = []
     for left, line in zip(heads, joint.lines, strict=True):
         _, indices, term = line.equation(by_entries=True)
         # Entries are those of the head: it takes the place that names have in other lines.
@@ -91,13 +111,18 @@ def _rows(joint: JointPresentation, heads: Sequence[str], link: str = _EQUALS) -
         table = replace(_table(joint), unnamed=unnamed, equals=link)
         if not indices:
             table = replace(table, document=_DOCUMENT.format(x=f"{left}{link}{{x}}"))
-        rows.append(render_lines([("", indices, term)], [], table, joint.names, {}))
-    return rows + [_row(joint, line) for line in joint.where]
+        rows.append(_row(joint, ("", indices, term), table))
+    where = [line.equation(by_entries=True) for line in joint.where]
+    return rows + [_row(joint, equation, _table(joint)) | {"where": True} for equation in where]
 
 
-def _row(joint: JointPresentation, line: Line) -> str:
-    equation = line.equation(by_entries=True)
-    return render_lines([equation], [], _table(joint), joint.names, {})
+def _row(
+    joint: JointPresentation, equation: tuple[str, Sequence[str], Term], table: Dialect
+) -> Row:
+    text = render_lines([equation], [], table, joint.names, {})
+    # One element with both, or the superscript stands to the right of the subscript.
+    text = _SUBSCRIPT_RAISED.sub(r"<msubsup>\1\2\3</msubsup>", text)
+    return {"math": text, "where": False}
 
 
 def _table(joint: JointPresentation) -> Dialect:

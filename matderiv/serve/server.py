@@ -12,10 +12,12 @@ import json
 import select
 import socket
 import webbrowser
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from urllib.parse import urlencode
 
 from matderiv.errors import MatderivError
 from matderiv.serve.desk import Desk
@@ -134,13 +136,18 @@ def _is_closed(connection: socket.socket) -> bool:
         return True
 
 
-def serve(port: int | None = None, *, open_browser: bool = True, state: str = "") -> None:
+def serve(
+    port: int | None = None,
+    *,
+    open_browser: bool = True,
+    state: Mapping[str, str | Sequence[str]] | None = None,
+) -> None:
     """Serve the page until interrupted; without a port the usual one, or a free one.
 
-    `state` is what the page's own links carry after the #.
+    `state` is what the page's own links carry: f, the formula, and wrt.
     """
     with _started(port) as server:
-        address = server.url + (f"#{state}" if state else "")
+        address = server.url + (f"#{urlencode(state, doseq=True)}" if state else "")
         print(f"matderiv is at {address}\npress Ctrl+C to stop", flush=True)
         if open_browser:
             webbrowser.open(address)

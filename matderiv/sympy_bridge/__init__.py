@@ -9,8 +9,8 @@ are (n, 1), rows (1, n), and what is 1 × 1 is a scalar.
 
 >>> import sympy
 >>> from matderiv.language import read
->>> to_sympy(read("||X w - y||^2"))
-Trace((-y.T + w.T*X.T)*(-y + X*w))
+>>> to_sympy(read("||X w||^2"))
+Trace(w.T*X.T*X*w)
 >>> x = sympy.MatrixSymbol("x", 3, 1)
 >>> from_sympy(sympy.sin(x[0, 0]) * x).text
 'sin(x[0]) * x'

@@ -31,8 +31,8 @@ def to_sympy(program: TypedProgram) -> Any:
     Raises UnsupportedError for what SymPy cannot hold.
 
     >>> from matderiv.language import read
-    >>> to_sympy(read("diag(x) A exp(x) where A: (n, n)"))
-    DiagMatrix(x)*A*exp.(x)
+    >>> to_sympy(read("diag(x) A x where A: (n, n)"))
+    DiagMatrix(x)*A*x
     """
     writer = _Writer(program)
     try:

@@ -159,10 +159,10 @@ def _of_transpose(arena: Arena, name: str, x: Node) -> Node | None:
 
 
 def _untransposed(x: Node) -> Node | None:
-    """X where a node is X'."""
+    """X where a node is X'; diag(diag(X)) carries its labels in either order."""
     if isinstance(x, Product) and x.coefficient == 1 and len(x.factors) == 1:
         node, labels, exponent = x.factors[0]
-        if exponent == 1 and labels == x.out[::-1]:
+        if exponent == 1 and labels == x.out[::-1] != x.out:
             return node
     return None
 

@@ -96,7 +96,9 @@ def is_nonnegative(arena: Arena, node: Node) -> bool:
     elif isinstance(node, Last | Stack):
         answer = is_nonnegative(arena, _in_body(node))
     elif isinstance(node, Sum):
-        answer = all(t.coefficient > 0 and is_nonnegative(arena, t.node) for t in node.terms)
+        answer = _is_one_minus_unit(node) or all(
+            t.coefficient > 0 and is_nonnegative(arena, t.node) for t in node.terms
+        )
     else:
         assert isinstance(node, Product)
         answer = node.coefficient >= 0 and all(
@@ -104,6 +106,25 @@ def is_nonnegative(arena: Arena, node: Node) -> bool:
         )
     arena.nonnegative[node.id] = answer
     return answer
+
+
+def _is_one_minus_unit(node: Sum) -> bool:
+    """Whether a sum is 1 - f for a function f with values in [0, 1]."""
+    if len(node.terms) != 2:
+        return False
+    for one, other in (node.terms, node.terms[::-1]):
+        constant, f = one.node, other.node
+        if (
+            isinstance(constant, Product)
+            and not constant.factors
+            and len(set(constant.out)) == len(constant.out)
+            and one.coefficient * constant.coefficient == 1
+            and other.coefficient == -1
+        ):
+            return (isinstance(f, Map) and f.function.unit) or (
+                isinstance(f, Apply) and f.primitive.unit
+            )
+    return False
 
 
 def _in_body(node: Last | Stack) -> Node:

@@ -301,8 +301,9 @@ def jax_agrees(case: Case) -> None:
     variables = [lowered.variables[name] for name in case.parsed.inputs]
     try:
         function = as_function(lowered.root, variables, case.program.sizes)
-        place = list(case.parsed.inputs).index(case.wrt)
-        arrays = [case.program.inputs[name].value for name in case.parsed.inputs]
+        place = list(case.parsed.inputs).index(canonical_name(case.wrt))
+        given = {canonical_name(n): e.value for n, e in case.program.inputs.items()}
+        arrays = [given[name] for name in case.parsed.inputs]
         want = jax.jacfwd(function, argnums=place)(*arrays)
     except (KeyError, AttributeError, AssertionError):  # a node that only this package has
         case.skipped.append("jax")

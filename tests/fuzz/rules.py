@@ -111,7 +111,7 @@ for name in [*_SMOOTH.split(), "normpdf", *_GUARDS]:
     for kind in _KINDS:
         rule(kind, f"{name}({{0:s}})", kind, entrywise, guards=_GUARDS.get(name, "."), weight=0.25)
 rule("s", "sin {0:f}", "s", np.sin, "n", weight=0.3)
-rule("s", "sin^2 {0:f}", "s", lambda a: np.sin(a) ** 2, "n", weight=0.2)
+rule("s", "sin^2 {0:w}", "s", lambda a: np.sin(a) ** 2, "n", weight=0.2)
 rule("s", "|{0:b}|", "s", np.abs, guards="k", weight=0.3)
 rule("c n", "|{0:b}|", "c n", np.abs, guards="k", weight=0.5)
 rule("c n", "{0:a}.tanh()", "c n", np.tanh, "f", weight=0.2)

@@ -83,6 +83,9 @@ class Written:
     def __format__(self, place: str) -> str:
         if place == "b":  # between bars, where more bars may pair in two ways
             place = "a" if "|" in self.text else "s"
+        if place == "w":  # a word: a number after an exponent would be two in a row
+            plain = self.text[0].isalpha() and self.level <= LEVELS["f"]
+            return self.text if plain else f"({self.text})"
         fits = self.level <= LEVELS[place]
         if place == "h" and self.level == LEVELS["q"]:
             fits = False  # an explicit product beside a Hadamard operator is refused

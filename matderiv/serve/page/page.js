@@ -83,7 +83,6 @@ async function ask() {
     $("answer").classList.add("waiting");
     verdict("working …", "busy");
   }, 400);
-  const seen = new Set();
   try {
     if (!text.trim()) return blank();
     const answer = await fetch("answers", {
@@ -95,10 +94,8 @@ async function ask() {
     if (!answer.ok) throw new Error(`the server refused: ${answer.status} ${answer.statusText}`);
     for await (const part of lines(answer.body)) {
       if (mine.signal.aborted) return;
-      seen.add(part.of ?? part.part);
       show(part, text);
     }
-    for (const name of ["cost", "code"]) if (!seen.has(name)) $(name).hidden = true;
   } catch (error) {
     if (mine.signal.aborted) return;
     const gone = error instanceof TypeError;
@@ -139,9 +136,6 @@ function show(part, text) {
     code(part);
   } else if (part.of === "derivative") {
     fault(part, text);
-    // An answer to another formula is not left beside this one.
-    for (const id of ["formula", "shapes", "copies"]) $(id).replaceChildren();
-    $("cost").hidden = $("code").hidden = true;
   } else {
     missing(part);
   }

@@ -30,17 +30,16 @@ export function bytes(number) {
   return `${(number / 1024 ** power).toPrecision(3)} ${"KMGT"[power - 1]}iB`;
 }
 
-function rows(parts, heads) {
-  const made = parts.slice(0, heads).map(math);
-  if (parts.length > heads) {
-    made.push(element("div", { className: "where" }, "where", ...parts.slice(heads).map(math)));
-  }
-  return made;
+function rows(parts) {
+  const [heads, below] = [false, true].map((where) =>
+    parts.filter((row) => row.where === where).map((row) => math(row.math)));
+  return below.length
+    ? [...heads, element("div", { className: "where" }, "where", ...below)] : heads;
 }
 
 export function program(part) {
   $("read").hidden = false;
-  $("value").replaceChildren(...rows(part.value, 1));
+  $("value").replaceChildren(...rows(part.value));
   $("inputs").replaceChildren(...part.inputs.map((input) => element("div", {},
     element("dt", { textContent: input.name }), " ",
     element("dd", {}, input.shape, ...input.attributes.map((name) =>
@@ -48,17 +47,18 @@ export function program(part) {
   $("notes").replaceChildren(...part.notes.map((note) => element("li", { textContent: note })));
 }
 
-export function derivative(part, copied) {
-  $("formula").replaceChildren(...rows(part.rows, part.heads));
+export function derivative(part) {
+  $("formula").replaceChildren(...rows(part.rows));
   verdict(`✓ ${part.verdict}`);
-  $("shapes").replaceChildren(...part.shapes.map((shape) => element("div", {},
+  $("shapes").replaceChildren(...part.notes.map((note) => element("div", { textContent: note })),
+    ...part.shapes.map((shape) => element("div", {},
     element("dt", {}, inline(shape.head)), element("dd", {},
       `shape ${shape.shape}`, shape.rule ? ` · ${shape.rule}` : ""))));
   $("copies").replaceChildren(...Object.entries(part.copies).map(([name, text]) =>
     copyButton(`Copy ${LABELS[name]}`, () => text)));
 }
 
-const LABELS = { latex: "LaTeX", unicode: "Unicode", ascii: "input text", mathml: "MathML" };
+const LABELS = { latex: "LaTeX", unicode: "Unicode", ascii: "as input", mathml: "MathML" };
 
 export function verdict(text, kind = "") {
   $("verdict").textContent = text;
@@ -122,13 +122,21 @@ export function fault(part, text) {
   $("fault").hidden = false;
   $("source").setAttribute("aria-invalid", "true");
   mark(text, part.span);
-  verdict("", "bad");
+  stale(true);
+  verdict($("formula").hasChildNodes() ? "of the last formula that could be read, not of this one"
+    : "none yet", "busy");
+}
+
+// What is shown belongs to an earlier formula, and must look so.
+export function stale(is) {
+  for (const id of ["answer", "read"]) $(id).classList.toggle("stale", is);
 }
 
 export function sound(text) {
   $("fault").hidden = true;
   $("source").removeAttribute("aria-invalid");
   mark(text);
+  stale(false);
 }
 
 export function copyButton(label, text, button = element("button", { type: "button" })) {

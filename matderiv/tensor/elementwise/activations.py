@@ -33,6 +33,7 @@ ACTIVATIONS = (
         numpy="a = multiply(x, 0.5); b = tanh(a); c = add(b, 1.0); multiply(c, 0.5)",
         latex=r"\sigma({x})",
         nonnegative=True,
+        unit=True,
     ),
     elementwise(
         "softplus",
@@ -63,6 +64,7 @@ ACTIVATIONS = (
         latex=r"\mathbb{{1}}[{x} > 0]",
         domain="nonzero",
         nonnegative=True,
+        unit=True,
         weight=1,
         kink="step(0) = 0",
         unchanged_by=("relu", "leaky_relu", "elu"),

@@ -31,6 +31,8 @@ class ElementwiseFunction(Protocol):
     def arity(self) -> int: ...
     @property
     def nonnegative(self) -> bool: ...
+    @property
+    def unit(self) -> bool: ...
 
     def differentiate(self, argument: int, y: Node, x: tuple[Node, ...]) -> Node:
         """∂y/∂x[argument], a node of the shape of y."""
@@ -49,6 +51,7 @@ class Elementwise:
                  "nonzero" (away from a kink at 0)
     latex        a template over {x} (and {z})
     weight       scalar operations to evaluate it once, for those who count functions
+    unit         values lie in [0, 1]
     unchanged_by functions g with f(g(x)) = f(x): code may read g(x) and forget x
     """
 
@@ -60,6 +63,7 @@ class Elementwise:
     aliases: tuple[str, ...] = ()
     domain: str = "real"
     nonnegative: bool = False
+    unit: bool = False
     weight: int = 10
     kink: str = ""
     unchanged_by: tuple[str, ...] = ()
@@ -84,6 +88,7 @@ class AbstractElementwise:
     name: str
     orders: tuple[int, ...]
     nonnegative: bool = False
+    unit: bool = False
 
     @property
     def key(self) -> Hashable:

@@ -96,6 +96,7 @@ NORMAL = (
         numpy=f"a = multiply(x, {1 / _SQRT_2!r}); b = erf(a); c = add(b, 1.0); multiply(c, 0.5)",
         latex=r"\Phi({x})",
         nonnegative=True,
+        unit=True,
     ),
     elementwise(
         "normpdf",

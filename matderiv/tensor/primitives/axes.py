@@ -39,6 +39,7 @@ AXES = (
         latex=r"\operatorname{{softmax}}({x})",
         source="definition",
         nonnegative=True,
+        unit=True,
         sums_to_one=True,
     ),
     Primitive(

@@ -46,6 +46,8 @@ class PrimitiveFunction(Protocol):
     @property
     def nonnegative(self) -> bool: ...
     @property
+    def unit(self) -> bool: ...
+    @property
     def keeps_symmetry(self) -> bool: ...
     @property
     def is_inverse(self) -> bool: ...
@@ -75,6 +77,7 @@ class Primitive:
     source         where the adjoint comes from
     domain         what tests sample: "real", "well_conditioned", "posdef"
     sums_to_one    whether the entries along the last axis sum to 1
+    unit           values lie in [0, 1]
     linear_in      the arguments in which the value is linear
     infer          the shape from shapes and parameters, where a signature cannot say it
     meaning        the value in words, for functions that results may name and few know
@@ -91,6 +94,7 @@ class Primitive:
     aliases: tuple[str, ...] = ()
     domain: str = "real"
     nonnegative: bool = False
+    unit: bool = False
     keeps_symmetry: bool = False
     is_inverse: bool = False
     sums_to_one: bool = False
@@ -160,6 +164,7 @@ class AbstractFunction:
     name: str
     slots: tuple[int, ...] = ()
     nonnegative: bool = False
+    unit: bool = False
     keeps_symmetry: bool = False
     is_inverse: bool = False
     sums_to_one: bool = False

@@ -1,0 +1,38 @@
+"""Files are written whole or not at all, and an existing one is kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from matderiv.errors import MatderivError
+
+__all__ = ["write_file"]
+
+
+def write_file(path: str | os.PathLike[str], text: str, *, force: bool = False) -> Path:
+    """Write text to a file; return its path.
+
+    Raises MatderivError if the file exists, unless `force`, or cannot be written.
+    """
+    target = Path(path)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=target.parent, suffix=".tmp", delete=False
+        ) as file:
+            file.write(text)
+        partial = Path(file.name)
+        try:
+            partial.chmod(0o644)
+            if force:
+                partial.replace(target)
+            else:
+                os.link(partial, target)  # fails, at once, if the file exists
+        finally:
+            partial.unlink(missing_ok=True)
+    except FileExistsError:
+        raise MatderivError(f"{target} exists", hint="force=True to replace it") from None
+    except OSError as error:
+        raise MatderivError(f"{target} cannot be written: {error.strerror}") from error
+    return target
