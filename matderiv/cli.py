@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format",
         default="unicode",
-        help="unicode, ascii, latex, index, json, numpy; "
+        help="unicode, ascii, latex, index, json, numpy, sympy; "
         "of flops text, markdown, latex, csv, json; of graph svg, dot, mermaid",
     )
     parser.add_argument(

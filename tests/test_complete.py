@@ -157,9 +157,9 @@ def test_every_command_is_shown() -> None:
 ROWS = {
     "000": ["matmul", "rules", "chain", "mlp", "mlp_flops"],
     "001": ["forward", "backward", "ratio"],
-    "002": ["linear"],
-    "003": ["scalar", "kinks", "gradients", "jacobians", "shapes", "ex1", "ex2"],
-    "004": ["objective", "shapes"],
+    "002": ["linear", "blocks", "pebble"],
+    "003": ["scalar", "kinks", "gradients", "jacobians", "shapes", "ex1", "ex2", "graph"],
+    "004": ["objective", "shapes", "graph"],
 }
 
 

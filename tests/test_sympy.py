@@ -265,6 +265,12 @@ def test_random_expressions_come_in_with_their_value(seed: int) -> None:
     assert np.allclose(found.reshape(want.shape), want, rtol=1e-9, atol=1e-9), program.source
 
 
+def test_determinant_of_the_diagonal_part() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 3))
+    found = md.parse(sp.Determinant(sp.DiagonalMatrix(A))).evaluate({"A": values})
+    assert np.allclose(found, np.prod(np.diag(values)))
+
+
 def test_public_functions_take_sympy() -> None:
     loss = sp.Trace((X * y - x).T * (X * y - x))
     assert md.diff(loss, y).to("ascii") == "2 X' (X y_hat - x)"

@@ -46,17 +46,24 @@ def index_letters() -> Iterator[str]:
     return concatenate(LETTERS, (f"i{k}" for k in count(1)))
 
 
-def lift_entries(node: Node, lift: Lift, *, explicit: bool = False) -> tuple[tuple[str, ...], Term]:
-    """The indices and the entry at them; `explicit` writes every sum as Σ."""
+def lift_entries(
+    node: Node, lift: Lift, *, explicit: bool = False, term: Term | None = None
+) -> tuple[tuple[str, ...], Term]:
+    """The indices and the entry at them; `explicit` writes every sum as Σ.
+
+    `term` is the node in full, where `lift` gives a name that the entry is to define.
+    """
     letters = index_letters()
     indices = tuple(next(letters) for _ in node.shape)
-    return indices, _entry(node, indices, lift, explicit)
+    return indices, _entry(node, indices, lift, explicit, term)
 
 
-def _entry(node: Node, indices: tuple[str, ...], lift: Lift, explicit: bool) -> Term:
+def _entry(
+    node: Node, indices: tuple[str, ...], lift: Lift, explicit: bool, term: Term | None = None
+) -> Term:
+    term = lift(node) if term is None else term
     if not indices:
-        return lift(node)
-    term = lift(node)
+        return term
     plain = not _has_einsum(term)
     if isinstance(node, SumNode) and (explicit or not plain):
         return _sum(node, indices, lift, explicit)

@@ -55,7 +55,7 @@ class Head(NamedTuple):
 class Total(NamedTuple):
     """Σ over the layers of a value."""
 
-    index: str
+    letter: str
     node: Node
 
 

@@ -143,7 +143,7 @@ class Lifter:
     def _term(self, node: Node) -> Term:
         if isinstance(node, Variable | Name):
             if self.layers is not None and (total := self.layers.totals.get(node.id)) is not None:
-                return Sigma((total.index,), self(total.node), order=node.order)
+                return Sigma((total.letter,), self(total.node), order=node.order)
             name, indices = split_name(node.name)
             if isinstance(node, Name):
                 definition = node.definition

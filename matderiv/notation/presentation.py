@@ -186,7 +186,7 @@ def _present(roots: Mapping[str, Node], rows: set[str], taken: Iterable[str]) ->
 def _line(name: str, node: Node, term: Term, lifter: Lifter) -> Line:
     if not any(isinstance(part, Einsum) for part in walk(term)):
         return Line(name, term)
-    indices, entry = lift_entries(node, lifter)
+    indices, entry = lift_entries(node, lifter, term=lifter.definition(node))
     return Line(name, term, indices, entry)
 
 
@@ -196,7 +196,8 @@ def _definitions(name: str, lifter: Lifter) -> Iterator[tuple[int, Line]]:
         for indices, node, span, place in lifter.layers.lines.get(name, ()):
             line = _line(name, node, lifter.definition(node), lifter)
             yield place, replace(line, layer=indices, span=span)
-    if (node := lifter.nodes.get(name)) is not None:
+    if name in lifter.nodes:
+        node = lifter.nodes[name]
         line = _line(name, node, lifter.definition(node), lifter)
         yield node.id, replace(line, layer=lifter.indices.get(name, ()))
 

@@ -67,7 +67,7 @@ def render(term: Term, dialect: str = "unicode", names: Mapping[str, str] | None
 class Span(NamedTuple):
     """The layers of a line, in the order in which they are computed."""
 
-    index: str
+    letter: str
     first: str
     last: str
 
@@ -135,11 +135,11 @@ class _Writer:
         name, indices, term, span = equation
         text = self.write(term)[0]
         if span is not None:
-            text = self.dialect.span.format(x=text, i=span.index, a=span.first, b=span.last)
+            text = self.dialect.span.format(x=text, i=span.letter, a=span.first, b=span.last)
         left = self.name(name) if name else ""
         if indices:
-            left = left or self.dialect.unnamed
-            left = self.dialect.entry.format(x=left, y=self.indices(indices))
+            unnamed = self.dialect.entry.format(x=self.dialect.unnamed, y=self.indices(indices))
+            left = self.subscripted(left, indices) if left else unnamed
         return left + self.dialect.equals + text if left else text
 
     def at(self, term: Term, level: Level) -> str:
@@ -300,13 +300,15 @@ class _Writer:
     # ----- indices --------------------------------------------------------------------
     def entry(self, term: Entry) -> tuple[str, Level]:
         body = self.at(term.body, Level.ATOM if self.dialect.stacked else Level.POSTFIX)
+        return self.subscripted(body, term.indices), Level.ATOM
+
+    def subscripted(self, body: str, indices: Sequence[str]) -> str:
         if self.dialect.templates and not body.isalnum():
             body = f"{{{body}}}"  # W_{1} takes no second subscript
-        return self.dialect.entry.format(x=body, y=self.indices(term.indices)), Level.ATOM
+        return self.dialect.entry.format(x=body, y=self.indices(indices))
 
     def layered(self, term: Layered) -> tuple[str, Level]:
-        name = self.write(term.body)[0]
-        return self.dialect.entry.format(x=name, y=self.indices(term.indices)), Level.ATOM
+        return self.subscripted(self.write(term.body)[0], term.indices), Level.ATOM
 
     def delta(self, term: Delta) -> tuple[str, Level]:
         return self.dialect.delta.format(y=self.indices(term.indices)), Level.ATOM
@@ -324,7 +326,7 @@ class _Writer:
 _RULES: dict[type[Term], Callable[[_Writer, Term], tuple[str, Level]]] = {
     kind: getattr(_Writer, kind.__name__.lower())
     for kind in (
-        Bars, Call, Delta, Einsum, Entry, Hadamard, Identity, Juxtaposed, Kronecker, Layered, Number, Ones,
-        Partial, Postfix, Power, Quotient, Sigma, Sum, Symbol, Zeros,
+        Bars, Call, Delta, Einsum, Entry, Hadamard, Identity, Juxtaposed, Kronecker, Layered,
+        Number, Ones, Partial, Postfix, Power, Quotient, Sigma, Sum, Symbol, Zeros,
     )
 }  # fmt: skip

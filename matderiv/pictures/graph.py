@@ -102,10 +102,7 @@ def computation_graph(program: Program, wrt: Sequence[str] = ()) -> ComputationG
     names = [program.name_of(name) for name in wrt]
     reading = _Reading(program.source)
     for statement in program.typed.statements:
-        if isinstance(statement, Assignment):
-            reading.assign(statement.name, statement.expression)
-        else:
-            reading.repeat(statement)
+        reading.read(statement)
     output = program.typed.output
     end = reading.vertex(output)
     if output.op != "name":
@@ -137,14 +134,19 @@ class _Reading:
     def text(self, part: Typed) -> str:
         return " ".join(self.source[slice(*part.span)].split())
 
-    def assign(self, name: str, expression: Typed) -> None:
-        self.named[name] = self.square("value", name, expression, [self.vertex(expression)])
+    def read(self, statement: Assignment | Repeat) -> None:
+        if isinstance(statement, Repeat):
+            self.repeat(statement)
+            return
+        expression = statement.expression
+        operand = self.vertex(expression)
+        self.named[statement.name] = self.square("value", statement.name, expression, [operand])
 
     def repeat(self, statement: Repeat) -> None:
         """The body once; the names that it carries lead back to their first square."""
         before = {name: self.named.get(name) for name in statement.carried}
-        for assignment in statement.body:
-            self.assign(assignment.name, assignment.expression)
+        for inner in statement.body:
+            self.read(inner)
         turns = f"{statement.index} in {statement.count}"
         for name, start in before.items():
             end = self.named[name]

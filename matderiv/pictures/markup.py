@@ -53,4 +53,4 @@ def _quoted(text: str) -> str:
 
 def _escaped(text: str) -> str:
     """Mermaid takes entities, numbered in decimals, for what it would read itself."""
-    return "".join(f"#{ord(letter)};" if letter in '"#<>`|{}[]()' else letter for letter in text)
+    return "".join(f"#{ord(letter)};" if letter in '"#<>`' else letter for letter in text)

@@ -85,13 +85,14 @@ def place(graph: ComputationGraph) -> tuple[dict[int, Point], dict[Edge, list[Po
 
 
 def _turn(graph: ComputationGraph, points: dict[int, Point]) -> Callable[[Point], Point]:
-    """Layers from left to right, the first input below, everything tilted upwards.
+    """Layers from left to right, the leftmost input below, everything tilted upwards.
 
     The tilt is as steep as it takes for the output to stand above everything else, within
     bounds; it keeps lines straight and apart.
     """
-    first, last = graph.vertices[0].number, graph.vertices[-1].number
-    below = sum(y_of(point) for point in points.values()) / len(points) <= y_of(points[first])
+    last = graph.vertices[-1].number
+    leftmost = max(points, key=lambda number: points[number][1])
+    below = points[leftmost][0] >= sum(x for x, _ in points.values()) / len(points)
     mirror = 1 if below else -1
 
     def flat(point: Point) -> Point:
@@ -108,11 +109,6 @@ def _turn(graph: ComputationGraph, points: dict[int, Point]) -> Callable[[Point]
         return x, y - slope * x
 
     return turn
-
-
-def y_of(point: Point) -> float:
-    """Within its layer: grandalf draws layers one below the other."""
-    return point[0]
 
 
 class _Place:

@@ -8,11 +8,12 @@ after it.
 >>> import matderiv as md
 >>> layers = "x: (B, D); w1: (D, D); w2: (D, K); h = tanh(x w1); ||h w2||^2"
 >>> print(timeline(md.compile(layers, ["w1", "w2"]).plan).to("text"))
-step               h
+step               h  t1
 forward   h        ●
-          value    │
-backward  w1.grad  │  w1.grad is ready
-          w2.grad  ○  w2.grad is ready
+          value    │  ●
+backward  h.grad   │  ○
+          w2.grad  │      w2.grad is ready
+          w1.grad  ○      w1.grad is ready
 """
 
 from __future__ import annotations

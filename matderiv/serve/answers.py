@@ -4,6 +4,8 @@
     derivative  formulas, shapes and index rules, with the verdict of the check
     cost        FLOPs and bytes, operation by operation
     code        the generated module
+    graph       a picture of the computation
+    steps       the derivation, in both styles
     error       what is wrong, in which part, and where in the text
 
 A derivative whose check fails is not sent.
@@ -19,10 +21,12 @@ from matderiv.api import compile, parse
 from matderiv.errors import DomainError, MatderivError, UnsupportedError
 from matderiv.generate import program_cost
 from matderiv.language.typed import Assignment
+from matderiv.pictures import computation_graph
 from matderiv.results import Derivative, differentiate
 from matderiv.serve import mathematics
 from matderiv.serve.requests import Request
 from matderiv.source import Program
+from matderiv.steps import STYLES, Steps
 from matderiv.values import shape_text
 
 __all__ = ["answers"]
@@ -48,7 +52,7 @@ def answers(data: Mapping[str, Any]) -> Iterator[Part]:
     except MatderivError as error:
         yield _error("derivative", error)
         return
-    for part, make in (("cost", _cost), ("code", _code)):
+    for part, make in _LATER.items():
         try:
             yield make(program, wrt, request)
         except MatderivError as error:
@@ -192,6 +196,37 @@ def _code(program: Program, wrt: Sequence[str], request: Request) -> Part:
     return {"part": "code", "source": compiled.source}
 
 
+def _graph(program: Program, wrt: Sequence[str], request: Request) -> Part:
+    graph = computation_graph(program, wrt)
+    return {"part": "graph", "svg": graph.to("svg")}
+
+
+def _steps(program: Program, wrt: Sequence[str], request: Request) -> Part:
+    if request.order > 1 or request.structured:
+        raise UnsupportedError("a derivation is of a gradient or Jacobian with free entries")
+    if not set(wrt) <= program.inputs.keys():
+        raise UnsupportedError("a derivation is by inputs of the program")
+    steps = Steps(program, wrt, request.layout)
+    report = steps.check()
+    if not report:
+        raise DomainError(f"{report}: the steps are not shown")
+    return {
+        "part": "steps",
+        "verdict": str(report),
+        "styles": [
+            {
+                "name": style,
+                "sections": mathematics.sections(steps.of(style)),
+                "markdown": steps.markdown(style),
+            }
+            for style in STYLES
+        ],
+    }
+
+
 def _one_variable(request: Request) -> None:
     if request.order > 1 and request.then not in (None, *request.wrt[:1]):
         raise UnsupportedError("costs and code of a mixed derivative are not there yet")
+
+
+_LATER = {"cost": _cost, "code": _code, "graph": _graph, "steps": _steps}

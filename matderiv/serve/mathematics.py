@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from matderiv.errors import UnsupportedError
 from matderiv.notation import JointPresentation, Presentation, present_entries, present_joint
 from matderiv.notation.dialects import Dialect, dialect
 from matderiv.notation.names import mathml_name
-from matderiv.notation.render import render_lines
-from matderiv.notation.terms import Term
+from matderiv.notation.render import Equation, render, render_lines
 from matderiv.results import Derivative, Form
 from matderiv.source import Program, taken_names
+from matderiv.steps import Step
+from matderiv.steps.laws import Law
+from matderiv.values import shape_text
 
-__all__ = ["Row", "copy", "derivatives", "head", "notes", "value"]
+__all__ = ["Row", "copy", "derivatives", "head", "notes", "sections", "value"]
 _SUBSCRIPT_RAISED = re.compile(
     "<msup><msub>(<mi>[^<]*</mi>)(<m[in]>[^<]*</m[in]>)</msub>(<m(?:o|row)>(?:(?!<m?sup).)*?)</msup>"
 )
@@ -82,6 +85,44 @@ def head(derivative: Derivative) -> str:
     return f"<mfrac><mrow>{above}<mi>f</mi></mrow><mrow>{below}</mrow></mfrac>"
 
 
+def sections(steps: Iterable[Step]) -> list[dict[str, Any]]:
+    """The steps of a derivation by section; a law says its equation where it is new."""
+    found: list[dict[str, Any]] = []
+    cited: set[Law] = set()
+    for step in steps:
+        if not found or found[-1]["title"] != step.section:
+            found.append({"title": step.section, "steps": []})
+        equations = [step.statement("mathml")]
+        if step.entries is not None:
+            equations.append(step.by_entries("mathml"))
+        laws = [{"name": law.name, "math": _law(law) if law not in cited else ""} for law in step.laws]
+        cited.update(step.laws)
+        found[-1]["steps"].append(
+            {
+                "math": [_element(text) for text in equations],
+                "shape": shape_text(step.shape),
+                "laws": laws,
+            }
+        )
+    return found
+
+
+def _law(law: Law) -> str:
+    if law.left is None or law.right is None:
+        return ""
+    sides = (render(law.left, "mathml"), render(law.right, "mathml"))
+    return _element(_EQUALS.join(sides))
+
+
+def _element(text: str) -> str:
+    return _raised(_DOCUMENT.format(x=text))
+
+
+def _raised(text: str) -> str:
+    """One element with both, or the superscript stands to the right of the subscript."""
+    return _SUBSCRIPT_RAISED.sub(r"<msubsup>\1\2\3</msubsup>", text)
+
+
 def _map(derivative: Derivative, form: str) -> Form:
     made: Form = getattr(derivative, form)()
     return made
@@ -105,24 +146,20 @@ def _entries(derivative: Derivative) -> Presentation:
 def _rows(joint: JointPresentation, heads: Sequence[str], link: str = _EQUALS) -> list[Row]:
     rows: list[Row] = []
     for left, line in zip(heads, joint.lines, strict=True):
-        _, indices, term = line.equation(by_entries=True)
+        equation = line.equation(by_entries=True)._replace(name="")
         # Entries are those of the head: it takes the place that names have in other lines.
         unnamed = f"<mrow><mo>[</mo>{left}<mo>]</mo></mrow>"
         table = replace(_table(joint), unnamed=unnamed, equals=link)
-        if not indices:
+        if not equation.indices:
             table = replace(table, document=_DOCUMENT.format(x=f"{left}{link}{{x}}"))
-        rows.append(_row(joint, ("", indices, term), table))
-    where = [line.equation(by_entries=True) for line in joint.where]
-    return rows + [_row(joint, equation, _table(joint)) | {"where": True} for equation in where]
+        rows.append(_row(joint, equation, table))
+    where = [_row(joint, line.equation(by_entries=True), _table(joint)) for line in joint.where]
+    return rows + [row | {"where": True} for row in where]
 
 
-def _row(
-    joint: JointPresentation, equation: tuple[str, Sequence[str], Term], table: Dialect
-) -> Row:
+def _row(joint: JointPresentation, equation: Equation, table: Dialect) -> Row:
     text = render_lines([equation], [], table, joint.names, {})
-    # One element with both, or the superscript stands to the right of the subscript.
-    text = _SUBSCRIPT_RAISED.sub(r"<msubsup>\1\2\3</msubsup>", text)
-    return {"math": text, "where": False}
+    return {"math": _raised(text), "where": False}
 
 
 def _table(joint: JointPresentation) -> Dialect:

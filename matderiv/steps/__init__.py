@@ -3,8 +3,8 @@
     decompose.py   a name for every intermediate value
     page.py        symbols, differentials and cotangents, and what they are as numbers
     laws.py        the laws that steps cite, each declared once
-    derivation.py  the two styles
     step.py        one step: both sides as nodes, the law, the text
+    derivation.py, differentials.py, backpropagation.py    the two styles
 
 >>> import matderiv as md
 >>> steps = md.diff("(<x, w> - y)^2 where y: ()", "w", layout="numerator").steps()
@@ -14,25 +14,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from matderiv.check import CheckReport
-from matderiv.errors import MatderivError
+from matderiv.errors import DomainError, MatderivError
 from matderiv.notation import render
-from matderiv.steps.derivation import STYLES, Derivation
+from matderiv.steps.backpropagation import backpropagation
+from matderiv.steps.derivation import Derivation
+from matderiv.steps.differentials import differential
 from matderiv.steps.laws import Law, partial
-from matderiv.steps.page import Page
+from matderiv.steps.page import Numbers, Page
 from matderiv.steps.step import Step
-from matderiv.values import shape_text
 
 if TYPE_CHECKING:
     from matderiv.results import Program
 
 __all__ = ["STYLES", "Step", "Steps"]
 
+STYLES = {"backpropagation": backpropagation, "differential": differential}
+"""The style -> the steps of a derivation in it."""
+
 _TOLERANCE = 1e-8
+_POINTS = 6
 _WIDTH = 60
 
 
@@ -69,11 +74,27 @@ class Steps:
             self._made[style] = tuple(STYLES[style](self._derivation))
         return self._made[style]
 
-    def check(self, seed: int = 0) -> CheckReport:
-        """Evaluate both sides of every equation of both styles at a random point."""
-        numbers = self._page.numbers(seed)
-        worst = max(step.error(numbers) for style in STYLES for step in self.of(style))
-        return StepsReport(worst <= _TOLERANCE, worst, 1)
+    def points(self, seed: int = 0) -> Iterator[Numbers]:
+        """Random points, with what every symbol is there: see `Step.error`."""
+        return self._page.numbers(seed)
+
+    def check(self, seed: int = 0) -> StepsReport:
+        """Evaluate both sides of every equation of both styles.
+
+        Where they do not agree at a point, a matrix there may be all but singular: a step
+        that is wrong is wrong at the next points too.  Raises DomainError where there is
+        no point at which every step is finite.
+        """
+        steps = [step for style in STYLES for step in self.of(style)]
+        best: float | None = None
+        for numbers in islice(self.points(seed), _POINTS):
+            error = max(step.error(numbers) for step in steps)
+            best = error if best is None else min(best, error)
+            if best <= _TOLERANCE:
+                break
+        if best is None:
+            raise DomainError("no point was found at which every step is finite")
+        return StepsReport(best <= _TOLERANCE, best, 1)
 
     # ---- text ----------------------------------------------------------------------
 
@@ -86,7 +107,7 @@ class Steps:
             rows = [(f"{n:>3}. {step.statement()}".splitlines(), step) for n, step in numbered]
             width = max((len(row[0]) for row, _ in rows if len(row[0]) <= _WIDTH), default=0)
             for row, step in rows:
-                lines.append(f"{row[0].ljust(width)}   {shape_text(step.shape)}")
+                lines.append(f"{row[0].ljust(width)}   {step.shape_text}")
                 lines += [f"     {line}" for line in row[1:]]
                 if step.entries is not None:
                     lines.append(f"     {step.by_entries()}")
@@ -150,13 +171,11 @@ _BY = {"backpropagation": "backpropagation", "differential": "differentials"}
 def _aside(step: Step, cited: set[Law]) -> str:
     """The shape and the laws of a step, for Markdown and LaTeX."""
     laws = [_citation(law, cited, "latex") for law in step.laws]
-    return "; ".join([f"shape {shape_text(step.shape)}", *laws])
+    return "; ".join([f"shape {step.shape_text}", *laws])
 
 
 def _citation(law: Law, cited: set[Law], dialect: str) -> str:
     """The name of a law, with its equation where it is cited for the first time."""
-    equation = "" if law in cited else law.equation(dialect)
+    known = law in cited
     cited.add(law)
-    if not equation:
-        return law.name
-    return f"{law.name}, {equation}" if dialect == "unicode" else f"{law.name}, ${equation}$"
+    return law.title(dialect) if known else law.text(dialect)

@@ -19,9 +19,8 @@ from matderiv.language.typed import Assignment, Typed, TypedProgram
 __all__ = ["Decomposed", "decompose", "fresh_name"]
 
 _SUMS = frozenset({"add", "subtract"})
-_PRODUCTS = frozenset(
-    "multiply divide negate product outer inner kron power norm transpose index".split()
-)
+_MULTIPLIED = frozenset({"product", "multiply", "outer", "inner"})
+_PRODUCTS = _MULTIPLIED | {"divide", "negate", "kron", "power", "norm", "transpose", "index"}
 _REDUCTIONS = frozenset({"tr", "sum", "mean", "diag", "vec"})
 _LEAVES = frozenset({"input", "name", "number", "dimension", "constant", "identity"})
 _SMALL, _CAPITAL = "abcghpqrstuv", "ABCDHKMPQRSU"
@@ -150,7 +149,9 @@ def _family(part: Typed) -> str:
     if part.op in _SUMS:
         return "sum"
     if part.op in ("power", "matrix_power"):
-        return "product" if part.op != "power" or literal_value(part.args[1]) is not None else part.op
+        return (
+            "product" if part.op != "power" or literal_value(part.args[1]) is not None else part.op
+        )
     if part.op in _PRODUCTS or (part.op == "apply" and part.value[0] in _REDUCTIONS):
         return "product"
     return part.op
@@ -168,9 +169,7 @@ def _stays(child: Typed, parent: Typed) -> bool:
 def _is_grouped(child: Typed, parent: Typed) -> bool:
     """A product in brackets inside a product: the user's own grouping."""
     products = ("product", "multiply", "outer", "inner")
-    return (
-        parent.op in products and child.op in products and child.span[0] < child.args[0].span[0]
-    )
+    return parent.op in products and child.op in products and child.span[0] < child.args[0].span[0]
 
 
 def fresh_name(letters: Collection[str], taken: set[str]) -> str:

@@ -18,6 +18,7 @@ from matderiv.calculus.derivative import push_forward
 from matderiv.calculus.simplify import simplify
 from matderiv.language import lower, read
 from matderiv.notation import present, render
+from matderiv.notation.dialects import DIALECTS
 from matderiv.notation.terms import Call, Hadamard, Juxtaposed, Mark, Partial, Postfix, Symbol, Term
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Apply, Map, Node, Product, Sum, Variable
@@ -28,20 +29,32 @@ __all__ = ["Law", "laws_of"]
 
 @dataclass(frozen=True)
 class Law:
-    """A name, and the equation where the name alone does not say it."""
+    """A name, and the equation where the name alone does not say it.
+
+    `names` are names of the page that belong to it: "substitution of da and db".
+    """
 
     name: str
     left: Term | None = None
     right: Term | None = None
+    names: tuple[str, ...] = ()
 
-    def text(self, dialect: str = "unicode") -> str:
-        equation = self.equation(dialect)
-        return f"{self.name}, {equation}" if equation else self.name
+    def title(self, dialect: str = "unicode") -> str:
+        symbols = [DIALECTS[dialect].symbol(name) for name in self.names]
+        if dialect == "latex":
+            symbols = [f"${symbol}$" for symbol in symbols]
+        return f"{self.name} {' and '.join(symbols)}" if symbols else self.name
 
     def equation(self, dialect: str = "unicode") -> str:
         if self.left is None or self.right is None:
             return ""
         return f"{render(self.left, dialect)} = {render(self.right, dialect)}"
+
+    def text(self, dialect: str = "unicode") -> str:
+        equation = self.equation(dialect)
+        if dialect == "latex" and equation:
+            equation = f"${equation}$"
+        return f"{self.title(dialect)}, {equation}" if equation else self.title(dialect)
 
 
 def differential_of(term: Term) -> Term:
@@ -87,7 +100,7 @@ def laws_of(definition: Node, moving: Iterable[Variable]) -> tuple[Law, ...]:
         for node in reversed(reachable([definition]))
         if node.depends & mask and (law := _law(node, mask)) is not None
     ]
-    return tuple({law.name: law for law in found}.values())
+    return tuple({(law.name, law.names): law for law in found}.values())
 
 
 def _law(node: Node, mask: int) -> Law | None:
@@ -132,8 +145,8 @@ def _function_law(node: Map | Apply, mask: int) -> Law:
     differential = simplify(push_forward([value], tangents))[0]
     left, right = (present(side) for side in (value, differential))
     if not right.is_matrix_form or right.where:
-        return Law(f"derivative of {name}")
-    return Law(f"derivative of {name}", differential_of(left.headline), right.headline)
+        return Law("derivative of", names=(name,))
+    return Law("derivative of", differential_of(left.headline), right.headline, (name,))
 
 
 # ----- identities --------------------------------------------------------------------
@@ -185,12 +198,24 @@ OPENED = Law("brackets opened, like terms merged")
 COLLECTED = Law("terms collected, common factors pulled out")
 
 
+def substitution_of(name: str) -> Law:
+    return Law("substitution of", names=(name,))
+
+
 def factor_of(name: str) -> Law:
-    return Law(f"the factor of d{name} is the derivative")
+    return Law("the derivative is the factor of", names=(name,))
 
 
 def for_every(name: str) -> Law:
-    return Law(f"true for every {name}, which may be left out")
+    return Law("this holds for every", names=(name,))
+
+
+def chain_over(names: tuple[str, ...]) -> Law:
+    return Law("chain rule, summed over the entries of", names=names)
+
+
+def attribute(name: str, marks: Iterable[str]) -> Law:
+    return Law(f"{', '.join(marks)}:", names=(name,))
 
 
 def simplifications(node: Node) -> Iterator[tuple[Law, Node]]:

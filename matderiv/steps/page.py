@@ -15,7 +15,7 @@ program.  An equation of the derivation is checked by evaluating both of its sid
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeGuard
@@ -23,15 +23,13 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 
 from matderiv.calculus.derivative import forward, push_forward
-from matderiv.calculus.simplify import substitute
 from matderiv.check import stand_ins
-from matderiv.errors import DomainError
 from matderiv.language import lower
 from matderiv.steps.decompose import decompose, fresh_name
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.evaluate import evaluate
 from matderiv.tensor.nodes import Name, Node, Size, Variable
-from matderiv.tensor.traverse import reachable, remake
+from matderiv.tensor.traverse import reachable, remake, substitute
 from matderiv.values import DOMAINS, Array, draw, draw_sizes
 
 if TYPE_CHECKING:
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["Numbers", "Page", "Part"]
 
 _ATTEMPTS = 4
-_LARGEST = 1e8
 
 
 @dataclass(frozen=True)
@@ -116,14 +113,22 @@ class Page:
         self.wrt, self.parts = every[: len(wrt)], every[len(wrt) :]
         self.root = self.parts[-1]
 
-    def arguments(self, part: Part) -> list[Part]:
-        """The parts and variables that a definition names, first mentioned first."""
-        below = set(reachable([part.definition]))
-        return [other for other in (*self.wrt, *self.parts) if other.symbol in below]
+    @cached_property
+    def _arguments(self) -> dict[Part, tuple[Part, ...]]:
+        found = {}
+        for part in self.parts:
+            below = set(reachable([part.definition]))
+            every = (*self.wrt, *self.parts)
+            found[part] = tuple(other for other in every if other.symbol in below)
+        return found
+
+    def arguments(self, part: Part) -> tuple[Part, ...]:
+        """The variables and parts that a definition names."""
+        return self._arguments[part]
 
     def users(self, part: Part) -> list[Part]:
         """The parts whose definitions name this one."""
-        return [other for other in self.parts if part in self.arguments(other)]
+        return [other for other in self.parts if part in self._arguments[other]]
 
     def composed(self, kept: Part) -> Node:
         """The value as a function of one symbol, what comes before it held fixed."""
@@ -149,8 +154,8 @@ class Page:
 
     # ---- numbers -------------------------------------------------------------------
 
-    def numbers(self, seed: int = 0) -> Numbers:
-        """What every symbol is at a random point; DomainError where none is found."""
+    def numbers(self, seed: int = 0) -> Iterator[Numbers]:
+        """What every symbol is, at random points at which all of them are finite."""
         inputs = self.program.inputs
         shapes = [entry.shape for entry in inputs.values()]
         for number, domain in enumerate(DOMAINS):
@@ -163,10 +168,8 @@ class Page:
                         found = self._numbers_at(arrays, sizes, random)
                 except np.linalg.LinAlgError:
                     continue
-                # Entries of 1e8 come from a matrix that is all but singular.
-                if all(np.all(np.abs(array) < _LARGEST) for array in found.values.values()):
-                    return found
-        raise DomainError("no point was found at which every step is finite")
+                if all(np.all(np.isfinite(array)) for array in found.values.values()):
+                    yield found
 
     def _numbers_at(
         self,
@@ -199,9 +202,11 @@ class Numbers:
 
     def of(self, node: Node) -> Array:
         """The value of a node of the page, or of another arena in the inputs' names."""
-        named = {symbol.name: array for symbol, array in reversed(self.values.items())}
+        named = {symbol.name: array for symbol, array in self.values.items()}
         leaves = [leaf for leaf in reachable([node]) if isinstance(leaf, Variable)]
-        values = {leaf: self.values.get(leaf, named.get(leaf.name)) for leaf in leaves}
+        values: dict[Node, Array] = {
+            leaf: self.values[leaf] if leaf in self.values else named[leaf.name] for leaf in leaves
+        }
         with np.errstate(all="ignore"):
             return evaluate([node], values, self.sizes, stand_ins([node]))[0]
 

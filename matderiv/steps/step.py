@@ -14,6 +14,7 @@ from matderiv.steps.laws import Law
 from matderiv.steps.page import Numbers
 from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Node
+from matderiv.values import Array, shape_text
 
 __all__ = ["Step"]
 
@@ -27,6 +28,7 @@ class Step:
     left     what the label means, without the derivation: see `Page`
     right    what the step says it is, over symbols of the page
     shown    the right side as it is printed, by its entries where no matrix notation fits
+    row      whether the right side is a vector written as a row
     hidden   names that the page has defined, so that no line below repeats them
     """
 
@@ -37,12 +39,17 @@ class Step:
     right: Node
     shown: Presentation
     laws: tuple[Law, ...]
+    row: bool = False
     entries: Presentation | None = None
     hidden: Collection[str] = ()
 
     @property
     def shape(self) -> Shape:
         return self.right.shape
+
+    @property
+    def shape_text(self) -> str:
+        return shape_text(self.shape) + (", a row" if self.row else "")
 
     def error(self, numbers: Numbers) -> float:
         """The largest difference of both sides, over the largest entry."""
@@ -82,5 +89,5 @@ class Step:
         return f"{left}{DIALECTS[dialect].equals}{right}"
 
 
-def _largest(array: np.ndarray) -> float:
+def _largest(array: Array) -> float:
     return float(np.max(np.abs(array), initial=0.0))

@@ -1,8 +1,8 @@
 """SymPy matrix expressions, out and in.
 
-    to_sympy.py     a typed program as a SymPy expression
-    from_sympy.py   a SymPy expression as text of the language, with its shapes
-    functions.py    the elementwise functions that both know
+    to_sympy.py     a typed program as a SymPy expression: parts.py, reductions.py
+    from_sympy.py   a SymPy expression as text: reader.py, scalars.py, matrices.py
+    functions.py    the elementwise functions that both sides know
 
 Here alone `sympy` stands for expressions, and only who asks for them imports it.  Vectors
 are (n, 1), rows (1, n), and what is 1 × 1 is a scalar.

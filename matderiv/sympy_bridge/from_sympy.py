@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.matrices.expressions.applyfunc import ElementwiseApplyFunction
+from sympy.matrices.expressions.matexpr import MatrixElement
+from sympy.matrices.expressions.slice import MatrixSlice
 
 from matderiv.errors import MatderivError, UnsupportedError
 from matderiv.sympy_bridge import matrices, scalars
@@ -80,7 +83,7 @@ _RULES: dict[type, Rule] = {
     sp.Heaviside: scalars.step,
     sp.Derivative: scalars.derivative,
     AppliedUndef: scalars.applied,
-    type(sp.MatrixSymbol("X", 2, 2).applyfunc(sp.sin)): scalars.elementwise,
+    ElementwiseApplyFunction: scalars.elementwise,
     sp.Trace: matrices.trace,
     sp.Determinant: matrices.determinant,
     sp.OneMatrix: matrices.ones,
@@ -89,7 +92,7 @@ _RULES: dict[type, Rule] = {
     sp.DiagMatrix: matrices.diagonal,
     sp.DiagonalMatrix: matrices.diagonal,
     sp.DiagonalOf: matrices.diagonal,
-    sp.matrices.expressions.matexpr.MatrixElement: matrices.entry,
-    sp.matrices.expressions.slice.MatrixSlice: matrices.slice_of,
+    MatrixElement: matrices.entry,
+    MatrixSlice: matrices.slice_of,
 }
 """A SymPy class -> how its expressions are written."""

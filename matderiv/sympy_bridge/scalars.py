@@ -67,14 +67,13 @@ def add(reader: Reader, expression: Any) -> Text:
 
 def multiply(reader: Reader, expression: Any) -> Text:
     """Scalars in front, divisors behind; what is no scalar entry by entry."""
-    numbers, rest = expression.as_coeff_Mul()
-    sign = "-" if numbers.is_negative else ""
-    above, below, arrays = list[str](), list[str](), list[str]()
-    numbers = abs(numbers)
-    if numbers.p != 1 if numbers.is_Rational else True:
-        above.append(number(reader, sp.Integer(numbers.p) if numbers.is_Rational else numbers)[0])
-    if numbers.is_Rational and numbers.q != 1:
-        below.append(str(numbers.q))
+    coefficient, rest = expression.as_coeff_Mul()
+    sign, coefficient = ("-" if coefficient < 0 else ""), abs(coefficient)
+    top, bottom = coefficient.as_numer_denom()
+    above, below = (
+        [number(reader, value)[0]] if value != 1 else list[str]() for value in (top, bottom)
+    )
+    arrays = list[str]()
     for factor in sp.Mul.make_args(rest):
         if factor == 1:
             continue

@@ -11,7 +11,7 @@ expm, the largest entry, …) is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +20,18 @@ import sympy as sp
 from matderiv.errors import MatderivError, UnsupportedError
 from matderiv.language.typed import Assignment, Typed, TypedProgram
 from matderiv.sympy_bridge.functions import FAULTS, FUNCTIONS
-from matderiv.tensor.dims import Composite, Dim, Shape
+from matderiv.sympy_bridge.parts import (
+    column,
+    column_of_ones,
+    each,
+    matrix_shape,
+    power,
+    refuse,
+    row_of_ones,
+    size_of,
+    total,
+)
+from matderiv.sympy_bridge.reductions import RULES
 
 __all__ = ["to_sympy"]
 
@@ -49,58 +60,6 @@ def to_sympy(program: TypedProgram) -> Any:
         raise UnsupportedError(f"SymPy does not take this formula: {error}") from None
 
 
-def _refuse(what: str) -> UnsupportedError:
-    return UnsupportedError(f"SymPy holds no symbolic {what}")
-
-
-def _size(dim: Dim) -> Any:
-    if isinstance(dim, Composite):
-        return sp.Mul(dim.coefficient, *map(_size, dim.names))
-    return sp.Integer(dim) if isinstance(dim, int) else sp.Symbol(dim, integer=True, positive=True)
-
-
-def _matrix_shape(kind: str, shape: Shape) -> tuple[Any, Any]:
-    if kind == "tensor":
-        raise _refuse(f"value of {len(shape)} axes")
-    sizes = tuple(map(_size, shape))
-    if kind == "matrix":
-        return sizes
-    return (sizes[0], sp.Integer(1)) if kind == "vector" else (sp.Integer(1), sizes[0])
-
-
-def _row_of_ones(size: Any) -> Any:
-    return sp.OneMatrix(1, size)
-
-
-def _column_of_ones(size: Any) -> Any:
-    return sp.OneMatrix(size, 1)
-
-
-def _total(matrix: Any) -> Any:
-    """The sum of all entries."""
-    rows, columns = matrix.shape
-    product = matrix if rows == 1 else _row_of_ones(rows) * matrix
-    return sp.Trace(product if columns == 1 else product * _column_of_ones(columns))
-
-
-def _each(function: Callable[[Any], Any], value: Any) -> Any:
-    """A function of a scalar, or of every entry."""
-    if not value.is_Matrix:
-        return function(value)
-    if value.shape == (1, 1):  # SymPy would take the function of the matrix
-        return function(value[0, 0]) * sp.OneMatrix(1, 1)
-    if isinstance(function, type):
-        return value.applyfunc(function)
-    t = sp.Dummy("t")
-    return value.applyfunc(sp.Lambda(t, function(t)))
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    if not base.is_Matrix and not exponent.is_Matrix:
-        return base**exponent
-    return sp.HadamardPower(base, exponent)
-
-
 class _Writer:
     """The expressions of typed values, each written once."""
 
@@ -119,21 +78,21 @@ class _Writer:
         return self.values[id(part)]
 
     def column(self, part: Typed) -> Any:
-        return self.of(part).T if part.kind == "row" else self.of(part)
+        return column(self.of(part), part)
 
     def stretched(self, part: Typed, to: Typed) -> Any:
         """The value repeated to the shape of another, as the language broadcasts."""
         value = self.of(part)
         if to.kind == "scalar":
             return value
-        rows, columns = _matrix_shape(to.kind, to.shape)
+        rows, columns = matrix_shape(to.kind, to.shape)
         if part.kind == "scalar":
             return value * sp.OneMatrix(rows, columns)
         if part.kind != to.kind:
             value = self.column(part).T
         if value.shape[0] != rows:
-            value = _column_of_ones(rows) * value
-        return value if value.shape[1] == columns else value * _row_of_ones(columns)
+            value = column_of_ones(rows) * value
+        return value if value.shape[1] == columns else value * row_of_ones(columns)
 
     # ---- leaves ------------------------------------------------------------------
 
@@ -141,7 +100,7 @@ class _Writer:
         if part.kind == "scalar":
             positive = "positive" in self.program.inputs[part.value].attributes or None
             return sp.Symbol(part.value, real=True, positive=positive)
-        return sp.MatrixSymbol(part.value, *_matrix_shape(part.kind, part.shape))
+        return sp.MatrixSymbol(part.value, *matrix_shape(part.kind, part.shape))
 
     def _name(self, part: Typed) -> Any:
         return self.names[part.value]
@@ -151,19 +110,19 @@ class _Writer:
         return sp.Rational(value.numerator, value.denominator)
 
     def _dimension(self, part: Typed) -> Any:
-        return _size(part.value)
+        return size_of(part.value)
 
     def _constant(self, part: Typed) -> Any:
         return sp.pi if part.value in ("π", "pi") else sp.E
 
     def _identity(self, part: Typed) -> Any:
-        return sp.Identity(_size(part.shape[0]))
+        return sp.Identity(size_of(part.shape[0]))
 
     def _fill(self, part: Typed) -> Any:
         value = self.of(part.args[0])
         if part.kind == "scalar":
             return value
-        shape = _matrix_shape(part.kind, part.shape)
+        shape = matrix_shape(part.kind, part.shape)
         return sp.ZeroMatrix(*shape) if value == 0 else value * sp.OneMatrix(*shape)
 
     # ---- sums and products ---------------------------------------------------------
@@ -190,8 +149,8 @@ class _Writer:
         if right.kind == "scalar":
             return self.of(left) / self.of(right)
         if left.kind == "scalar":
-            return self.of(left) * _power(self.of(right), sp.Integer(-1))
-        inverse = _power(self.stretched(right, part), sp.Integer(-1))
+            return self.of(left) * power(self.of(right), sp.Integer(-1))
+        inverse = power(self.stretched(right, part), sp.Integer(-1))
         return sp.HadamardProduct(self.stretched(left, part), inverse)
 
     def _product(self, part: Typed) -> Any:
@@ -223,7 +182,7 @@ class _Writer:
 
     def _power(self, part: Typed) -> Any:
         base, exponent = map(self.of, part.args)
-        return _power(base, exponent)
+        return power(base, exponent)
 
     def _matrix_power(self, part: Typed) -> Any:
         return self.of(part.args[0]) ** part.value
@@ -231,18 +190,18 @@ class _Writer:
     def _norm(self, part: Typed) -> Any:
         (value,), which = map(self.of, part.args), part.value
         if which in ("inf", "op", "*"):
-            raise _refuse(f"norm _{which}")
+            raise refuse(f"norm _{which}")
         if not value.is_Matrix:
             return sp.Abs(value)
         if which in ("", "2", "F"):
             return sp.sqrt(sp.Trace(value.T * value))
         p = sp.Integer(which)
-        return _total(_each(lambda t: sp.Abs(t) ** p, value)) ** (1 / p)
+        return total(each(lambda t: sp.Abs(t) ** p, value)) ** (1 / p)
 
     def _index(self, part: Typed) -> Any:
         (base,) = part.args
         if any(isinstance(index, str) for index in part.value):
-            raise _refuse("slice of a stack")
+            raise refuse("slice of a stack")
         value = self.of(base)
         if base.kind == "vector":
             found = value[part.value[0], 0]
@@ -257,11 +216,11 @@ class _Writer:
     def _apply(self, part: Typed) -> Any:
         name, options = part.value
         if name in FUNCTIONS:
-            return _each(FUNCTIONS[name], self.of(part.args[0]))
-        rule = _RULES.get(name)
+            return each(FUNCTIONS[name], self.of(part.args[0]))
+        rule = RULES.get(name)
         if rule is None:
-            raise _refuse(name)
-        return rule(self, part, dict(options))
+            raise refuse(name)
+        return rule(self.of, part, dict(options))
 
     def _call(self, part: Typed) -> Any:
         """An abstract function, or a derivative of one of a single scalar."""
@@ -271,7 +230,7 @@ class _Writer:
         if self.program.functions[name] == "elementwise" and len(arguments) == 1:
             (order,), (value,) = orders, arguments
             if not order:
-                return _each(function, value)
+                return each(function, value)
             if value.is_Matrix:
                 t = sp.Dummy("t")
                 return value.applyfunc(sp.Lambda(t, sp.Derivative(function(t), (t, order))))
@@ -280,7 +239,7 @@ class _Writer:
         if not slots and part.kind == "scalar":
             return function(*arguments)
         if any(argument.is_Matrix for argument in arguments):
-            raise _refuse(f"derivative of {name} by a vector or a matrix")
+            raise refuse(f"derivative of {name} by a vector or a matrix")
         return _derivative(function, arguments, slots)
 
 
@@ -292,139 +251,3 @@ def _derivative(function: Any, arguments: Sequence[Any], slots: Sequence[int]) -
     dummies = [sp.Dummy(f"t_{slot}") for slot in range(len(arguments))]
     derivative = sp.Derivative(function(*dummies), *(dummies[slot] for slot in slots))
     return sp.Subs(derivative, tuple(dummies), tuple(arguments))
-
-
-# ---- reductions and functions of matrices --------------------------------------------
-def _reduced(value: Any, part: Typed, options: Mapping[str, Any]) -> Any:
-    """The sums along an axis, in the shape of `part`."""
-    axis, keep = options.get("axis"), options.get("keepdims", False)
-    (arg,) = part.args
-    if arg.kind == "scalar":
-        return value
-    if arg.kind != "matrix" or axis is None:
-        total = _total(value)
-        return total * sp.OneMatrix(1, 1) if keep else total
-    if axis == 0:
-        sums = _row_of_ones(value.shape[0]) * value
-        return sums if keep else sums.T
-    return value * _column_of_ones(value.shape[1])
-
-
-def _count(part: Typed, options: Mapping[str, Any]) -> Any:
-    axis, shape = options.get("axis"), part.args[0].shape
-    return sp.Mul(*(_size(dim) for k, dim in enumerate(shape) if axis in (None, k)))
-
-
-def _spread(value: Any, part: Typed, options: Mapping[str, Any]) -> Any:
-    """The sums along an axis, repeated along it."""
-    if part.args[0].kind != "matrix":
-        return _total(value) * sp.OneMatrix(*value.shape)
-    rows, columns = value.shape
-    if options.get("axis") == 0:
-        return sp.OneMatrix(rows, rows) * value
-    return value * sp.OneMatrix(columns, columns)
-
-
-def _sum(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    return _reduced(writer.of(part.args[0]), part, options)
-
-
-def _mean(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    return _sum(writer, part, options) / _count(part, options)
-
-
-def _var(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    value, count = writer.of(part.args[0]), _count(part, options)
-    if not value.is_Matrix:
-        return sp.Integer(0)
-    everywhere = part.args[0].kind == "matrix" and options.get("axis") is None
-    sums = _total(value) * sp.OneMatrix(*value.shape)
-    sums = sums if everywhere else _spread(value, part, options)
-    return _reduced(_power(value - sums / count, sp.Integer(2)), part, options) / count
-
-
-def _softmax(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    powers = _each(sp.exp, writer.of(part.args[0]))
-    if part.args[0].kind != "matrix":
-        return powers / _total(powers)
-    return sp.HadamardProduct(powers, _power(_spread(powers, part, options), sp.Integer(-1)))
-
-
-def _log_softmax(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    value = writer.of(part.args[0])
-    return value - _each(sp.log, _spread(_each(sp.exp, value), part, options))
-
-
-def _logsumexp(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    return _each(sp.log, _reduced(_each(sp.exp, writer.of(part.args[0])), part, options))
-
-
-def _mse(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    left, right = map(writer.of, part.args)
-    if not left.is_Matrix:
-        return (left - right) ** 2
-    return sp.Trace((left - right).T * (left - right)) / _count(part, {})
-
-
-def _cross_entropy(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    logits, target = map(writer.of, part.args)
-    count = _size(part.args[0].shape[0]) if part.args[0].kind == "matrix" else 1
-    logs = logits - _each(sp.log, _spread(_each(sp.exp, logits), part, {}))
-    return -sp.Trace(target.T * logs) / count
-
-
-def _diag(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    if part.kind == "vector":
-        return sp.DiagonalOf(writer.of(part.args[0]))
-    return sp.DiagMatrix(writer.column(part.args[0]))
-
-
-def _vec(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-    if part.args[0].kind == "matrix":
-        raise _refuse("vec of a matrix")
-    return writer.column(part.args[0])
-
-
-def _extremum(function: Any) -> Callable[[_Writer, Typed, Mapping[str, Any]], Any]:
-    """Of two arguments, one of them a scalar; SymPy maps functions of one argument."""
-
-    def rule(writer: _Writer, part: Typed, options: Mapping[str, Any]) -> Any:
-        values = sorted((writer.of(arg) for arg in part.args), key=lambda v: bool(v.is_Matrix))
-        if part.kind == "scalar" and len(values) == 2:
-            return function(*values)
-        if len(values) == 2 and not values[0].is_Matrix:
-            return _each(lambda t: function(t, values[0]), values[1])
-        raise _refuse(f"{part.value[0]} of the entries")
-
-    return rule
-
-
-def _of_matrix(
-    function: Callable[[Any], Any],
-) -> Callable[[_Writer, Typed, Mapping[str, Any]], Any]:
-    return lambda writer, part, options: function(writer.of(part.args[0]))
-
-
-_RULES: dict[str, Callable[[_Writer, Typed, Mapping[str, Any]], Any]] = {
-    "sum": _sum,
-    "mean": _mean,
-    "var": _var,
-    "softmax": _softmax,
-    "log_softmax": _log_softmax,
-    "logsumexp": _logsumexp,
-    "mse": _mse,
-    "cross_entropy": _cross_entropy,
-    "diag": _diag,
-    "vec": _vec,
-    "max": _extremum(sp.Max),
-    "min": _extremum(sp.Min),
-    "sqrt": _of_matrix(lambda x: _power(x, sp.Rational(1, 2))),
-    "square": _of_matrix(lambda x: _power(x, sp.Integer(2))),
-    "tr": _of_matrix(sp.Trace),
-    "det": _of_matrix(sp.Determinant),
-    "logdet": _of_matrix(lambda x: sp.log(sp.Abs(sp.Determinant(x)))),
-    "inv": _of_matrix(sp.Inverse),
-    "adj": _of_matrix(lambda x: sp.Determinant(x) * sp.Inverse(x)),
-    "pi": lambda writer, part, options: sp.pi,
-    "e": lambda writer, part, options: sp.E,
-}

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product, Sum, Variable
 from matderiv.tensor.primitives import PrimitiveFunction
-from matderiv.tensor.reshapes import split_product
+from matderiv.tensor.properties import is_nonnegative
+from matderiv.tensor.reshapes import split_identity, split_product
 from matderiv.tensor.stable import inside
 
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ def _logdet(arena: Arena, x: Node) -> Node | None:
         return -arena.apply("logdet", inner)
     if isinstance(x, Product) and x.out[0] == x.out[1]:
         diagonal = arena.einsum("ii->i", x)
+        if not is_nonnegative(arena, diagonal):
+            diagonal = arena.map("abs", diagonal)
         return arena.sum_axes(arena.map("log", diagonal), (0,))
     return _of_transpose(arena, "logdet", x)
 
@@ -208,6 +211,8 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
         outside = axes - len(inner_dims)
         if outside >= 0:
             return arena.reshape(x.arguments[0], inner_axes + outside, dims)
+    if (joined := split_identity(arena, x, axes, dims)) is not None:
+        return joined
     return split_product(arena, x, axes, dims) if isinstance(x, Product) else None
 
 

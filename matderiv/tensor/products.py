@@ -21,7 +21,7 @@ from matderiv.tensor.canonical import canonical_labels
 from matderiv.tensor.dims import Dim
 from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum
 from matderiv.tensor.properties import is_factor_nonnegative, is_symmetric, splits_over_power
-from matderiv.tensor.reshapes import split_labels
+from matderiv.tensor.reshapes import fuse_outputs, split_labels
 from matderiv.tensor.rules import merge_pointwise
 from matderiv.tensor.stable import stable_factors
 
@@ -106,7 +106,8 @@ def build_product(
         flat = _merge(arena, flat, labels)
     if coefficient == 0:
         return arena.zero(shape)
-    return _finish(arena, coefficient, flat, ends, labels)
+    fused = fuse_outputs(arena, coefficient, flat, ends, labels)
+    return fused or _finish(arena, coefficient, flat, ends, labels)
 
 
 def _expand(

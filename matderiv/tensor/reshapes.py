@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.dims import Shape, divide_dims, multiply_dims
-from matderiv.tensor.nodes import Apply, Factor, Node, Product
+from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
     from matderiv.tensor.products import Labels
 
-__all__ = ["blocks", "split_labels", "split_product"]
+__all__ = ["blocks", "fuse_outputs", "split_identity", "split_labels", "split_product"]
 
 
 def blocks(old: Shape, new: Shape) -> list[tuple[Shape, Shape]]:
@@ -112,9 +112,7 @@ def _split_carriers(
             continue
         opened = _open(arena, factor.node, dict.fromkeys(at, dims))
         spread = [
-            part
-            for k, axis in enumerate(factor.labels)
-            for part in (fresh if k in at else (axis,))
+            part for k, axis in enumerate(factor.labels) for part in (fresh if k in at else (axis,))
         ]
         changed.append(Factor(opened, tuple(spread), factor.exponent))
     labels.dead.add(label)
@@ -153,3 +151,54 @@ def split_product(arena: Arena, x: Product, axes: int, dims: Shape) -> Node | No
         factors.append(Factor(opened, tuple(spread), exponent))
     out = [part for label in x.out for part in new_labels.get(label, (label,))]
     return arena.product(x.coefficient, factors, out, sizes)
+
+
+def split_identity(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
+    """I[(i,j), i', j'], an identity with its second axis split, as δ_ii' δ_jj' fused."""
+    bare = isinstance(x, Product) and not x.factors and x.out == (0, 0)
+    if not bare or axes != 1 or len(dims) < 2:
+        return None
+    assert isinstance(x, Product)
+    joined = arena.reshape(arena.delta(dims), len(dims), x.shape[:1])
+    return arena.scale(x.coefficient, arena.transpose(joined, [len(dims), *range(len(dims))]))
+
+
+def fuse_outputs(
+    arena: Arena,
+    coefficient: Number,
+    factors: list[Factor],
+    ends: Sequence[int],
+    labels: Labels,
+) -> Node | None:
+    """A product on a fused output axis as the fusion of the product on its parts.
+
+    So (A ⊗ B) x = vec(…) is fused once, at the end, and its derivative likewise.
+    """
+    tensors = [f for f in factors if f.labels]
+    for factor in tensors:
+        others = [f for f in factors if f is not factor]
+        if len(tensors) == 1 and sorted(factor.labels) == sorted(ends):
+            return None  # fused, and turned at most
+        axes = _fused_axes(factor.node)
+        if len(axes) > 1:  # A ⊗ B stays one matrix beside another
+            continue
+        for axis, dims in axes.items():
+            fused = factor.labels[axis]
+            carriers = [k for f in factors for k in f.labels].count(fused)
+            if ends.count(fused) != 1 or carriers != 1:
+                continue
+            parts = [labels.new(dim) for dim in dims]
+            opened = _open(arena, factor.node, {axis: dims})
+            spread = (*factor.labels[:axis], *parts, *factor.labels[axis + 1 :])
+            at = ends.index(fused)
+            out = [*ends[:at], *ends[at + 1 :], *parts]
+            inner = arena.product(
+                coefficient,
+                [*others, Factor(opened, spread, factor.exponent)],
+                out,
+                dict(enumerate(labels.dims)),
+            )
+            joined = arena.reshape(inner, len(parts), (labels.dims[fused],))
+            last = len(ends) - 1
+            return arena.transpose(joined, [*range(at), last, *range(at, last)])
+    return None

@@ -36,7 +36,10 @@ COMPLEMENTS = frozenset({"sigmoid", "normcdf"})
 
 
 def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
-    """step(x)² = step(x), relu(x) step(x) = relu(x), |x| sign(x) = x; the same list if none."""
+    """step(x)² = step(x), relu(x) step(x) = relu(x), |x| sign(x) = x, sign(x)/|x| = 1/x.
+
+    The same list if there is none.
+    """
     if not any(isinstance(f.node, Map) and f.node.function.name in _RULED for f in factors):
         return factors
     for index, factor in enumerate(factors):
@@ -61,13 +64,16 @@ def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
                     return [*rest, Factor(raised, labels, 1)]
         for other in rest:
             if (
-                exponent == 1
-                and other.exponent == 1
-                and other.labels == labels
-                and isinstance(other.node, Map)
-                and other.node.arguments == node.arguments
-                and (pair := (node.function.name, other.node.function.name)) in PAIRS
+                other.labels != labels
+                or not isinstance(other.node, Map)
+                or other.node.arguments != node.arguments
             ):
+                continue
+            pair = node.function.name, other.node.function.name
+            if pair == ("abs", "sign") and (exponent, other.exponent) == (-1, 1):
+                rest.remove(other)
+                return [*rest, Factor(node.arguments[0], labels, -1)]
+            if exponent == other.exponent == 1 and pair in PAIRS:
                 rest.remove(other)
                 name = PAIRS[pair]
                 merged = node.arguments[0] if name is None else arena.map(name, *node.arguments)

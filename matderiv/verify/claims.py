@@ -43,19 +43,22 @@ class Claim:
         >>> print(Claim.read(r, "2 X' r").program.shape)
         ('m',)
         """
-        program = derivative.program
-        try:
-            return cls(_read(program, formula, {}))
-        except MatderivError:
+        program, shape = derivative.program, derivative.shape
+        attempts: list[tuple[str, Dim | None]] = [
+            (_preamble(program), None),
+            ("", None),  # a claim that says itself what its names are
+        ]
+        if "I" not in program.inputs and len(shape) == 2 and shape[0] == shape[1]:
             # I takes its size from its context, which may be the derivative's shape.
-            shape = derivative.shape
-            if "I" in program.inputs or len(shape) != 2 or shape[0] != shape[1]:
-                raise
+            attempts.append((_preamble(program), shape[0]))
+        first: MatderivError | None = None
+        for preamble, identity in attempts:
             try:
-                return cls(_read(program, formula, {"I": shape}), shape[0])
-            except MatderivError:
-                pass
-            raise
+                return cls(_read(program, preamble, formula, identity), identity)
+            except MatderivError as error:
+                first = first or error
+        assert first is not None
+        raise first
 
     @property
     def row(self) -> bool:
@@ -76,24 +79,25 @@ class Claim:
         return self.program.evaluate(given, functions)
 
 
-def _read(program: Program, formula: str, more: Mapping[str, Any]) -> Program:
-    before = _preamble(program)
-    shapes = {
+def _read(program: Program, before: str, formula: str, identity: Dim | None) -> Program:
+    shapes: dict[str, Any] = {
         name: entry.shape
         for name, entry in program.inputs.items()
         if all(isinstance(dim, int | str) for dim in entry.shape)
     }
+    if identity is not None:
+        shapes["I"] = (identity, identity)
     attributes = {name: entry.attributes for name, entry in program.inputs.items()}
     attributes = {name: marks for name, marks in attributes.items() if marks}
     try:
-        claim = Program.read(before + formula, {**shapes, **more}, attributes)
+        claim = Program.read(before + formula, shapes, attributes)
     except MatderivError as error:
         inside = error.span is not None and error.span[0] >= len(before)
         error.span = _shifted(error.span, -len(before)) if inside else None
         error.source = formula
         raise
     for name, entry in claim.inputs.items():
-        if name not in program.inputs and name not in more:
+        if name not in program.inputs and name not in shapes:
             raise NameResolutionError(
                 f"{entry.spelling} does not occur in the program; its names are "
                 f"{', '.join([*program.inputs, *_assigned(program)])}",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,7 +48,10 @@ def gather(
     point is found at which all is finite.
     """
     program = derivative.program
-    functions = stand_ins([program.output, derivative.node, claim.program.output])
+    # One at a time: ids are of one arena, and each of these has its own.
+    functions: dict[object, Callable[..., Any]] = {}
+    for root in (program.output, derivative.node, claim.program.output):
+        functions |= stand_ins([root])
     axes = layout_axes(derivative.layout, len(program.shape), len(derivative.shape))
     found: list[Evidence] = []
     with np.errstate(all="ignore"):
@@ -58,7 +61,7 @@ def gather(
                 mixed = np.transpose(arranged, np.argsort(axes))
                 claimed = claim.evaluate(arrays, sizes, functions)
                 value = program.evaluate(arrays, functions)
-            except np.linalg.LinAlgError:
+            except (DomainError, np.linalg.LinAlgError):
                 continue
             if all(np.all(np.isfinite(array)) for array in (mixed, claimed, value)):
                 found.append(Evidence(arrays, sizes, mixed, claimed, value))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, product
-from math import isclose, prod
+from math import isclose, isnan, prod
 
 import numpy as np
 
@@ -58,10 +58,10 @@ def _power(name: str, power: Fraction) -> str:
 
 
 def common_ratio(claim: Array, derivative: Array) -> float | None:
-    """c with claim = c · derivative, or None where there is none."""
+    """c with claim = c · derivative; NaN where both are 0, None where there is none."""
     square = float(np.sum(derivative * derivative))
     if not square:
-        return None
+        return None if np.any(claim) else np.nan
     ratio = float(np.sum(claim * derivative)) / square
     error = np.max(np.abs(claim - ratio * derivative), initial=0.0)
     scale = np.max(np.abs(claim), initial=0.0)
@@ -71,18 +71,16 @@ def common_ratio(claim: Array, derivative: Array) -> float | None:
 def find_factor(ratios: Sequence[float], scalars: Mapping[str, Sequence[float]]) -> Factor | None:
     """What the ratios at several points are, given the named scalars at each of them.
 
+    A point at which the ratio is NaN says nothing.
+
     >>> print(find_factor([2 / 3, 2 / 5], {"n": [3, 5]}))
     2/n
     """
-    with np.errstate(invalid="ignore"):
-        return _find(ratios, scalars)
-
-
-def _find(ratios: Sequence[float], scalars: Mapping[str, Sequence[float]]) -> Factor | None:
+    known = [k for k, ratio in enumerate(ratios) if not isnan(ratio)]
     for powers in _powers([name for name, values in scalars.items() if all(values)]):
         rest = [
-            ratio / prod(_raised(scalars[name][k], power) for name, power in powers)
-            for k, ratio in enumerate(ratios)
+            ratios[k] / prod(_raised(scalars[name][k], power) for name, power in powers)
+            for k in known
         ]
         if not np.all(np.isfinite(rest)):
             continue
@@ -94,7 +92,8 @@ def _find(ratios: Sequence[float], scalars: Mapping[str, Sequence[float]]) -> Fa
 
 def _raised(base: float, power: Fraction) -> float:
     """base^power; not a number where that is not real."""
-    return float(np.float64(base) ** float(power))
+    with np.errstate(invalid="ignore"):
+        return float(np.float64(base) ** float(power))
 
 
 def _powers(names: Sequence[str]) -> Iterator[Powers]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -172,8 +173,11 @@ class _Verification:
         return None
 
     def ratios(self, view: View) -> list[float] | None:
+        """claim / derivative at each point; NaN where both are 0."""
         found = [common_ratio(e.claim, view.of(e.derivative)) for e in self.evidence]
-        return None if None in found else [ratio for ratio in found if ratio is not None]
+        ratios = [ratio for ratio in found if ratio is not None]
+        known = len(ratios) - sum(map(isnan, ratios))
+        return ratios if len(ratios) == len(found) and known > 1 else None
 
     def scalars(self) -> dict[str, list[float]]:
         """Sizes, scalar inputs and a scalar value, at each point."""

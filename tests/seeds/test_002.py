@@ -38,3 +38,34 @@ def test_002_linear_code(draw: Callable[..., dict[str, Any]]) -> None:
     assert_allclose(gradients["X"], incoming @ v["W"].T)
     assert_allclose(gradients["W"], v["X"].T @ incoming)
     assert_allclose(gradients["b"], incoming.sum(axis=0))
+
+
+def test_002_blocks(example: Callable[[str], str]) -> None:
+    """Blocks joined by hand give the gradient of the whole; the optimizer is one more."""
+    layer = md.compile("X: (n, d); W: (d, m); tanh(X W)", "W")
+    loss = md.compile("Y: (n, m); T: (n, m); ||Y - T||^2", "Y")
+    whole = md.compile("X: (n, d); W: (d, m); T: (n, m); ||tanh(X W) - T||^2", "W")
+    random = np.random.default_rng(0)
+    v = {name: random.normal(size=s) for name, s in {"X": (5, 3), "W": (3, 2), "T": (5, 2)}.items()}
+    output, cache = layer.forward({"X": v["X"], "W": v["W"]})
+    value, loss_cache = loss.forward({"Y": output, "T": v["T"]})
+    gradients = layer.backward(cache, loss.backward(loss_cache)["Y"])
+    expected_value, expected = whole.value_and_grad(v)
+    assert_allclose(value, expected_value)
+    assert_allclose(gradients["W"], expected["W"], rtol=1e-12)
+    assert "each step lowers the loss: True" in example("blocks")
+
+
+def test_002_pebble(example: Callable[[str], str]) -> None:
+    """Pebbles laid in forward are taken up in the reverse order as gradients get ready."""
+    lines = example("pebbles").splitlines()
+    assert lines[0].split()[:3] == ["step", "h1", "h2"]
+    ready = [line.split()[-3] for line in lines if line.endswith("is ready")]
+    assert ready == ["w3.grad", "w2.grad", "w1.grad"]
+    taken = {name: _row(lines, lines[0].index(name), "○") for name in ("h1", "h2")}
+    laid = {name: _row(lines, lines[0].index(name), "●") for name in ("h1", "h2")}
+    assert laid["h1"] < laid["h2"] < taken["h2"] < taken["h1"]
+
+
+def _row(lines: list[str], column: int, pebble: str) -> int:
+    return next(k for k, line in enumerate(lines) if line[column : column + 1] == pebble)

@@ -10,6 +10,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 import matderiv as md
+from matderiv.pictures import computation_graph
+from matderiv.pictures.picture import place
 
 Draw = Callable[..., dict[str, Any]]
 Example = Callable[[str], str]
@@ -97,3 +99,16 @@ def test_004_shapes_example(example: Example) -> None:
     printed = example("batches")
     for shape in ("(p)", "(p, 1)", "(1, p)", "(B, p)"):
         assert f"of shape {shape}" in printed
+
+
+def test_004_graph(example: Example) -> None:
+    """Variables are squares, operators circles; input lower left, output upper right."""
+    graph = computation_graph(md.parse(OBJECTIVE))
+    squares = [vertex.label for vertex in graph.vertices if vertex.kind != "operator"]
+    assert sorted(squares) == sorted(["x", "W1", "W2", "y", "λ", "z", "h", "o", "L", "s", "J"])
+    centres, _ = place(graph)
+    where = {v.label: centres[v.number] for v in graph.vertices if v.label in squares}
+    assert all(where["J"][0] >= x and where["J"][1] <= y + 0.01 for x, y in where.values())
+    assert where["x"][0] < where["z"][0] < where["h"][0] < where["o"][0] < where["L"][0]
+    assert where["x"][1] > where["z"][1] > where["h"][1] > where["o"][1] > where["L"][1]
+    assert "∂J/∂W2: h, W2, o, y, L" in example("graphs")

@@ -1,21 +1,12 @@
 // The state of the page, in its controls and in the address; each change asks anew.
 
-import { $, code, copyButton, cost, derivative, element, fault, mark, missing, program, sound, verdict }
-  from "./show.js";
+import {
+  $, code, copyButton, cost, derivative, element, fault, graph, mark, missing, program, sound, steps, verdict,
+} from "./show.js";
 
-const EXAMPLES = [
-  ["Least squares", "||Xw - y||^2", ["w"]],
-  ["Ridge", "1/n ||X w - y||^2 + λ ||w||^2 where X: (n, d)", ["w"]],
-  ["Logistic regression", "sum(log(1 + exp(-y ⊙ X w)))", ["w"]],
-  ["Two layers", "x: (B, D);  w1: (D, M);  w2: (M, K);  y: (B, K)\nh = relu(x w1)\nyhat = h w2\n||yhat - y||^2", ["w1", "w2"]],
-  ["Cross entropy", "cross_entropy(X W, Y)", ["W"]],
-  ["Log determinant", "log det(X' X + λ I)", ["X"]],
-  ["Inverse", "X^-1", ["X"]],
-  ["Chain rule", "l(φ(A x)) where φ: elementwise, l: scalar function", ["x"]],
-  ["Attention", "Q: (n, d); K: (n, d); V: (n, d)\nA = softmax(Q K')\n||A V||^2", ["Q"]],
-  ["From a paper", "\\frac{1}{2}\\|X w - y\\|_2^2 + \\lambda \\|w\\|_2^2", ["w"]],
-];
+const EXAMPLES = await (await fetch("examples.json")).json();
 const FIELDS = { order: "1", then: "", layout: "mixed", form: "formula" };
+const LATER = { code, graph, steps };
 const DELAY = 120;
 
 let wrt = []; // as asked for; the answer says which of them there are
@@ -38,7 +29,7 @@ function toAddress() {
 
 function fromAddress() {
   const state = new URLSearchParams(location.hash.slice(1));
-  $("source").value = state.get("f") ?? EXAMPLES[0][1];
+  $("source").value = state.get("f") ?? EXAMPLES[0].source;
   wrt = state.getAll("wrt");
   at = Object.fromEntries(state.getAll("at").map((pair) => pair.split("="))
     .map(([name, number]) => [name, Number(number)])
@@ -94,18 +85,25 @@ async function ask() {
     if (!answer.ok) throw new Error(`the server refused: ${answer.status} ${answer.statusText}`);
     for await (const part of lines(answer.body)) {
       if (mine.signal.aborted) return;
+      if (part.part !== "program") rested(waiting);
       show(part, text);
     }
   } catch (error) {
     if (mine.signal.aborted) return;
+    rested(waiting);
     const gone = error instanceof TypeError;
     show({ part: "error", of: "derivative",
       message: gone ? "the server does not answer; is matderiv serve still running?" : error.message },
     text);
   } finally {
     clearTimeout(waiting);
-    if (mine === asking) $("answer").classList.remove("waiting");
+    if (mine === asking) rested(waiting);
   }
+}
+
+function rested(waiting) {
+  clearTimeout(waiting);
+  $("answer").classList.remove("waiting");
 }
 
 async function* lines(stream) {
@@ -132,8 +130,8 @@ function show(part, text) {
   } else if (part.part === "cost") {
     cost(part);
     askSizes(part.sizes);
-  } else if (part.part === "code") {
-    code(part);
+  } else if (LATER[part.part]) {
+    LATER[part.part](part);
   } else if (part.of === "derivative") {
     fault(part, text);
   } else {
@@ -145,7 +143,7 @@ function blank() {
   sound("");
   verdict("");
   for (const id of ["formula", "shapes", "copies", "wrt"]) $(id).replaceChildren();
-  $("read").hidden = $("cost").hidden = $("code").hidden = true;
+  for (const id of ["read", "cost", ...Object.keys(LATER)]) $(id).hidden = true;
 }
 
 // ---- controls ---------------------------------------------------------------------------
@@ -205,14 +203,14 @@ $("sizes").addEventListener("input", () => {
     .map((field) => [field.name, Number(field.value)]));
   changed(DELAY);
 });
-$("examples").append(...EXAMPLES.map(([name], place) =>
-  element("option", { value: place, textContent: name })));
+$("examples").append(...EXAMPLES.map((example, place) =>
+  element("option", { value: place, textContent: example.name })));
 $("examples").addEventListener("change", () => {
-  const [, text, names] = EXAMPLES[$("examples").value] ?? [];
+  const example = EXAMPLES[$("examples").value];
   $("examples").value = "";
-  if (!text) return;
-  $("source").value = text;
-  wrt = names;
+  if (!example) return;
+  $("source").value = example.source;
+  wrt = example.wrt;
   at = {};
   for (const [field, usual] of Object.entries(FIELDS)) $(field).value = usual;
   $("structured").checked = false;
@@ -221,6 +219,7 @@ $("examples").addEventListener("change", () => {
 });
 copyButton("Copy link", () => location.href, $("share"));
 copyButton("Copy code", () => $("source-code").textContent, $("copy-code"));
+copyButton("Copy Markdown", () => $("copy-steps").value, $("copy-steps"));
 document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("textarea, input, select");
   if (event.key === "/" && !typing) {

@@ -100,6 +100,42 @@ export function code(part) {
   $("source-code").textContent = part.source;
 }
 
+export function graph(part) {
+  $("graph").hidden = false;
+  $("picture").src = `data:image/svg+xml,${encodeURIComponent(part.svg)}`;
+  $("picture").alt = "The computation graph; its operations are listed under Cost.";
+}
+
+export function steps(part) {
+  $("steps").hidden = false;
+  $("steps-verdict").textContent = `✓ ${part.verdict}`;
+  const chosen = $("style").value;
+  $("style").replaceChildren(...part.styles.map((style) => element("option", { textContent: style.name })));
+  if (chosen) $("style").value = chosen;
+  $("style").onchange = () => derivation(part);
+  derivation(part);
+}
+
+function derivation(part) {
+  const style = part.styles.find((one) => one.name === $("style").value) ?? part.styles[0];
+  let number = 1;
+  $("derivation").replaceChildren(...style.sections.flatMap((section) => {
+    const list = element("ol", { start: number }, ...section.steps.map(step));
+    number += section.steps.length;
+    return [element("h3", { textContent: section.title }), list];
+  }));
+  $("copy-steps").value = style.markdown;
+}
+
+function step(one) {
+  const laws = one.laws.map((law) =>
+    element("span", {}, law.name, ...(law.math ? [math(law.math)] : [])));
+  const formulas = element("div", { className: "math", tabIndex: 0, role: "group", ariaLabel: "Step" },
+    ...one.math.map(math));
+  const aside = element("div", { className: "aside" }, element("span", { textContent: one.shape }), ...laws);
+  return element("li", {}, element("div", {}, formulas, aside));
+}
+
 export function missing(part) {
   const section = $(part.of);
   if (section) section.hidden = true;
