@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, overload
 
+from matderiv.calculus.derive import checked_order
 from matderiv.check import CheckReport
-from matderiv.errors import MatderivError, UnsupportedError
+from matderiv.errors import UnsupportedError, one_of
 from matderiv.results import Derivative, Program, differentiate
 from matderiv.values import is_sympy
 from matderiv.verify import VerifyReport, verify_claim
@@ -87,8 +89,7 @@ def diff(
     (A + A') x
     """
     program = parse(source, shapes=shapes, attributes=attributes)
-    if not isinstance(order, int) or order < 1:
-        raise MatderivError(f"the order of a derivative is a positive integer, not {order!r}")
+    checked_order(order)
     names = program.names_of(wrt)
     chains = [(name,) * order for name in names]
     groups = [chains] if order == 1 else [[chain] for chain in chains]
@@ -152,19 +153,67 @@ def compile(
     order: int = 1,
     layout: str = "mixed",
     backend: str = "numpy",
+    sizes: Mapping[str, int] | None = None,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> CompiledFunction:
-    """Generate the NumPy module of a value and its derivatives."""
+    """Generate the module of a value and its derivatives: numpy, numba, jax or torch.
+
+    Arrays are float64, or float32 where all inputs are.  `sizes={"n": 1000, "k": 20}` are
+    the numbers for which the order of operations is chosen; any others may be passed to
+    the functions.  The same text with the same options is generated once in a process.
+
+    >>> f = compile("||X w - y||^2", "w")
+    >>> f is compile("||X w - y||^2", "w")
+    True
+    """
+    from matderiv.program.emitters import BACKENDS
+
+    one_of(backend, BACKENDS, "backend")
+    options = (order, layout, backend)
+    if isinstance(source, str):
+        asked = wrt if isinstance(wrt, str) else tuple(wrt)
+        try:
+            key = (*map(_frozen, (sizes, shapes, attributes)),)
+            return _compiled(source, asked, options, key)
+        except TypeError:  # an option that is no key
+            pass
+    return _compile(source, wrt, options, sizes, shapes, attributes)
+
+
+def _frozen(options: Mapping[str, Any] | None) -> Any:
+    if options is None:
+        return None
+    parts = {k: v if isinstance(v, str | int) else tuple(v) for k, v in options.items()}
+    return tuple(parts.items())
+
+
+@lru_cache(maxsize=256)
+def _compiled(
+    source: str, wrt: str | tuple[str, ...], options: tuple[int, str, str], frozen: tuple[Any, ...]
+) -> CompiledFunction:
+    sizes, shapes, attributes = (None if part is None else dict(part) for part in frozen)
+    return _compile(source, wrt, options, sizes, shapes, attributes)
+
+
+def _compile(
+    source: Source,
+    wrt: str | Sequence[str],
+    options: tuple[int, str, str],
+    sizes: Mapping[str, int] | None,
+    shapes: Shapes,
+    attributes: Attributes,
+) -> CompiledFunction:
     from matderiv.generate import compile_program
 
-    if backend != "numpy":
-        raise UnsupportedError(f"there is no backend {backend!r} yet; numpy is there")
+    order, layout, backend = options
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
     asked = [wrt] if isinstance(wrt, str) or is_sympy(wrt) else wrt
     spelled = dict(zip(names, map(str, asked), strict=True))
-    return compile_program(program, names, order, layout, spelled)
+    return compile_program(
+        program, names, order, layout, spelled, backend=backend, sizes=sizes
+    )
 
 
 def cost(

@@ -103,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--weights", metavar="exp=20", help="FLOPs that one value of a function counts"
     )
+    parser.add_argument(
+        "--modes", action="store_true", help="of flops: reverse, forward and auto side by side"
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="where `compile` and `graph` write")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
     parser.add_argument("--port", type=int, metavar="N", help="where `serve` listens")
@@ -167,15 +170,20 @@ def _numbers(text: str | None, example: str) -> dict[str, int]:
     return numbers
 
 
-def _derivatives(options: argparse.Namespace) -> list[Derivative]:
-    from matderiv.results import differentiate
-
-    program, names, then = _read(options)
+def _wanted(program: Program, names: Sequence[str]) -> list[str]:
+    """The names that are differentiated by, of which there must be some."""
     if not names:
         raise NameResolutionError(
             "differentiate by what?", hint=f"wrt {next(iter(program.inputs), 'x')}"
         )
-    resolved = [program.name_of(name) for name in names]
+    return [program.name_of(name) for name in names]
+
+
+def _derivatives(options: argparse.Namespace) -> list[Derivative]:
+    from matderiv.results import differentiate
+
+    program, names, then = _read(options)
+    resolved = _wanted(program, names)
     order = options.order
     if order < 1:
         raise MatderivError(f"the order of a derivative is a positive integer, not {order}")
@@ -377,6 +385,12 @@ def _flops(options: argparse.Namespace) -> int:
 
     program, names, _ = _read(options)
     sizes = _numbers(options.at, "--at n=1000,d=20")
+    if options.modes:
+        from matderiv.modes import compare, mode_costs
+
+        costs = mode_costs(program, _wanted(program, names), sizes)
+        print(compare(costs, "text" if options.format == "unicode" else options.format, sizes))
+        return 0
     cost = program_cost(program, names, options.order, sizes)
     report = cost.report(sizes, _numbers(options.weights, "--weights exp=20,tanh=15"))
     print(report.to("text" if options.format == "unicode" else options.format))

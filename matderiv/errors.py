@@ -20,6 +20,7 @@ ShapeError: x has 2 axes
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 __all__ = [
     "DomainError",
@@ -28,6 +29,7 @@ __all__ = [
     "ParseError",
     "ShapeError",
     "UnsupportedError",
+    "one_of",
 ]
 
 _WIDTH = 100
@@ -109,6 +111,24 @@ class UnsupportedError(MatderivError, NotImplementedError):
         broken  matderiv diff "A x" wrt x --form hvp
         fixed   matderiv diff "A x" wrt x --form jvp
     """
+
+
+def one_of(value: object, options: Sequence[str], what: str) -> str:
+    """The value, if it is one of the options.
+
+    >>> one_of("down", ("up", "forward"), "mode")
+    Traceback (most recent call last):
+    matderiv.errors.UnsupportedError: UnsupportedError: there is no mode 'down'; the modes are up, forward
+    """
+    if isinstance(value, str) and value in options:
+        return value
+    known = f"the {what}s are {', '.join(options)}" if len(options) > 1 else f"{options[0]} is there"
+    raise UnsupportedError(f"there is no {what} {_short(value)}; {known}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _excerpt(source: str, start: int, end: int) -> list[str]:

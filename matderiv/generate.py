@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from matderiv.calculus.derivative import pull_back
-from matderiv.calculus.derive import derive
+from matderiv.calculus.derive import checked_order, derive
 from matderiv.calculus.layout import LAYOUTS, arrange
 from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
-from matderiv.errors import MatderivError, UnsupportedError
+from matderiv.errors import UnsupportedError, one_of
 from matderiv.language import canonical_name
 from matderiv.notation import present_joint
 from matderiv.program import Graph, Plan, plan
@@ -44,8 +44,8 @@ def program_plan(
     Order 1: gradients of a scalar, vector-Jacobian products of anything else, for
     `backward`.  Other orders and other values: also the dense derivative in the layout.
     """
-    if layout not in LAYOUTS:
-        raise MatderivError(f"there is no layout {layout!r}; the layouts are {', '.join(LAYOUTS)}")
+    one_of(layout, LAYOUTS, "layout")
+    checked_order(order)
     arena = Arena()
     lowered = program.lowered(arena, wrt)
     root = lowered.root
@@ -118,12 +118,16 @@ def compile_program(
     order: int = 1,
     layout: str = "mixed",
     spelled: Mapping[str, str] | None = None,
+    *,
+    backend: str = "numpy",
+    sizes: Mapping[str, int] | None = None,
 ) -> CompiledFunction:
-    """The generated NumPy module of a program and its derivatives.
+    """The generated module of a program and its derivatives.
 
-    `spelled` gives the key of a variable among the results, where it is not its name.
+    `spelled` gives the key of a variable among the results, where it is not its name;
+    `sizes` are the numbers for which the order of operations is chosen.
     """
-    made, made_from, shown = program_plan(program, wrt, order, layout)
+    made, made_from, shown = program_plan(program, wrt, order, layout, sizes)
     taken = taken_names(program)
     head = "∂" if order == 1 else f"∂^{order} "
     lines = {"value": made_from, **{f"{head}value/∂{name}": n for name, n in shown.items()}}
@@ -131,7 +135,12 @@ def compile_program(
     value = str(program).partition("\n")[0]
     title = f"{value}, and its derivatives by {', '.join(wrt)}" if wrt else value
     return CompiledFunction(
-        made, title=title, equations=equations, canonical=canonical_name, spelled=spelled
+        made,
+        backend=backend,
+        title=title,
+        equations=equations,
+        canonical=canonical_name,
+        spelled=spelled,
     )
 
 

@@ -21,6 +21,7 @@ from matderiv.errors import (
     NameResolutionError,
     ShapeError,
     UnsupportedError,
+    one_of,
 )
 from matderiv.source import (
     Program,
@@ -33,12 +34,15 @@ from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, dim_value
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import reachable
-from matderiv.values import Array, shape_text, superscript
+from matderiv.values import Array, by_name, real_array, shape_text, superscript
 
 if TYPE_CHECKING:
     from matderiv.notation import Presentation
     from matderiv.program.cost import Cost
     from matderiv.steps import Steps
+
+_DIALECTS = ("unicode", "ascii", "latex", "mathml")
+_FORMATS = (*_DIALECTS, "index", "json", "numpy", "sympy")
 
 __all__ = ["Derivative", "Form", "Program", "differentiate"]
 
@@ -87,6 +91,7 @@ class Form:
 
     def to(self, format: str = "unicode") -> Any:
         """As "unicode", "ascii", "latex", "mathml", or a "sympy" expression."""
+        one_of(format, (*_DIALECTS, "sympy"), "format")
         if format == "sympy":
             return self.program.reread(self.to("ascii"), self.seeds).to_sympy()
         return self.presentation.text(format)
@@ -97,12 +102,13 @@ class Form:
         functions: Mapping[object, Callable[..., Any]] | None = None,
     ) -> Array:
         """A dense array for values of the inputs and of the seeds."""
+        values = by_name(values)
         inner = {name: value for name, value in values.items() if name not in self.seeds}
         arrays, sizes = bind_values(self.program, inner)
         for name, shape in self.seeds.items():
             if name not in values:
                 raise NameResolutionError(f"no value is given for the seed {name}")
-            arrays[name] = np.asarray(values[name], float)
+            arrays[name] = real_array(name, values[name])
             expected = tuple(dim_value(dim, sizes) for dim in shape)
             if arrays[name].shape != expected:
                 raise ShapeError(f"{name} must have shape {expected}, not {arrays[name].shape}")
@@ -222,6 +228,7 @@ class Derivative:
         same array.  A result of higher order is given by its differential, and below it
         by its entries ("index" gives these alone).
         """
+        one_of(format, _FORMATS, "format")
         if format == "json":
             return json.dumps(self._json(), ensure_ascii=False)
         if format == "sympy":
@@ -240,20 +247,16 @@ class Derivative:
 
         if format == "index":
             return present_entries(self.node, taken=taken_names(self.program)).text()
-        if format in ("unicode", "ascii", "latex", "mathml"):
-            by_layer = bool(self.presentation.line.layer)
-            if self.node.order <= 2 or format == "mathml" or by_layer:
-                return self.presentation.text(format)
-            differential = self.differential()
-            entries = self.presentation.text(format)
-            if format == "latex":
-                head = differential.head.replace("d", r"\mathrm{d}")
-                first = f"{head} = {differential.to(format)}"
-                return rf"\begin{{gathered}} {first} \\ {entries} \end{{gathered}}"
-            return f"{differential.head} = {differential.to(format)}\n{entries}"
-        raise UnsupportedError(
-            f"there is no format {format!r}; try unicode, ascii, latex, index, json, numpy or sympy"
-        )
+        by_layer = bool(self.presentation.line.layer)
+        if self.node.order <= 2 or format == "mathml" or by_layer:
+            return self.presentation.text(format)
+        differential = self.differential()
+        entries = self.presentation.text(format)
+        if format == "latex":
+            head = differential.head.replace("d", r"\mathrm{d}")
+            first = f"{head} = {differential.to(format)}"
+            return rf"\begin{{gathered}} {first} \\ {entries} \end{{gathered}}"
+        return f"{differential.head} = {differential.to(format)}\n{entries}"
 
     def _json(self) -> dict[str, Any]:
         return {
@@ -379,10 +382,10 @@ def differentiate(
 
     `structured` projects onto the space of a variable's attribute (`calculus.structure`).
     """
-    if layout not in LAYOUTS:
-        raise MatderivError(f"there is no layout {layout!r}; the layouts are {', '.join(LAYOUTS)}")
-    if mode not in MODES:
-        raise MatderivError(f"there is no mode {mode!r}; the modes are {', '.join(MODES)}")
+    one_of(layout, LAYOUTS, "layout")
+    one_of(mode, MODES, "mode")
+    if not isinstance(structured, bool):
+        raise MatderivError(f"structured is True or False, not a {type(structured).__name__}")
     for name in {name for names in wrt for name in names}:
         if name not in program.inputs:
             return _by_named_value(program, name, wrt, layout, mode, structured)

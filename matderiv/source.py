@@ -18,7 +18,7 @@ from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Composite, Shape
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import dimensions
-from matderiv.values import Array, bind, is_sympy
+from matderiv.values import Array, bind, by_name, is_sympy
 
 if TYPE_CHECKING:
     from matderiv.language.lower import Lowered
@@ -203,9 +203,7 @@ def bind_values(
     program: Program, values: Mapping[str, Any]
 ) -> tuple[dict[str, Array], dict[str, int]]:
     """Arrays and sizes; a dimension name may be given a number as an input is."""
-    if not isinstance(values, Mapping):
-        raise ShapeError(f"values are a mapping from names to arrays, not {type(values).__name__}")
-    named = {canonical_name(name): value for name, value in values.items()}
+    named = {canonical_name(name): value for name, value in by_name(values).items()}
     for name, above in program.computed.items():
         if name not in named:
             named[name] = above.evaluate(named)

@@ -21,9 +21,11 @@ __all__ = [
     "DOMAINS",
     "Array",
     "bind",
+    "by_name",
     "draw",
     "draw_sizes",
     "is_sympy",
+    "real_array",
     "shape_text",
     "superscript",
 ]
@@ -94,7 +96,7 @@ def bind(
     sizes = {name: _size(name, values[name]) for name in values if name not in inputs}
     composites: list[tuple[str, Composite, int]] = []
     for name, declared in inputs.items():
-        array = _array(name, values[name])
+        array = real_array(name, values[name])
         expected = shape_text(declared.shape)
         if array.ndim != len(declared.shape):
             raise ShapeError(f"{name} must have shape {expected}, not {array.shape}")
@@ -128,7 +130,17 @@ def _size(name: str, value: Any) -> int:
     raise ShapeError(f"the size {name} is a positive integer, not {value!r}")
 
 
-def _array(name: str, value: Any) -> Array:
+def by_name(values: Any) -> Mapping[str, Any]:
+    """Values that are a mapping from names, or ShapeError."""
+    if not isinstance(values, Mapping):
+        raise ShapeError(f"values are a mapping from names to arrays, not {type(values).__name__}")
+    other = next((name for name in values if not isinstance(name, str)), None)
+    if other is not None or None in values:
+        raise NameResolutionError(f"a name is text, not {type(other).__name__}")
+    return values
+
+
+def real_array(name: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
         if array.dtype.kind in "biuf":

@@ -153,8 +153,13 @@ def _adjoints(
     return found
 
 
-def push_forward(roots: Sequence[Node], tangents: Mapping[Variable, Node]) -> list[Node]:
-    """The tangents of the roots (shape: the root's, then any axes) for tangents of variables."""
+def push_forward(
+    roots: Sequence[Node], tangents: Mapping[Variable, Node], *, names: bool = False
+) -> list[Node]:
+    """The tangents of the roots (shape: the root's, then any axes) for tangents of variables.
+
+    `names` gives the tangents of named values names of their own.
+    """
     mask = 0
     known: dict[int, Node] = {}
     tail: Shape = ()
@@ -162,11 +167,15 @@ def push_forward(roots: Sequence[Node], tangents: Mapping[Variable, Node]) -> li
         mask |= variable.depends
         known[variable.id] = tangent
         tail = tangent.shape[variable.order :]
-    return spread(roots, known, mask, tail)
+    return spread(roots, known, mask, tail, names)
 
 
 def spread(
-    roots: Sequence[Node], known: Mapping[int, Node], mask: int, tail: Shape
+    roots: Sequence[Node],
+    known: Mapping[int, Node],
+    mask: int,
+    tail: Shape,
+    names: bool = False,
 ) -> list[Node]:
     """The tangents of the roots for `known` ones, by id; `tail` is the axes behind."""
     arena = roots[0].arena
@@ -179,7 +188,10 @@ def spread(
             known |= push_forward_loop(node, moved, known, mask, tail, spread)
         elif node.depends & mask and node.id not in known:
             parts = _tangents(arena, node, known, len(tail), mask)
-            known[node.id] = arena.sum([Term(1, part) for part in parts], node.shape + tail)
+            tangent = arena.sum([Term(1, part) for part in parts], node.shape + tail)
+            if names and isinstance(node, Name):
+                tangent = arena.name(f"d{node.name}", tangent, "tangent")
+            known[node.id] = tangent
     return [known.get(root.id) or arena.zero(root.shape + tail) for root in roots]
 
 

@@ -11,11 +11,22 @@ from collections.abc import Sequence
 
 from matderiv.calculus.derivative import forward, reverse
 from matderiv.calculus.simplify import simplify
+from matderiv.errors import UnsupportedError
 from matderiv.tensor.nodes import Node, Variable
 
-__all__ = ["MODES", "derive", "derive_raw"]
+__all__ = ["MODES", "checked_order", "derive", "derive_raw"]
 
+LARGEST_ORDER = 64
 MODES = ("auto", "reverse", "forward")
+
+
+def checked_order(order: object) -> int:
+    """The order of a derivative, or UnsupportedError."""
+    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+        raise UnsupportedError(f"the order of a derivative is a positive integer, not {order!r}")
+    if order > LARGEST_ORDER:
+        raise UnsupportedError(f"the order of a derivative is at most {LARGEST_ORDER}")
+    return order
 
 
 def derive_raw(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from lark.exceptions import UnexpectedToken
 
@@ -22,6 +23,7 @@ from matderiv.language.symbols import ATTRIBUTES, Piece, Symbols, find_uses
 from matderiv.language.tokens import Token, span_of
 from matderiv.language.typed import TypedProgram
 from matderiv.language.words import Words
+from matderiv.tensor.dims import Composite, Dim
 
 __all__ = ["LIMIT", "read_program"]
 
@@ -54,8 +56,9 @@ def _read(source: str, given: dict[str, Given]) -> TypedProgram:
     for name, (dims, _) in given.items():
         symbols.declared[name] = None
         for dim in dims or ():
-            if isinstance(dim, str):
-                symbols.dimensions[dim] = None
+            for part in dim.names if isinstance(dim, Composite) else (dim,):
+                if isinstance(part, str):
+                    symbols.dimensions[part] = None
     pieces = read_statements(raw, symbols)
     find_uses(raw, pieces, symbols, spellings())
     words = Words(symbols, spellings(), METHODS, check.notes)
@@ -106,14 +109,15 @@ def _given(
     """Shapes and attributes from outside the text, in canonical names."""
     given: dict[str, Given] = {}
     for name, shape in shapes.items():
-        dims = (shape,) if isinstance(shape, str | int) else tuple(shape)
+        dims = (shape,) if isinstance(shape, str | int) else _members(shape, "a shape", name)
         given[_name(name)] = tuple(_dim(dim, name) for dim in dims), frozenset()
     for name, marks in attributes.items():
-        words = marks.replace(",", " ").split() if isinstance(marks, str) else list(marks)
+        texts = (marks,) if isinstance(marks, str) else _members(marks, "attributes", name)
+        words = [word for text in texts for word in str(text).replace(",", " ").split()]
         for word in words:
             if word not in ATTRIBUTES:
                 raise NameResolutionError(
-                    f"{word} is no attribute{near(word, ATTRIBUTES)}; there are "
+                    f"{word:.40} is no attribute{near(word, ATTRIBUTES)}; there are "
                     f"{', '.join(sorted(ATTRIBUTES))}"
                 )
         key = _name(name)
@@ -122,13 +126,21 @@ def _given(
     return given
 
 
+def _members(value: object, what: str, name: object) -> tuple[Any, ...]:
+    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
+        raise ParseError(f"{what} of {name} cannot be of type {type(value).__name__}")
+    return tuple(value)
+
+
 def _name(name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         raise NameResolutionError(f"{name!r} is no name of a variable")
     return canonical_name(name.strip().lstrip("\\"))
 
 
-def _dim(dim: object, name: object) -> str | int:
+def _dim(dim: object, name: object) -> Dim:
+    if isinstance(dim, Composite):
+        return dim
     if isinstance(dim, str) and dim.strip().isdigit():
         dim = int(dim)
     if isinstance(dim, str) and dim.strip().replace("_", "").isalnum():

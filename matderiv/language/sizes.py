@@ -13,7 +13,7 @@ between products that does not yet determine anything waits until the end.
 from __future__ import annotations
 
 from matderiv.language.syntax import Span
-from matderiv.tensor.dims import Dim, dim_text, multiply_dims
+from matderiv.tensor.dims import Composite, Dim, dim_text, multiply_dims
 
 __all__ = ["Size", "Sizes", "Unknown", "as_dim", "fixed", "is_known", "product", "show", "unknown"]
 
@@ -35,7 +35,9 @@ def unknown() -> Size:
     return 1, (Unknown(),)
 
 
-def fixed(dim: str | int) -> Size:
+def fixed(dim: Dim) -> Size:
+    if isinstance(dim, Composite):
+        return dim.coefficient, dim.names
     return (dim, ()) if isinstance(dim, int) else (1, (dim,))
 
 

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from matderiv.errors import DomainError, MatderivError, NameResolutionError, ShapeError
 from matderiv.files import write_file
 from matderiv.program.cost import Cost
-from matderiv.program.emit_numpy import Names, emit, name_all
+from matderiv.program.emitters import emitter
 from matderiv.program.memory import Memory
 from matderiv.program.naming import function_name, identifier
 from matderiv.program.plan import Plan
 from matderiv.program.steps import Step
+from matderiv.program.writer import Names, name_all
+from matderiv.values import by_name
 
 __all__ = ["CompiledFunction"]
 
@@ -30,7 +32,9 @@ Values = Mapping[str, Any]
 class CompiledFunction:
     """The functions of a generated module, called with a mapping name -> array.
 
-    source     the module; it needs NumPy alone (SciPy where NumPy lacks a function)
+    backend    the library that the module is written for, and the only one that it needs
+               (SciPy too where NumPy lacks a function)
+    source     the module
     cost       FLOPs and memory of what it executes
 
     Abstract functions are values too: "phi", "phi_prime" for its derivative, "dl_0" for
@@ -43,13 +47,15 @@ class CompiledFunction:
         self,
         plan: Plan,
         *,
+        backend: str = "numpy",
         title: str = "A value and its derivatives",
         equations: Sequence[str] = (),
         canonical: Callable[[str], str] = str,
         spelled: Mapping[str, str] | None = None,
     ) -> None:
         self.plan = plan
-        self.source = emit(plan, title=title, equations=equations)
+        self.backend = backend
+        self.source = emitter(backend)(plan, title=title, equations=list(equations))
         self.cost = Cost(plan)
         self._canonical = canonical
         self._spelled = dict(spelled or {})
@@ -81,7 +87,9 @@ class CompiledFunction:
     ) -> dict[str, Array]:
         """Return the gradients; `values` need only hold abstract functions, if any."""
         self._need(self.plan.gradients, "gradients")
-        given = self._functions(values or {}, self.plan.backward)
+        if not isinstance(cache, list):
+            raise ShapeError(f"a cache is what forward returns, not a {type(cache).__name__}")
+        given = self._functions(by_name(values or {}), self.plan.backward)
         if self.plan.cotangent is not None and cotangent is None:
             raise ShapeError("the value is no scalar: give a cotangent of its shape")
         return self._named(self._run("backward", list(cache), cotangent, **given))
@@ -124,6 +132,7 @@ class CompiledFunction:
             raise ShapeError(str(error)) from error
 
     def _inputs(self, values: Values) -> dict[str, Any]:
+        values = by_name(values)
         given = {self._canonical(name): value for name, value in values.items()}
         known = {**given, **{identifier(name): value for name, value in values.items()}}
         arguments = {}

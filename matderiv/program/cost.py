@@ -68,6 +68,7 @@ class Counts:
 class Cost:
     """FLOPs and memory of the code that a plan stands for.
 
+    plan           the steps that are counted
     forward        FLOPs of the value
     backward       FLOPs of what gradients and derivatives compute beyond it
     derivative     all FLOPs of the function `derivative`
@@ -78,7 +79,7 @@ class Cost:
     """
 
     def __init__(self, plan: Plan, counts: Counts | None = None) -> None:
-        self._plan = plan
+        self.plan = plan
         self._counts = counts or _count(plan)
         self.sizes = dict(plan.sizes)
 
@@ -127,11 +128,11 @@ class Cost:
     @property
     def leading(self) -> Cost:
         """This cost cut to its terms of highest degree."""
-        return Cost(self._plan, self._counts.map(lambda p: p.leading))
+        return Cost(self.plan, self._counts.map(lambda p: p.leading))
 
     def table(self) -> list[Row]:
         """One row for each operation that costs something."""
-        return operations(self._plan)
+        return operations(self.plan)
 
     def report(
         self, sizes: Mapping[str, int] | None = None, weights: Mapping[str, int] | None = None
@@ -153,7 +154,7 @@ class Cost:
             backward=counts.backward.at(numbers),
             derivative=counts.derivative.at(numbers),
             evaluations=Polynomial.total(counts.evaluations.values()).at(numbers),
-            peak_memory=Memory(self._plan, numbers).peak.bytes,
+            peak_memory=Memory(self.plan, numbers).peak.bytes,
             cache_memory=int(counts.cache.at(numbers)),
         )
 

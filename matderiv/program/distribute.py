@@ -36,9 +36,10 @@ def _spread(node: Node, depth: int) -> Node | None:
         if not _is_contracted(node, factor):
             continue
         if isinstance(inner, Product) and _is_thin(inner):
+            thin = _grouped(inner)
             factors = list(node.factors)
-            factors[index] = factor._replace(node=inner)
-            opened = _product(node, factors, frozenset({inner.id}))
+            factors[index] = factor._replace(node=thin)
+            opened = _product(node, factors, frozenset({thin.id}))
             return _spread(opened, depth - 1) or opened
         if (
             isinstance(inner, Sum)
@@ -70,6 +71,17 @@ def _is_contracted(node: Product, factor: Factor) -> bool:
     return bool(summed & others)
 
 
+def _groups(node: Product) -> list[int]:
+    """For each label the least label that a chain of factors links it to."""
+    group = list(range(len(node.sizes)))
+    for factor in node.factors:
+        joined = {group[label] for label in factor.labels}
+        if joined:
+            least = min(joined)
+            group = [least if k in joined else k for k in group]
+    return group
+
+
 def _is_thin(node: Node) -> bool:
     """Whether no chain of factors links two axes.
 
@@ -77,14 +89,26 @@ def _is_thin(node: Node) -> bool:
     """
     if not isinstance(node, Product) or node.order < 2:
         return False
-    group = list(range(len(node.sizes)))
-    for factor in node.factors:
-        joined = {group[label] for label in factor.labels}
-        if joined:
-            least = min(joined)
-            group = [least if k in joined else k for k in group]
-    axes = set(node.out)
+    group, axes = _groups(node), set(node.out)
     return len({group[label] for label in axes}) == len(axes)
+
+
+def _grouped(node: Product) -> Node:
+    """A thin product with each of its vectors as one factor: (A x) (B y)' from A, x, B, y."""
+    group = _groups(node)
+    sizes = dict(enumerate(node.sizes))
+    factors = [factor for factor in node.factors if not factor.labels]
+    for axis in dict.fromkeys(node.out):
+        own = [f for f in node.factors if f.labels and group[f.labels[0]] == group[axis]]
+        if len(own) > 1:
+            own = [Factor(node.arena.product(1, own, (axis,), sizes), (axis,), 1)]
+        factors += own
+    summed = [f for f in node.factors if f.labels and not _ends(group, f, node.out)]
+    return _product(node, [*factors, *summed], frozenset())
+
+
+def _ends(group: Sequence[int], factor: Factor, out: Iterable[int]) -> bool:
+    return group[factor.labels[0]] in {group[axis] for axis in out}
 
 
 def _over_sum(node: Product, index: int, total: Sum, depth: int) -> Node:

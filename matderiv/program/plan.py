@@ -18,7 +18,7 @@ from matderiv.program.order import ordered, reusing
 from matderiv.program.sizes import sample_sizes
 from matderiv.tensor.nodes import Node, Variable
 
-__all__ = ["Graph", "Plan", "plan"]
+__all__ = ["Graph", "Plan", "plan", "weight"]
 
 _MOST_INVERSES = 6  # each decided on its own; beyond that all alike
 
@@ -66,6 +66,7 @@ def plan(
     wrt: Mapping[str, Sequence[str]] | None = None,
     layout: str = "mixed",
     reuse: bool = True,
+    associate: bool = True,
 ) -> Plan:
     """Plan a value with its gradients and derivatives.
 
@@ -75,20 +76,22 @@ def plan(
     value; the one of fewest FLOPs is taken.  `wrt` gives for each of `derivatives` the
     variables it is by, one for each order, where that is not its name alone; `layout` is
     that of the derivatives.  `reuse` lets elementwise results be written into operands
-    that die.
+    that die.  Without `associate` a product stays a product of the nodes it is made of:
+    the order in which derivatives were accumulated is kept.
     """
     graphs = [Graph(value, gradients, derivatives or {}), *alternatives]
-    graphs += [spread for graph in graphs if (spread := graph.distributed()) is not None]
-    graphs = [graph.flattened() for graph in graphs]
+    if associate:
+        graphs += [spread for graph in graphs if (spread := graph.distributed()) is not None]
+        graphs = [graph.flattened() for graph in graphs]
     depends = [v for v in inputs if v.name in gradients or v.name in (derivatives or {})]
     numbers = sample_sizes(graphs[0].roots, inputs, depends, sizes or {})
     plans = [_best(graph, inputs, numbers, cotangent) for graph in graphs]
-    best = min(plans, key=_weight)
+    best = min(plans, key=weight)
     best = ordered(replace(best, wrt=wrt or {}, layout=layout))
     return reusing(best) if reuse else best
 
 
-def _weight(made: Plan) -> float:
+def weight(made: Plan) -> float:
     """FLOPs at the sizes assumed, function evaluations included."""
     total = 0.0
     for step in made.steps:
@@ -108,7 +111,7 @@ def _best(
         lowering = Lowering(graph.roots, leaves, sizes, computed)
         lowering.run()
         made = assemble(lowering, graph.value, graph.gradients, graph.derivatives, cotangent)
-        return _weight(made), lowering, made
+        return weight(made), lowering, made
 
     best = attempt(frozenset())
     solvable = sorted(best[1].solvable)

@@ -349,9 +349,11 @@ def _cheapest_spot(values: Values, work: _Work, tree: Tree, rank: list[int]) -> 
         passes = 2 if tape.is_input(piece.ref) else 1
         return passes * tape.volume(tape.shape(piece.ref)) / max(1, uses)
 
-    # Of equals the last: a result is nearer to its only user than an operand.
+    # Of nearly equals the last: what stands below it may be known without the scalar.
     candidates = [n for n in _trees(tree) if n.leaf < 0 or not work.pieces[n.leaf].inverse]
-    return min(reversed(candidates), key=cost) if candidates else None
+    least = min(map(cost, candidates), default=0.0)
+    near = [node for node in candidates if cost(node) <= 1.5 * least]
+    return near[-1] if near else None
 
 
 def _execute(tape: Tape, work: _Work, tree: Tree, spot: Tree | None, rank: list[int]) -> Piece:

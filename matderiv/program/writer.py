@@ -8,7 +8,8 @@ own, which a table may spell or leave alone:
     total        a sum of all entries
     f_number     f of an array and a number, the array first: add_number, maximum_number
     number_f     the same, the number first
-    write_f      f written into a view of an array, and write_copyto
+    write_f      f written into a view of an array, the view first, and write_copyto
+    f_keepdims   f with the option keepdims, and tril_k, eye_k
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ from matderiv.tensor.nodes import Variable
 __all__ = ["Backend", "Names", "Writer", "indented", "name_all", "wrapped"]
 
 _WIDTH = 88
+
+_MARKED = ("keepdims", "k")  # options that make another call of it
 
 # Arithmetic on Python numbers: sizes and literals, before any array is touched.
 _NUMBERS = {
@@ -203,6 +206,9 @@ class Writer:
     def _keys(self, step: Step) -> list[str]:
         """The names under which a call may be spelled, the most special first."""
         keys = [step.function]
+        keys += [f"write_{step.function}"] if step.writes else []
+        keys += [f"{step.function}_{name}" for name, value in step.options if name in _MARKED and value]
+        keys.reverse()
         if step.function == "matmul" and all(self._order(o) <= 2 for o in step.operands):
             keys.insert(0, "dot")
         if step.function == "sum" and not step.options:

@@ -211,6 +211,10 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
         outside = axes - len(inner_dims)
         if outside >= 0:
             return arena.reshape(x.arguments[0], inner_axes + outside, dims)
+    if isinstance(x, Sum) and any(_is_outer(term.node) for term in x.terms):
+        # dX ⊗ X + X ⊗ dX: outer products, each fused on its own
+        parts = [(c, arena.reshape(node, axes, dims)) for c, node in x.terms]
+        return arena.sum(parts, x.shape[: x.order - axes] + dims)
     if (joined := split_identity(arena, x, axes, dims)) is not None:
         return joined
     return split_product(arena, x, axes, dims) if isinstance(x, Product) else None
@@ -233,3 +237,7 @@ _MATRIX_RULES: dict[str, Callable[..., Node | None]] = {
         for name in names
     },
 }
+
+
+def _is_outer(node: Node) -> bool:
+    return isinstance(node, Product) and node.wiring and len(node.factors) > 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matderiv.errors import MatderivError, NameResolutionError
+from matderiv.errors import MatderivError, NameResolutionError, ParseError
 from matderiv.language.typed import Assignment
 from matderiv.results import Program
 from matderiv.values import Array
@@ -43,6 +43,8 @@ class Claim:
         >>> print(Claim.read(r, "2 X' r").program.shape)
         ('m',)
         """
+        if not isinstance(formula, str):
+            raise ParseError(f"the claim is a text, not {type(formula).__name__}")
         program, shape = derivative.program, derivative.shape
         attempts: list[tuple[str, Dim | None]] = [
             (_preamble(program), None),

@@ -13,7 +13,7 @@ import numpy as np
 
 from matderiv.calculus.layout import LAYOUTS, layout_axes
 from matderiv.errors import DomainError
-from matderiv.values import Array, shape_text
+from matderiv.values import Array, shape_text, superscript
 from matderiv.verify.claims import Claim
 from matderiv.verify.evidence import Evidence, array_text, gather
 from matderiv.verify.factors import MINUS_ONE, Factor, common_ratio, find_factor
@@ -116,8 +116,9 @@ class _Verification:
     def answer(self, verdict: Verdict, message: str, factor: Factor | None = None) -> VerifyReport:
         wrt = self.derivative.wrt
         names = (wrt,) if isinstance(wrt, str) else wrt
-        power = "" if len(names) == 1 else {2: "²", 3: "³"}.get(len(names), f"^{len(names)}")
-        head = f"∂{power}f/{' '.join(f'∂{name}' for name in names)}"
+        power = superscript(len(names)) if len(names) > 1 else ""
+        below = f"∂{names[0]}{power}" if len(set(names)) == 1 else " ".join(f"∂{n}" for n in names)
+        head = f"∂{power}f/{below}"
         text = str(self.derivative)
         link = " = " if len(self.derivative.shape) < 3 else ": "
         shown = None if factor is None else str(factor)

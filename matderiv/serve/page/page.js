@@ -1,7 +1,8 @@
 // The state of the page, in its controls and in the address; each change asks anew.
 
 import {
-  $, code, copyButton, cost, derivative, element, fault, graph, mark, missing, program, sound, steps, verdict,
+  $, code, copyButton, cost, derivative, element, fault, graph, mark, missing, program, reachable, sound, steps,
+  verdict,
 } from "./show.js";
 
 const EXAMPLES = await (await fetch("examples.json")).json();
@@ -230,6 +231,7 @@ document.addEventListener("keydown", (event) => {
     $("result").focus();
   }
 });
-addEventListener("resize", grow);
+addEventListener("resize", () => { grow(); reachable(); });
+$("steps").addEventListener("toggle", reachable);
 addEventListener("hashchange", fromAddress);
 fromAddress();

@@ -125,13 +125,23 @@ function derivation(part) {
     return [element("h3", { textContent: section.title }), list];
   }));
   $("copy-steps").value = style.markdown;
+  reachable();
+}
+
+// A formula that is wider than the page is scrolled with the keyboard too; others are no stops.
+export function reachable() {
+  for (const formula of document.querySelectorAll("#derivation .math")) {
+    const wide = formula.scrollWidth > formula.clientWidth;
+    for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Step"]]) {
+      if (wide) formula.setAttribute(name, value); else formula.removeAttribute(name);
+    }
+  }
 }
 
 function step(one) {
   const laws = one.laws.map((law) =>
     element("span", {}, law.name, ...(law.math ? [math(law.math)] : [])));
-  const formulas = element("div", { className: "math", tabIndex: 0, role: "group", ariaLabel: "Step" },
-    ...one.math.map(math));
+  const formulas = element("div", { className: "math" }, ...one.math.map(math));
   const aside = element("div", { className: "aside" }, element("span", { textContent: one.shape }), ...laws);
   return element("li", {}, element("div", {}, formulas, aside));
 }

@@ -1,0 +1,67 @@
+"""A plan as a JAX module: pure functions for `jax.jit`, needing JAX alone.
+
+Arithmetic is written with operators, a write into a view as an update.  Sizes are those
+of the shapes, so that a jitted function is compiled once for each set of shapes; the
+float type is that of the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matderiv.program.plan import Plan
+from matderiv.program.skeleton import module_source
+from matderiv.program.writer import Backend
+
+__all__ = ["JAX", "emit"]
+
+_ARRAY_CHECK = '''
+def _array(name, value, shape, sizes):
+    """Return `value` as a float array of this shape; a Python number keeps its weak type."""
+    if not shape and isinstance(value, (int, float)):
+        return float(value)
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        array = array.astype(float)
+    _fit(name, array, shape, sizes)
+    return array
+'''
+
+OPERATORS = {
+    "add": "{0} + {1}",
+    "subtract": "{0} - {1}",
+    "multiply": "{0} * {1}",
+    "divide": "{0} / {1}",
+    "negative": "-{0}",
+    "reciprocal": "1.0 / {0}",
+    "power": "{0} ** {1}",
+    "greater": "{0} > {1}",
+    "less": "{0} < {1}",
+    "equal": "{0} == {1}",
+    "matmul": "{0} @ {1}",
+}
+"""Arithmetic as Python writes it."""
+
+JAX = Backend(
+    name="jax",
+    module="jnp",
+    imports="import jax.numpy as jnp",
+    array_check=_ARRAY_CHECK,
+    kind_of="{0}.dtype",
+    kind="jnp.result_type(float)",
+    spellings={
+        **OPERATORS,
+        "zeros": "jnp.zeros({0}, kind)",
+        "full": "jnp.full({0}, {1}, kind)",
+        "eye": "jnp.eye({call}, dtype=kind)",
+    },
+    functions={"copy": "jnp.asarray", "scipy.linalg.expm_frechet": "jax.scipy.linalg.expm_frechet"},
+    mutable=False,
+    frees=False,
+    scipy="jax.scipy",
+)
+
+
+def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
+    """Return the source of a module of pure functions."""
+    return module_source(plan, JAX, title=title, equations=equations)

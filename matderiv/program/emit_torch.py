@@ -1,0 +1,79 @@
+"""A plan as a PyTorch module, needing PyTorch alone.
+
+The functions compute values and gradients themselves and record nothing for autograd;
+device and float type are those of the inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matderiv.program.emit_jax import OPERATORS
+from matderiv.program.plan import Plan
+from matderiv.program.skeleton import module_source
+from matderiv.program.writer import Backend
+
+__all__ = ["TORCH", "emit"]
+
+_ARRAY_CHECK = '''
+def _array(name, value, shape, sizes):
+    """Return `value` as a float tensor of this shape."""
+    array = torch.as_tensor(value).detach()
+    if not array.is_floating_point():
+        array = array.to(torch.get_default_dtype())
+    _fit(name, array, shape, sizes)
+    return array
+'''
+
+TORCH = Backend(
+    name="torch",
+    module="torch",
+    imports="import torch",
+    array_check=_ARRAY_CHECK,
+    kind_of='{{"dtype": {0}.dtype, "device": {0}.device}}',
+    kind='{"dtype": torch.get_default_dtype()}',
+    spellings={
+        **OPERATORS,
+        "vdot": "torch.sum({0} * {1})",
+        "vecdot": "torch.linalg.vecdot({0}, {1})",
+        "total": "torch.sum({0})",
+        "sum": "torch.sum({0}, dim={axis})",
+        "sum_keepdims": "torch.sum({0}, dim={axis}, keepdim=True)",
+        "amax": "torch.amax({0}, dim={axis})",
+        "amax_keepdims": "torch.amax({0}, dim={axis}, keepdim=True)",
+        "amin": "torch.amin({0}, dim={axis})",
+        "argmax": "torch.argmax({0}, dim={axis})",
+        "maximum_number": "torch.clamp({0}, min={1})",
+        "minimum_number": "torch.clamp({0}, max={1})",
+        "heaviside": "({0} > 0).to({0}.dtype)",
+        "zeros": "torch.zeros({0}, **kind)",
+        "full": "torch.full({0}, {1}, **kind)",
+        "eye": "torch.eye({0}, **kind)",
+        "take": "{0}[{1}]",
+        "squeeze": "torch.squeeze({0}, dim={axis})",
+        "expand_dims": "torch.unsqueeze({0}, dim={axis})",
+        "tensordot": "torch.tensordot({0}, {1}, dims={axes})",
+        "tril": "torch.tril({0})",
+        "tril_k": "torch.tril({0}, diagonal={k})",
+        "copy": "torch.clone({0})",
+        "write_copyto": "{0}.copy_({1})",
+        "write_add": "{0}.add_({1})",
+        "write_subtract": "{0}.sub_({1})",
+        "linalg.slogdet": "torch.linalg.slogdet({0})",
+        "linalg.pinv": "torch.linalg.pinv({0}, rtol={1})",
+    },
+    functions={
+        "abs": "torch.abs",
+        "transpose": "torch.permute",
+        "matrix_transpose": "torch.adjoint",
+        "arcsin": "torch.asin",
+        "linalg.svd": "torch.linalg.svd",
+        "scipy.special.erf": "torch.erf",
+        "scipy.linalg.expm": "torch.linalg.matrix_exp",
+    },
+)
+
+
+def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
+    """Return the source of a module of functions of tensors."""
+    return module_source(plan, TORCH, title=title, equations=equations)
