@@ -5,7 +5,7 @@
 2 Xᵀ(X w - y)
 """
 
-from matderiv.api import check, compile, cost, diff, parse, verify
+from matderiv.api import check, compile, cost, diff, modes, parse, verify
 from matderiv.check import CheckReport
 from matderiv.errors import (
     DomainError,
@@ -33,6 +33,7 @@ __all__ = [
     "compile",
     "cost",
     "diff",
+    "modes",
     "parse",
     "verify",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matderiv.program.compiled import CompiledFunction
     from matderiv.program.cost import Cost
 
-__all__ = ["check", "compile", "cost", "diff", "parse", "verify"]
+__all__ = ["check", "compile", "cost", "diff", "modes", "parse", "verify"]
 
 Shapes = Mapping[str, Any] | None
 Attributes = Mapping[str, Any] | None
@@ -116,9 +116,7 @@ def check(
     >>> bool(check("logdet(X)", "X"))
     True
     """
-    derivative = diff(
-        source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes
-    )
+    derivative = diff(source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes)
     return derivative.check(seed)
 
 
@@ -140,9 +138,7 @@ def verify(
     off by a factor: the claim is 1/2 times the derivative
     ∂f/∂w = 2 Xᵀ(X w - y)
     """
-    derivative = diff(
-        source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes
-    )
+    derivative = diff(source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes)
     return verify_claim(derivative, formula)
 
 
@@ -211,9 +207,7 @@ def _compile(
     names = program.names_of(wrt)
     asked = [wrt] if isinstance(wrt, str) or is_sympy(wrt) else wrt
     spelled = dict(zip(names, map(str, asked), strict=True))
-    return compile_program(
-        program, names, order, layout, spelled, backend=backend, sizes=sizes
-    )
+    return compile_program(program, names, order, layout, spelled, backend=backend, sizes=sizes)
 
 
 def cost(
@@ -230,3 +224,24 @@ def cost(
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
     return program_cost(program, names, order)
+
+
+def modes(
+    source: Source,
+    wrt: str | Sequence[str],
+    *,
+    sizes: Mapping[str, int] | None = None,
+    shapes: Shapes = None,
+    attributes: Attributes = None,
+) -> dict[str, Cost]:
+    """The costs of first derivatives by "reverse", "forward" and "auto" accumulation.
+
+    `sizes` are those for which "auto" is chosen.  FLOPs are in `Cost.derivative`:
+
+    >>> {mode: str(cost.derivative) for mode, cost in modes("sin(c' x)", "x").items()}
+    {'reverse': '3*n - 1', 'forward': '3*n - 1', 'auto': '3*n - 1'}
+    """
+    from matderiv.accumulation import mode_costs
+
+    program = parse(source, shapes=shapes, attributes=attributes)
+    return mode_costs(program, program.names_of(wrt), sizes)

@@ -60,7 +60,8 @@ def stand_ins(roots: Sequence[Node], seed: int = 0) -> dict[object, Callable[...
     """Smooth functions with known derivatives for the abstract functions of a graph.
 
     An elementwise f is sin(a·x + c) + a·x/2, a scalar function l is sin(Σ <A_k, x_k>), with
-    fixed random a and A_k: their derivatives of every order follow.
+    fixed random a and A_k: their derivatives of every order follow.  The roots are of one
+    arena.
     """
     found: dict[object, Callable[..., Any]] = {}
     for node in everything(roots):

@@ -106,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--modes", action="store_true", help="of flops: reverse, forward and auto side by side"
     )
+    parser.add_argument(
+        "--backend",
+        default="numpy",
+        help="what `compile` writes for: numpy, numba, jax or torch",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="where `compile` and `graph` write")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
     parser.add_argument("--port", type=int, metavar="N", help="where `serve` listens")
@@ -371,7 +376,9 @@ def _compile(options: argparse.Namespace) -> int:
     program, names, then = _read(options)
     if then:
         raise UnsupportedError("compile takes wrt NAME …; for a higher order give --order")
-    compiled = compile(program, names, order=options.order, layout=options.layout)
+    compiled = compile(
+        program, names, order=options.order, layout=options.layout, backend=options.backend
+    )
     if options.output is None:
         print(compiled.source, end="")
     else:
@@ -386,7 +393,7 @@ def _flops(options: argparse.Namespace) -> int:
     program, names, _ = _read(options)
     sizes = _numbers(options.at, "--at n=1000,d=20")
     if options.modes:
-        from matderiv.modes import compare, mode_costs
+        from matderiv.accumulation import compare, mode_costs
 
         costs = mode_costs(program, _wanted(program, names), sizes)
         print(compare(costs, "text" if options.format == "unicode" else options.format, sizes))

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "parse": ["source", "shapes", "attributes"],
     "diff": ["source", "wrt", "order", "layout", "mode", "shapes", "attributes"],
     "compile": ["source", "wrt", "order", "layout", "backend", "shapes", "attributes"],
+    "modes": ["source", "wrt", "sizes", "shapes", "attributes"],
     "cost": ["source", "wrt", "order", "shapes", "attributes"],
     "check": ["source", "wrt", "order", "layout", "shapes", "attributes", "seed"],
 }
@@ -158,7 +159,7 @@ ROWS = {
     "000": ["matmul", "rules", "chain", "mlp", "mlp_flops"],
     "001": ["forward", "backward", "ratio"],
     "002": ["linear", "blocks", "pebble"],
-    "003": ["scalar", "kinks", "gradients", "jacobians", "shapes", "ex1", "ex2", "graph"],
+    "003": ["scalar", "kinks", "gradients", "jacobians", "shapes", "ex1", "ex2", "graph", "modes"],
     "004": ["objective", "shapes", "graph"],
 }
 

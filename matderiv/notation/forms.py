@@ -95,7 +95,7 @@ def _transpose(term: Term) -> Term:
         pushed = scale(Fraction(1), above, below, chain(_reversed(factors)))
     elif isinstance(term, Quotient):
         return replace(term, top=transpose(term.top))
-    elif isinstance(term, Sum) and term.order == 2:
+    elif isinstance(term, Sum) and (term.order == 2 or term.is_negation):
         if any(part.order not in (0, term.order) for _, part in term.members):
             return wrapped  # a vector added to every row
         pushed = replace(term, members=tuple((s, transpose(t)) for s, t in term.members))

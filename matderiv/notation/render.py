@@ -45,7 +45,7 @@ __all__ = ["Equation", "Span", "render", "render_lines"]
 
 
 _DIGITS = "0123456789"
-_RAISED = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹"
+_RAISED = ("ᵀ", "⁻¹")  # after σ² a bracket would look like the rest of a denominator
 
 
 class Level(IntEnum):
@@ -187,7 +187,7 @@ class _Writer:
             return base + raised, Level.POSTFIX
         signed = isinstance(term.exponent, Sum) and term.exponent.is_negation
         atomic = level == Level.ATOM or (signed and isinstance(term.exponent.parts[0], Number))
-        if not atomic and not self.dialect.stacked:
+        if not atomic and (term.elementwise or not self.dialect.stacked):
             exponent = self.dialect.brackets.format(x=exponent)
         template = self.dialect.elementwise_power if term.elementwise else self.dialect.power
         return template.format(x=base, y=exponent), Level.POSTFIX
@@ -205,7 +205,7 @@ class _Writer:
                 continue
             if text[-1] in _DIGITS and piece[0] in _DIGITS:
                 piece = self.dialect.brackets.format(x=piece)
-            tight = self.dialect.tight and piece[0] == "(" and text[-1] in _RAISED
+            tight = self.dialect.tight and piece[0] == "(" and text.endswith(_RAISED)
             text += piece if tight else self.dialect.juxtaposition + piece
         return text, Level.PRODUCT
 

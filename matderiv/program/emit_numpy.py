@@ -53,9 +53,10 @@ NUMPY = Backend(
     kind="_FLOAT",
     times="np.multiply(g, cotangent)",
     fast_check=True,
+    reuses=True,
     spellings=_SPELLINGS,
 )
-_BY_NAME = Backend("numpy", "np", "", "", "", "")
+_BY_NAME = Backend("numpy", "np", "", "", "", "", reuses=True)
 
 
 def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def module_docstring(
 ) -> str:
     lines = [title, ""]
     lines += [f"    {line}" for equation in equations for line in equation.splitlines()]
-    lines += ["", "Inputs, all float32 or else float64:"]
+    lines += ["", "Inputs, of one float type:"]
     width = max((len(name) for name in inputs.values()), default=0)
     for variable, name in inputs.items():
         marks = ", ".join(sorted(variable.attributes))

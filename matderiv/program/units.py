@@ -66,6 +66,8 @@ class Units:
         self, steps: Iterable[Step], results: Iterable[int], footprints: Footprints
     ) -> None:
         distinct = list({step.value: step for step in steps}.values())
+        if any(step.reuses for step in distinct):
+            raise ValueError("a result that overwrites an operand ties the order of steps")
         home = homes(distinct)
         self.views = {step.value: step for step in distinct if step.is_view}
         groups: dict[int, list[Step]] = {}  # by the buffer, the one written last at the end

@@ -72,7 +72,8 @@ class Backend:
     spellings    templates over the operands {0}, {1} …, the options by name or all of them
                  {options}, or everything between the brackets of the call, {call}
     functions    where a template is one call: its function by the NumPy name
-    mutable      arrays can be written into
+    mutable      arrays can be written into through views
+    reuses       results are written into operands that nobody reads again: `out=`
     frees        memory is freed at `del`
     scipy        what stands for "scipy" in the names of functions that NumPy lacks
     """
@@ -88,6 +89,7 @@ class Backend:
     spellings: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
     mutable: bool = True
+    reuses: bool = False
     frees: bool = True
     scipy: str = "scipy"
 
@@ -185,14 +187,14 @@ class Writer:
         if step.value in self.names.numbers:
             return _NUMBERS[step.function].format(*map(_bracketed, operands))
         options = {name: self._option(option) for name, option in step.options}
-        if step.reuses and self.backend.mutable and step.alias is not None:
+        if step.reuses and self.backend.reuses and step.alias is not None:
             options["out"] = self.names.values[step.alias]
         if step.callee is not None:
             return f"{self.names.functions[step.callee]}({', '.join(operands)})"
         listed = [*operands, *(f"{name}={value}" for name, value in options.items())]
         for key in self._keys(step):
             template = self.backend.spellings.get(key)
-            if template is not None and "out" not in options:
+            if template is not None and (step.writes or "out" not in options):
                 return template.format(
                     *(_bracketed(o) if _infix(template) else o for o in operands),
                     call=", ".join(listed),
@@ -205,10 +207,10 @@ class Writer:
 
     def _keys(self, step: Step) -> list[str]:
         """The names under which a call may be spelled, the most special first."""
-        keys = [step.function]
-        keys += [f"write_{step.function}"] if step.writes else []
-        keys += [f"{step.function}_{name}" for name, value in step.options if name in _MARKED and value]
-        keys.reverse()
+        if step.writes:
+            return [f"write_{step.function}"]
+        marks = [name for name, value in step.options if name in _MARKED and value]
+        keys = [*(f"{step.function}_{mark}" for mark in marks), step.function]
         if step.function == "matmul" and all(self._order(o) <= 2 for o in step.operands):
             keys.insert(0, "dot")
         if step.function == "sum" and not step.options:
@@ -245,7 +247,7 @@ class Writer:
         grids = []
         for letter in inputs:
             axes = "".join(", None" for _ in output[output.index(letter) + 1 :])
-            length = _size(view.shape[output.index(letter)], self.names)
+            length = f"{self.expression(view.operands[-1])}.shape[{inputs.index(letter)}]"
             grid = f"{self.backend.module}.arange({length})"
             grids.append(f"{grid}[:{axes}]" if axes else grid)
         return ", ".join(grids)

@@ -165,10 +165,22 @@ def guarded_power(base: Array, exponent: float) -> Array:
     return np.where(nonzero, np.power(np.where(nonzero, base, 1.0), exponent), 0.0)
 
 
+def _einsum(operands: Sequence[tuple[Array, tuple[int, ...]]], out: Sequence[int]) -> Array:
+    """The sum over all labels not in `out`; NumPy has 52 letters, labels may be more."""
+    if len({label for _, labels in operands for label in labels}) > len(_LETTERS):
+        head, rest = operands[:2], operands[2:]
+        needed = set(out).union(*(labels for _, labels in rest))
+        kept = tuple(dict.fromkeys(k for _, labels in head for k in labels if k in needed))
+        return _einsum([(_einsum(head, kept), kept), *rest], out)
+    letters = dict(zip(sorted({k for _, labels in operands for k in labels}), _LETTERS, strict=False))
+    spec = ",".join("".join(letters[k] for k in labels) for _, labels in operands)
+    spec += "->" + "".join(letters[k] for k in out)
+    return np.asarray(np.einsum(spec, *(a for a, _ in operands), optimize=len(operands) > 2))
+
+
 def _product(node: Product, known: Mapping[int, Array], sizes: Mapping[str, int]) -> Array:
     lengths = [dim_value(dim, sizes) for dim in node.sizes]
-    operands: list[Array] = []
-    subscripts: list[str] = []
+    operands: list[tuple[Array, tuple[int, ...]]] = []
     for factor in node.factors:
         value = known[factor.node.id]
         if factor.exponent != 1:
@@ -176,15 +188,13 @@ def _product(node: Product, known: Mapping[int, Array], sizes: Mapping[str, int]
                 value = guarded_power(value, float(factor.exponent))
             else:
                 value = np.power(value, float(factor.exponent))
-        operands.append(value)
-        subscripts.append("".join(_LETTERS[label] for label in factor.labels))
+        operands.append((value, factor.labels))
     distinct = list(dict.fromkeys(node.out))
     carried = {label for factor in node.factors for label in factor.labels}
     dense = [label for label in distinct if label in carried]
     result = np.asarray(_float(node.coefficient))
     if operands:
-        spec = ",".join(subscripts) + "->" + "".join(_LETTERS[label] for label in dense)
-        result = result * np.einsum(spec, *operands, optimize=len(operands) > 2)
+        result = result * _einsum(operands, dense)
     # Axes that no factor carries are ones; axes that repeat are a diagonal.
     view = result.reshape([lengths[k] if k in carried else 1 for k in distinct])
     full = np.broadcast_to(view, [lengths[k] for k in distinct])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.testing import assert_allclose
 import matderiv as md
 from matderiv.cli import main
 from matderiv.pictures import computation_graph
+from tests.seeds.conftest import EXAMPLES
 
 Draw = Callable[..., dict[str, Any]]
 Example = Callable[[str], str]
@@ -225,3 +227,26 @@ def test_003_graph(example: Example) -> None:
     whole, pruned = (computation_graph(program, names) for names in ((), ("w",)))
     assert len(whole.vertices) > len(pruned.vertices)
     assert {vertex.label for vertex in pruned.vertices if vertex.known} == {"x", "y", "exp(<x, x>)"}
+
+
+def test_003_modes(example: Example) -> None:
+    """FLOPs O(n k) forward and O(n) reverse; memory O(1) forward and O(n) reverse."""
+    steps = runpy.run_path(str(EXAMPLES / "modes.py"))["steps"]
+
+    def flops(n: int, k: int, mode: str) -> int:
+        costs = md.modes(steps(n, k), [f"a{j}" for j in range(k)])
+        return int(costs[mode].polynomials.derivative.leading.terms[("M",)])
+
+    for mode, each in (("forward", 1), ("reverse", 0)):
+        # What n and k add together beyond what each adds alone.
+        both = flops(12, 6, mode) - flops(12, 2, mode) - flops(4, 6, mode) + flops(4, 2, mode)
+        assert both == each * (12 - 4) * (6 - 2)
+
+    def kept(n: int, mode: str) -> float:
+        sizes = {"M": 100_000}
+        cost = md.modes(steps(n, 1), "a0", sizes=sizes)[mode]
+        return cost.at(**sizes).peak_memory / (8 * sizes["M"])
+
+    assert kept(16, "forward") == pytest.approx(kept(4, "forward"), rel=0.01)
+    assert kept(16, "reverse") - kept(4, "reverse") == pytest.approx(12, rel=0.01)
+    assert "auto" in example("modes")

@@ -50,7 +50,7 @@ def mode_costs(
     >>> shapes = {"W1": ("b", "a"), "W2": ("c", "b"), "W3": ("d", "c"), "W4": ("e", "d")}
     >>> costs = mode_costs(Program.read(text, shapes | {"x": ("a",)}), ["x"], widths)
     >>> {mode: f"{float(cost.at(**widths).derivative):.1e}" for mode, cost in costs.items()}
-    {'reverse': '2.0e+07', 'forward': '2.0e+07', 'auto': '7.1e+06'}
+    {'reverse': '1.9e+07', 'forward': '1.9e+07', 'auto': '6.9e+06'}
     """
     pure = {mode: _plan(program, wrt, mode, sizes, associate=False) for mode in _SWEEPS}
     planned = [_plan(program, wrt, mode, sizes, associate=True) for mode in _SWEEPS]
