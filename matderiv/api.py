@@ -215,15 +215,19 @@ def cost(
     wrt: str | Sequence[str] = (),
     *,
     order: int = 1,
+    sizes: Mapping[str, int] | None = None,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> Cost:
-    """FLOPs and memory of a value and its derivatives, as formulas in the dimensions."""
+    """FLOPs and memory of a value and its derivatives, as formulas in the dimensions.
+
+    `sizes` are those for which the order of operations is chosen, where it depends on them.
+    """
     from matderiv.generate import program_cost
 
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
-    return program_cost(program, names, order)
+    return program_cost(program, names, order, sizes)
 
 
 def modes(

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         help="of --steps",
     )
     parser.add_argument("--no-check", action="store_true", help="print without the check")
-    parser.add_argument("--at", metavar="B=64,D=512", help="sizes for the cost formulas")
+    parser.add_argument("--at", metavar="B=64,D=512", help="sizes for cost formulas, and for the order of operations in code")
     parser.add_argument(
         "--weights", metavar="exp=20", help="FLOPs that one value of a function counts"
     )
@@ -377,7 +377,12 @@ def _compile(options: argparse.Namespace) -> int:
     if then:
         raise UnsupportedError("compile takes wrt NAME …; for a higher order give --order")
     compiled = compile(
-        program, names, order=options.order, layout=options.layout, backend=options.backend
+        program,
+        names,
+        order=options.order,
+        layout=options.layout,
+        backend=options.backend,
+        sizes=_numbers(options.at, "--at n=1000,d=20"),
     )
     if options.output is None:
         print(compiled.source, end="")
@@ -388,7 +393,7 @@ def _compile(options: argparse.Namespace) -> int:
 
 
 def _flops(options: argparse.Namespace) -> int:
-    from matderiv.generate import program_cost
+    from matderiv.generate import program_choices, program_cost
 
     program, names, _ = _read(options)
     sizes = _numbers(options.at, "--at n=1000,d=20")
@@ -401,6 +406,9 @@ def _flops(options: argparse.Namespace) -> int:
     cost = program_cost(program, names, options.order, sizes)
     report = cost.report(sizes, _numbers(options.weights, "--weights exp=20,tanh=15"))
     print(report.to("text" if options.format == "unicode" else options.format))
+    if options.format in ("unicode", "text"):
+        for line in program_choices(program, names, options.order, sizes).lines():
+            print(line)
     return 0
 
 

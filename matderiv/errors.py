@@ -122,7 +122,9 @@ def one_of(value: object, options: Sequence[str], what: str) -> str:
     """
     if isinstance(value, str) and value in options:
         return value
-    known = f"the {what}s are {', '.join(options)}" if len(options) > 1 else f"{options[0]} is there"
+    known = (
+        f"the {what}s are {', '.join(options)}" if len(options) > 1 else f"{options[0]} is there"
+    )
     raise UnsupportedError(f"there is no {what} {_short(value)}; {known}")
 
 

@@ -21,12 +21,18 @@ def explain(name: str = "") -> str:
     DomainError: a value lies outside the domain of an operation.
     """
     known = {kind.__name__: kind for kind in MatderivError.__subclasses__()}
-    pages = {kind: inspect.cleandoc(known[kind].__doc__ or "") for kind in errors.__all__ if kind in known}
+    pages = {
+        kind: inspect.cleandoc(known[kind].__doc__ or "")
+        for kind in errors.__all__
+        if kind in known
+    }
     if not name:
         width = max(map(len, pages))
         return "\n".join(f"{kind:{width}}  {page.splitlines()[0]}" for kind, page in pages.items())
     kind = next((kind for kind in pages if kind.lower() == name.lower()), None)
     if kind is None:
-        raise NameResolutionError(f"there is no error {name!r}{near(name, pages)}", hint="matderiv explain")
+        raise NameResolutionError(
+            f"there is no error {name!r}{near(name, pages)}", hint="matderiv explain"
+        )
     page = pages[kind]
     return f"{kind}: {page[0].lower()}{page[1:]}"

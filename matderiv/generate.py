@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from matderiv.calculus.derivative import pull_back
 from matderiv.calculus.derive import checked_order, derive
@@ -20,8 +20,10 @@ from matderiv.errors import UnsupportedError, one_of
 from matderiv.language import canonical_name
 from matderiv.notation import present_joint
 from matderiv.program import Graph, Plan, plan
+from matderiv.program.choices import Choices, find_choices
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.cost import Cost
+from matderiv.program.plan import Problem
 from matderiv.source import structured_variables, taken_names
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node, Variable
@@ -29,7 +31,16 @@ from matderiv.tensor.nodes import Node, Variable
 if TYPE_CHECKING:
     from matderiv.source import Program
 
-__all__ = ["compile_program", "program_cost", "program_plan"]
+__all__ = ["Prepared", "compile_program", "program_choices", "program_cost", "program_plan"]
+
+
+class Prepared(NamedTuple):
+    """Graphs equal in value for the planner, their leaves, and the one for a reader."""
+
+    graphs: Sequence[Graph]
+    inputs: Sequence[Variable]
+    cotangent: Variable | None
+    read: Graph
 
 
 def program_plan(
@@ -44,6 +55,30 @@ def program_plan(
     Order 1: gradients of a scalar, vector-Jacobian products of anything else, for
     `backward`.  Other orders and other values: also the dense derivative in the layout.
     """
+    (first, *others), inputs, cotangent, read = _prepare(program, wrt, order, layout)
+    made = plan(
+        first.value,
+        first.gradients,
+        first.derivatives,
+        inputs=inputs,
+        sizes=sizes,
+        cotangent=cotangent,
+        alternatives=others,
+        wrt={name: (name,) * order for name in wrt},
+        layout=layout,
+    )
+    return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
+
+
+def program_choices(
+    program: Program, wrt: Sequence[str], order: int = 1, sizes: Mapping[str, int] | None = None
+) -> Choices:
+    """Which order of operations is best for which sizes; `sizes` are those that are known."""
+    graphs, inputs, cotangent, _ = _prepare(program, wrt, order, "mixed")
+    return find_choices(Problem.of(graphs, inputs, cotangent), sizes or {})
+
+
+def _prepare(program: Program, wrt: Sequence[str], order: int, layout: str) -> Prepared:
     one_of(layout, LAYOUTS, "layout")
     checked_order(order)
     arena = Arena()
@@ -65,19 +100,25 @@ def program_plan(
             # Alone: nothing moves below a named value that is asked for.
             found[name] = pull_back(root, [lowered.names[name]], start)[0]
     gradients = [found[name] for name in wrt]
-    dense: list[Node] = []
     if len(variables) < len(wrt) and (order > 1 or root.order):
         raise UnsupportedError("by a named value there are gradients of scalars alone in code")
+    ways: list[list[Node]] = [[]]
     if wrt and (order > 1 or root.order):
-        dense = [
-            derive(root, [variable], then=[variable] * (order - 1))[0] for variable in variables
+        # Which way is cheaper depends on the sizes: the planner decides.
+        modes = ("reverse", "forward") if root.order and order == 1 else ("reverse",)
+        ways = [
+            [
+                derive(root, [variable], then=[variable] * (order - 1), mode=mode)[0]
+                for variable in variables
+            ]
+            for mode in modes
         ]
-        dense = [arrange(node, layout, root.order) for node in dense]
+        ways = [[arrange(node, layout, root.order) for node in dense] for dense in ways]
     count = len(gradients)
-    roots = [root, *gradients, *dense]
     structured = structured_variables(program, lowered.variables, arena)
 
-    def graph(short: bool, all_names: bool = False) -> Graph:
+    def graph(short: bool, all_names: bool = False, way: int = 0) -> Graph:
+        roots = [root, *gradients, *ways[way]]
         nodes = simplify(roots, short=short, all_names=all_names)
         if structured:
             nodes = substitute(nodes, structured)
@@ -90,18 +131,13 @@ def program_plan(
 
     read, plain, named = graph(True), graph(False), graph(False, all_names=True)
     inputs = [structured.get(v.id, v) for v in lowered.variables.values()]
-    made = plan(
-        named.value,
-        named.gradients,
-        named.derivatives,
-        inputs=[v for v in inputs if isinstance(v, Variable)],
-        sizes=sizes,
-        cotangent=cotangent,
-        alternatives=[read, plain],
-        wrt={name: (name,) * order for name in wrt},
-        layout=layout,
+    others = [graph(False, way=way) for way in range(1, len(ways))]
+    return Prepared(
+        [named, read, plain, *others],
+        [v for v in inputs if isinstance(v, Variable)],
+        cotangent,
+        read,
     )
-    return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
 
 
 def _with_output_name(made: Plan, program: Program) -> Plan:

@@ -16,7 +16,9 @@ way; a primitive is pushed forward by the adjoint of its adjoint.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from matderiv.calculus.loops import pull_back_loop, push_forward_loop
@@ -57,9 +59,7 @@ def forward(root: Node, wrt: Sequence[Variable]) -> list[Node]:
     return [push_forward([root], {v: root.arena.delta(v.shape)})[0] for v in wrt]
 
 
-def pull_back(
-    root: Node, wrt: Sequence[Node], seed: Node, *, names: bool = False
-) -> list[Node]:
+def pull_back(root: Node, wrt: Sequence[Node], seed: Node, *, names: bool = False) -> list[Node]:
     """The cotangents of `wrt` (variables, or one named value) for a cotangent `seed` (shape: any axes, then the root's)."""
     lead = seed.shape[: seed.order - root.order]
     mask = 0
@@ -84,12 +84,10 @@ def accumulate(
     for node, g in seeds:
         parts.setdefault(node.id, []).append(Term(1, g))
     ends = {target.id for target in targets}
-    order = in_order(
-        (node for node, _ in seeds), lambda n: n.id in ends or not n.depends & mask
-    )
+    order = in_order((node for node, _ in seeds), lambda n: n.id in ends or not n.depends & mask)
     named = {node.definition.id: node for node in order if isinstance(node, Name)}
     of_loops: dict[int, dict[Last | Stack, Node]] = {}
-    for node in reversed(order):
+    for node in reversed(order) if arena.has_loops else _parents_first(order):
         if node.id in of_loops:  # what is asked of a loop may depend on more than the loop
             assert isinstance(node, Loop)
             moved = pull_back_loop(node, of_loops[node.id], mask, lead, names, accumulate)
@@ -100,12 +98,33 @@ def accumulate(
             if isinstance(node, Last | Stack):
                 of_loops.setdefault(node.loop.id, {})[node] = g
                 continue
-            if names and isinstance(node, Name):
+            if names and isinstance(node, Name) and not _is_number(g):
                 g = arena.name(f"δ{node.name}", g, "cotangent")
             moved = _adjoints(arena, node, g, mask, named)
         for child, contribution in moved:
             parts.setdefault(child.id, []).append(Term(1, contribution))
     return [arena.sum(parts.get(target.id, []), lead + target.shape) for target in targets]
+
+
+def _is_number(g: Node) -> bool:
+    """Whether a cotangent is a constant: it needs no name."""
+    return isinstance(g, Product) and not any(factor.labels for factor in g.factors)
+
+
+def _parents_first(nodes: Sequence[Node]) -> Iterator[Node]:
+    """The nodes, parents before children, else by id: f + g as it was written."""
+    listed = {node.id: node for node in nodes}
+    below = {node.id: {c.id for c in node.children if c.id in listed} for node in nodes}
+    waiting = Counter(child for children in below.values() for child in children)
+    ready = [number for number in listed if not waiting[number]]
+    heapify(ready)
+    while ready:
+        number = heappop(ready)
+        yield listed[number]
+        for child in below[number]:
+            waiting[child] -= 1
+            if not waiting[child]:
+                heappush(ready, child)
 
 
 def _adjoints(

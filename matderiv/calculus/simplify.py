@@ -43,9 +43,7 @@ _READABLE = 40  # a heavier formula keeps the names of all its cotangents
 _LARGEST = 30  # factors or terms that one node may grow to by merging
 
 
-def simplify(
-    roots: Sequence[Node], *, short: bool = True, all_names: bool = False
-) -> list[Node]:
+def simplify(roots: Sequence[Node], *, short: bool = True, all_names: bool = False) -> list[Node]:
     """Return the roots in a short form of the same value.
 
     Value-preserving and idempotent.  For code generation `short=False` leaves out what

@@ -64,6 +64,9 @@ def lower(program: TypedProgram, arena: Arena) -> Lowered:
     return Lowered(root, program.output.kind == "row", lowering.names, variables)
 
 
+_ENDS_CHAINS = frozenset({"add", "subtract"})
+
+
 class _Lowering:
     def __init__(self, program: TypedProgram, arena: Arena) -> None:
         self.program = program
@@ -140,9 +143,13 @@ class _Lowering:
     def node(self, root: Typed) -> Node:
         """The node of an expression, every part of it lowered once."""
         if id(root) not in self.values:
-            for part in _unseen(root, self.values):
+            parts = list(_unseen(root, self.values))
+            ended = {id(arg) for part in parts if part.op in _ENDS_CHAINS for arg in part.args}
+            for part in parts:
                 try:
                     self.values[id(part)] = self.value(part)
+                    if id(part) in ended and isinstance(self.values[id(part)], Chain):
+                        self.closed(part)  # before the next term: ids are the reading order
                 except MatderivError as error:
                     if error.span is None:
                         error.span, error.source = part.span, self.program.source

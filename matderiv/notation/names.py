@@ -15,7 +15,14 @@ from itertools import count
 
 from matderiv.language.alphabet import GREEK, canonical_name
 
-__all__ = ["ascii_name", "fresh_names", "latex_name", "mathml_function", "mathml_name", "unicode_name"]
+__all__ = [
+    "ascii_name",
+    "fresh_names",
+    "latex_name",
+    "mathml_function",
+    "mathml_name",
+    "unicode_name",
+]
 
 _SPELLED: dict[str, str] = {}
 for _word, _letter in GREEK.items():

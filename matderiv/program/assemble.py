@@ -12,16 +12,17 @@ reads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from matderiv.program.cleanup import ancestors, with_masks, without_copies
 from matderiv.program.lower import Lowering
 from matderiv.program.sizes import bound_sizes, sizes_read
-from matderiv.program.steps import Callee, Ref, Step, operands_of
+from matderiv.program.steps import Callee, Ref, Step, nested, operands_of
 from matderiv.program.tape import Tape
 from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Node, Variable
 
-__all__ = ["Plan", "assemble", "renumber"]
+__all__ = ["Plan", "assemble"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,9 @@ def assemble(
     value_ref = lowering.array(value)
     gradient_refs = {name: lowering.array(node) for name, node in gradients.items()}
     derivative_refs = {name: lowering.array(node) for name, node in derivatives.items()}
-    inner = _ancestors({step.value: step for step in tape.steps}, [value_ref.value])
-    held = set(lowering.inputs.values()) | {step.value for step in tape.steps if step.is_view}
+    inner = ancestors({step.value: step for step in tape.steps}, [value_ref.value])
+    views = {s.value for s in tape.steps if s.is_view and s.function != "output"}
+    held = set(lowering.inputs.values()) | views
     taken: set[int] = set()
     value_ref = _own(tape, value_ref, taken, held)
     gradient_refs = {k: _own(tape, ref, taken, held | inner) for k, ref in gradient_refs.items()}
@@ -96,10 +98,10 @@ def assemble(
 
     roots = [value_ref, *gradient_refs.values(), *derivative_refs.values()]
     results = {ref.value for ref in roots}
-    steps = {s.value: s for s in _with_masks(_without_copies(tape.steps, results), results)}
-    inner = _ancestors(steps, [value_ref.value])
-    outer = _ancestors(steps, (ref.value for ref in gradient_refs.values())) - inner
-    other = _ancestors(steps, (ref.value for ref in derivative_refs.values()))
+    steps = {s.value: s for s in with_masks(without_copies(tape.steps, results), results)}
+    inner = ancestors(steps, [value_ref.value])
+    outer = ancestors(steps, (ref.value for ref in gradient_refs.values())) - inner
+    other = ancestors(steps, (ref.value for ref in derivative_refs.values()))
     forward = [steps[k] for k in sorted(inner)]
     backward, cache = _split(steps, inner, [steps[k] for k in sorted(outer)])
     derivative = [steps[k] for k in sorted(other)]
@@ -118,7 +120,7 @@ def assemble(
         gradients=gradient_refs,
         derivatives=derivative_refs,
         cache=cache,
-        functions=list(dict.fromkeys(s.callee for s in every if s.callee is not None)),
+        functions=list(dict.fromkeys(s.callee for s in nested(every) if s.callee is not None)),
         free_sizes=[name for name in sizes_read(every) if name not in bound],
         sizes=dict(tape.sizes),
     )
@@ -130,85 +132,6 @@ def _own(tape: Tape, ref: Ref, taken: set[int], held: set[int]) -> Ref:
         ref = tape.fresh("copy", ref, shape=tape.shape(ref))
     taken.add(ref.value)
     return ref
-
-
-def _ancestors(steps: Mapping[int, Step], roots: Iterable[int]) -> set[int]:
-    """The values of steps that the roots depend on."""
-    found: set[int] = set()
-    stack = [root for root in roots if root in steps]
-    while stack:
-        number = stack.pop()
-        if number not in found:
-            found.add(number)
-            stack += [k for k in operands_of(steps[number]) if k in steps and k not in found]
-    return found
-
-
-def _without_copies(steps: Sequence[Step], roots: set[int]) -> list[Step]:
-    """Drop copies of arrays that nobody else reads: they may be written into themselves."""
-    needed = _ancestors({step.value: step for step in steps}, roots)
-    steps = [step for step in steps if step.value in needed]
-    uses: dict[int, int] = {}
-    own: set[int] = set()
-    for step in steps:
-        for number in operands_of(step):
-            uses[number] = uses.get(number, 0) + 1
-        if step.alias is None:
-            own.add(step.value)
-    renamed: dict[int, int] = {}
-    kept: list[Step] = []
-    for step in steps:
-        source = step.operands[0] if step.operands else None
-        if (
-            step.function == "copy"
-            and step.value not in roots
-            and isinstance(source, Ref)
-            and source.axes is None
-            and source.value in own
-            and source.value not in roots
-            and uses[source.value] == 1
-        ):
-            renamed[step.value] = renamed.get(source.value, source.value)
-        else:
-            kept.append(renumber(step, renamed) if renamed else step)
-    return kept
-
-
-def renumber(step: Step, renamed: Mapping[int, int]) -> Step:
-    """The step with other numbers for the values that it reads."""
-    if not any(number in renamed for number in operands_of(step)) and step.alias not in renamed:
-        return step
-
-    def new(ref: Ref) -> Ref:
-        return Ref(renamed.get(ref.value, ref.value), ref.axes)
-
-    return replace(
-        step,
-        operands=tuple(new(o) if isinstance(o, Ref) else o for o in step.operands),
-        options=tuple((k, new(o) if isinstance(o, Ref) else o) for k, o in step.options),
-        alias=None if step.alias is None else renamed.get(step.alias, step.alias),
-    )
-
-
-def _with_masks(steps: Sequence[Step], roots: set[int]) -> list[Step]:
-    """[x > 0] as an array of one byte an entry where it only ever multiplies other arrays.
-
-    `heaviside` has no vector code in NumPy: a comparison takes a fortieth of its time.
-    """
-    masks = {
-        step.value
-        for step in steps
-        if step.function == "heaviside" and step.operands[1] == 0.0 and step.value not in roots
-    }
-    for step in steps:
-        used = [number for number in operands_of(step) if number in masks]
-        if used and (
-            step.function != "multiply"
-            or len(used) == 2
-            or not all(isinstance(operand, Ref) for operand in step.operands)
-        ):
-            masks.difference_update(used)
-    return [replace(step, function="greater") if step.value in masks else step for step in steps]
 
 
 def _split(

@@ -8,11 +8,12 @@ expected.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import least_sizes, sizes_read
-from matderiv.program.steps import Step
+from matderiv.program.steps import Step, nested
 from matderiv.program.writer import Backend, Names
 from matderiv.tensor.dims import Composite, Shape
 from matderiv.tensor.nodes import Variable
@@ -60,7 +61,11 @@ def _length(dim, length, sizes):
 
 def makes_arrays(steps: Sequence[Step]) -> bool:
     """Whether steps make arrays from nothing, whose type must be said."""
-    return any(step.function in _MAKERS for step in steps)
+    return any(
+        step.function in _MAKERS
+        or (step.body and any(o.kind == "array" for o in step.body.outputs))
+        for step in nested(steps)
+    )
 
 
 def _variables(plan: Plan) -> list[Variable]:
@@ -128,6 +133,9 @@ def _inputs(plan: Plan, names: Names, backend: Backend, fast: bool) -> str:
     arrays = [names.inputs[v] for v in variables if v.shape]
     if len(arrays) > 1 and "def _alike" in backend.array_check:
         lines.append(f"    {', '.join(arrays)} = _alike({', '.join(arrays)})")
+    if arrays and backend.fast_check:
+        scalars = [names.inputs[v] for v in variables if not v.shape]
+        lines += [f"    {name} = {arrays[0]}.dtype.type({name})" for name in scalars]
     for dim, length in least.items():
         lines += [
             f"    if sizes[{dim!r}] < {length}:",
@@ -163,13 +171,14 @@ def _fast(plan: Plan, names: Names, variables: Sequence[Variable]) -> list[str]:
     if arrays:
         kinds = [f"type({name})" for name in arrays]
         conditions.insert(0, f"{' is '.join([*kinds, 'np.ndarray'])}")
-        conditions.insert(1, f"{' is '.join(f'{name}.dtype' for name in arrays)} is _FLOAT")
+        types = [f"{name}.dtype" for name in arrays]
+        conditions.insert(1, f"{' is '.join([*types, '_FLOAT'])}")
     inputs = [names.inputs[v] for v in variables]
     results = ["_FLOAT" if name == KIND else name for name in sizes_given(plan, names)]
     body = [
         *unpacked,
         "if (",
-        *(f"    {'and ' if index else ''}{text}" for index, text in enumerate(conditions)),
+        *(line for k, text in enumerate(conditions) for line in _condition(text, k)),
         "):",
         f"    return {', '.join([*inputs, *results])}",
     ]
@@ -179,3 +188,9 @@ def _fast(plan: Plan, names: Names, variables: Sequence[Variable]) -> list[str]:
         "    except (AttributeError, IndexError, ValueError):",
         "        pass  # no arrays, or of another number of axes",
     ]
+
+
+def _condition(text: str, index: int) -> list[str]:
+    """One part of a condition that goes over several lines."""
+    start = "    and " if index else "    "
+    return textwrap.wrap(text, 76, initial_indent=start, subsequent_indent=" " * 8)

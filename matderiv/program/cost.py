@@ -16,7 +16,7 @@ from matderiv.program.memory import Memory
 from matderiv.program.operations import Row, operations, phases
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import ZERO, Polynomial
-from matderiv.program.steps import Step
+from matderiv.program.steps import Step, executed
 from matderiv.tensor.nodes import Number
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Cost:
 def _count(plan: Plan) -> Counts:
     new = phases(plan)
     evaluations: dict[str, Polynomial] = {}
-    for step in [s for steps in new.values() for s in steps]:
+    for step in executed(s for steps in new.values() for s in steps):
         if step.evaluations:
             known = evaluations.get(step.function, ZERO)
             evaluations[step.function] = known + step.evaluations
@@ -181,4 +181,4 @@ def _count(plan: Plan) -> Counts:
 
 
 def _flops(steps: Iterable[Step]) -> Polynomial:
-    return Polynomial.total(step.flops for step in steps)
+    return Polynomial.total(step.flops for step in executed(steps))

@@ -34,6 +34,7 @@ TORCH = Backend(
     kind='{"dtype": torch.get_default_dtype()}',
     spellings={
         **OPERATORS,
+        "equal": "({0} == {1}).to({0}.dtype)",
         "vdot": "torch.dot({0}.ravel(), {1}.ravel())",
         "vecdot": "torch.linalg.vecdot({0}, {1})",
         "total": "torch.sum({0})",

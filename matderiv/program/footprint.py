@@ -123,6 +123,11 @@ class Footprints:
         return seen(self.layouts[ref.value], ref.axes)
 
     def _measure(self, step: Step) -> Footprint:
+        if step.body is not None:
+            from matderiv.program.loop_memory import loop_footprint  # which measures bodies
+
+            self.layouts[step.value] = by_rows(())
+            return loop_footprint(step.body, self)
         refs = [operand for operand in step.operands if isinstance(operand, Ref)]
         operands = [self.seen(ref) for ref in refs]
         item = item_size(step.function)
@@ -149,7 +154,7 @@ class Footprints:
             return self.layouts[step.alias], False
         if function == "getitem":
             return Layout(shape, operands[0].strides), False
-        if function == "part":
+        if function in ("part", "output"):
             return by_rows(shape), False
         if function in ("reshape", "squeeze", "expand_dims"):
             return reshaped(operands[0], shape)

@@ -10,18 +10,31 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from matderiv.program.loops import lower_loop, read_by_loops_alone
 from matderiv.program.pieces import Piece, aligned
 from matderiv.program.products import ScaleKey, lower_product, scale_keys
-from matderiv.program.programs import calls_on, constant, record, sharing
+from matderiv.program.programs import calls_on, constant, cost, record, sharing
 from matderiv.program.scalars import Scalar, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
 from matderiv.program.wired import Wired, dense, plain, renumber, write_diagonal
 from matderiv.tensor.dims import Composite
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
-from matderiv.tensor.nodes import Apply, Map, Name, Node, Number, Product, Size, Sum, Variable
+from matderiv.tensor.loops import in_order, projections
+from matderiv.tensor.nodes import (
+    Apply,
+    Loop,
+    Map,
+    Name,
+    Node,
+    Number,
+    Product,
+    Size,
+    Sum,
+    Variable,
+)
 from matderiv.tensor.primitives import ARGUMENTS, AbstractFunction, Primitive
-from matderiv.tensor.traverse import reachable, use_counts
+from matderiv.tensor.traverse import use_counts
 
 __all__ = ["Lowering"]
 
@@ -35,27 +48,59 @@ class Lowering:
         inputs: Iterable[Variable],
         sizes: Mapping[str, int],
         computed: frozenset[int] = frozenset(),
+        *,
+        tape: Tape | None = None,
+        known: Mapping[int, Wired] | None = None,
     ) -> None:
-        self.tape = Tape(sizes)
+        self.tape = tape or Tape(sizes)
         self.names: dict[int, str] = {}
         self.inputs: dict[Variable, int] = {}
         self.computed = computed
-        self._values: dict[int, Wired] = {}
+        self.lists: dict[int, tuple[Ref, int]] = {}
+        self._values: dict[int, Wired] = dict(known or {})
         self._roots = list(roots)
-        self._nodes = reachable(self._roots)
+        self._nodes = [
+            n
+            for n in in_order(self._roots, lambda n: n.id in self._values)
+            if n.id not in self._values
+        ]
+        self._asked = projections(self._nodes)
         self._uses = use_counts(self._roots)
+        self.as_lists = (
+            read_by_loops_alone(self._nodes, self._roots) if self._asked else frozenset()
+        )
         self._maps = {
             (n.function.key, n.arguments[0].id): n for n in self._nodes if isinstance(n, Map)
         }
-        self.solvable = _solvable_inverses(self._nodes, self._roots)
-        self.negated = _negated(self._nodes, self._roots)
+        fixed = [*self._roots, *self._boundary()]
+        self.solvable = _solvable_inverses(self._nodes, fixed)
+        self.negated = _negated(self._nodes, fixed)
         self.scale_uses: Counter[ScaleKey] = Counter()
         self._called = _calls_by_argument(self._nodes)
         for variable in inputs:
             value = self.tape.input(variable.shape)
             self.inputs[variable] = value
             self._values[variable.id] = plain(Ref(value), variable.order)
-        self._given = len(self.inputs)
+        self._given = len(self.tape.shapes)
+
+    def inside(self, roots: Sequence[Node], known: Mapping[int, Wired]) -> Lowering:
+        """The lowering of a loop's body on what is known there."""
+        tape = self.tape.inside()
+        return Lowering(roots, (), tape.sizes, self.computed, tape=tape, known=known)
+
+    def know(self, node: Node, wired: Wired) -> None:
+        self._values[node.id] = wired
+
+    def stacked(self, node: Node) -> tuple[Ref, int]:
+        """A stack that a loop reads: where its element for layer 0 is."""
+        if node.id in self.lists:
+            return self.lists[node.id]
+        return self.array(node), 0
+
+    def _boundary(self) -> list[Node]:
+        """What was known before: it is as it is, whatever its users would like."""
+        given = self._values
+        return [c for node in self._nodes for c in node.children if c.id in given] if given else []
 
     def run(self) -> None:
         scaled_terms = self._scaled_terms()
@@ -63,7 +108,11 @@ class Lowering:
             if isinstance(node, Product) and node.id not in scaled_terms:
                 self.scale_uses.update(scale_keys(node))
         for node in self._nodes:
-            if node.id not in scaled_terms and self.uninverted(node) is None:
+            if isinstance(node, Loop):
+                lower_loop(self, node, self._asked[node.id])
+            elif node.id in self.lists:
+                continue
+            elif node.id not in scaled_terms and self.uninverted(node) is None:
                 self.value(node)
 
     def _scaled_terms(self) -> frozenset[int]:
@@ -78,6 +127,8 @@ class Lowering:
         return frozenset(found)
 
     def _absorbs(self, term: Product, coefficient: Number) -> bool:
+        if term.id in self._values:
+            return False
         return abs(coefficient) != 1 and self._uses[term.id] == 1 and bool(term.factors)
 
     # ---- values ----------------------------------------------------------------------
@@ -245,10 +296,25 @@ class Lowering:
                 shape = argument.shape[argument.order - len(core) :]
                 for name, dim in zip(core, shape, strict=True):
                     names[name] = Length(dim)
-        program = primitive.numpy
+        program = self._program_of(primitive, node)
         if arguments:
             program = sharing(program, self._called[node.arguments[0].id])
         return plain(record(tape, program, names), node.order)
+
+    def _program_of(self, primitive: Primitive, node: Apply) -> str:
+        """The cheaper program where the argument is known to be positive definite.
+
+        Not beside its inverse, for which NumPy has no use for a Cholesky factor: the
+        value would be cheap against a gradient that pays for both.
+        """
+        if primitive.numpy_posdef:
+            (argument,) = node.arguments
+            known = isinstance(argument, Variable) and "posdef" in argument.attributes
+            if known and "linalg.inv" not in self._called[argument.id]:
+                programs = (primitive.numpy, primitive.numpy_posdef)
+                sizes = self.tape.sizes
+                return min(programs, key=lambda program: cost(program, argument.shape, sizes))
+        return primitive.numpy
 
     def _selection(self, node: Apply) -> Wired:
         """Rows of the identity."""

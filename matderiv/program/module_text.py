@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import Polynomial
+from matderiv.program.steps import executed
 from matderiv.tensor.dims import Shape, dim_text
 from matderiv.tensor.nodes import Variable
 
@@ -58,6 +59,7 @@ def _flops(plan: Plan) -> list[str]:
     parts = {"forward": plan.forward, "backward": plan.backward, "derivative": plan.derivative}
     lines = ["FLOPs, exactly (function evaluations, such as exp, apart):"]
     for name, steps in parts.items():
+        steps = list(executed(steps))
         if steps:
             flops = Polynomial.total(step.flops for step in steps)
             calls = Polynomial.total(step.evaluations for step in steps)

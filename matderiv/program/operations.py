@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from matderiv.program.emit_numpy import Names, name_all, statement
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import Polynomial
-from matderiv.program.steps import Step, operands_of
+from matderiv.program.steps import Step, executed, operands_of
 from matderiv.tensor.dims import Shape
 
 __all__ = ["Row", "display_names", "labelled_steps", "operations", "phases"]
@@ -79,6 +79,7 @@ def labelled_steps(plan: Plan) -> list[tuple[str, str, Step]]:
     names, named = display_names(plan).values, _named(plan)
     found = []
     for phase, steps in phases(plan).items():
+        steps = list(executed(steps))
         groups = _groups(steps, named, names)
         found += [(phase, groups[step.value], step) for step in steps]
     return found

@@ -19,7 +19,7 @@ from matderiv.program.counting import ARITHMETIC, WEIGHTS
 from matderiv.program.footprint import item_size
 from matderiv.program.liveness import deaths, homes
 from matderiv.program.memory import Memory
-from matderiv.program.steps import Ref, Step
+from matderiv.program.steps import Ref, Step, operands_of
 from matderiv.program.units import Schedule, Units, rescheduled
 
 __all__ = ["ORDERS", "greedy", "late", "ordered", "orders", "reusing", "without_reuse"]
@@ -173,6 +173,8 @@ def reusing(plan: Plan) -> Plan:
     memory = Memory(plan)
     kept = {plan.value.value, *plan.cache, *(ref.value for ref in plan.gradients.values())}
     kept |= {ref.value for ref in plan.derivatives.values()}
+    # A loop may have put what it starts from into a list.
+    kept |= {k for step in plan.steps if step.body is not None for k in operands_of(step)}
 
     def rewritten(steps: Sequence[Step]) -> list[Step]:
         home = homes(steps)

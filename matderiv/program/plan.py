@@ -16,9 +16,10 @@ from matderiv.program.flatten import flatten
 from matderiv.program.lower import Lowering
 from matderiv.program.order import ordered, reusing
 from matderiv.program.sizes import sample_sizes
+from matderiv.program.steps import executed
 from matderiv.tensor.nodes import Node, Variable
 
-__all__ = ["Graph", "Plan", "plan", "weight"]
+__all__ = ["Graph", "Plan", "Problem", "plan", "weight"]
 
 _MOST_INVERSES = 6  # each decided on its own; beyond that all alike
 
@@ -80,21 +81,49 @@ def plan(
     the order in which derivatives were accumulated is kept.
     """
     graphs = [Graph(value, gradients, derivatives or {}), *alternatives]
-    if associate:
-        graphs += [spread for graph in graphs if (spread := graph.distributed()) is not None]
-        graphs = [graph.flattened() for graph in graphs]
-    depends = [v for v in inputs if v.name in gradients or v.name in (derivatives or {})]
-    numbers = sample_sizes(graphs[0].roots, inputs, depends, sizes or {})
-    plans = [_best(graph, inputs, numbers, cotangent) for graph in graphs]
-    best = min(plans, key=weight)
+    problem = Problem.of(graphs, inputs, cotangent, associate)
+    best = problem.cheapest(problem.sizes(sizes or {}))
     best = ordered(replace(best, wrt=wrt or {}, layout=layout))
     return reusing(best) if reuse else best
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Graphs equal in value, of which the cheapest is taken, and their leaves."""
+
+    graphs: Sequence[Graph]
+    inputs: Sequence[Variable]
+    cotangent: Variable | None
+
+    @staticmethod
+    def of(
+        graphs: Sequence[Graph],
+        inputs: Sequence[Variable],
+        cotangent: Variable | None = None,
+        associate: bool = True,
+    ) -> Problem:
+        if associate:
+            thin = [spread for graph in graphs if (spread := graph.distributed()) is not None]
+            graphs = [graph.flattened() for graph in (*graphs, *thin)]
+        return Problem(graphs, inputs, cotangent)
+
+    def sizes(self, given: Mapping[str, int]) -> dict[str, int]:
+        """A number for every dimension name."""
+        first = self.graphs[0]
+        names = first.gradients.keys() | first.derivatives.keys()
+        depends = [variable for variable in self.inputs if variable.name in names]
+        return sample_sizes(first.roots, self.inputs, depends, given)
+
+    def cheapest(self, sizes: Mapping[str, int]) -> Plan:
+        """The plan of fewest FLOPs, its steps as they were recorded."""
+        plans = (_best(graph, self.inputs, sizes, self.cotangent) for graph in self.graphs)
+        return min(plans, key=weight)
 
 
 def weight(made: Plan) -> float:
     """FLOPs at the sizes assumed, function evaluations included."""
     total = 0.0
-    for step in made.steps:
+    for step in executed(made.steps):
         total += float(step.flops.at(made.sizes))
         if step.evaluations:
             total += WEIGHTS[step.function] * float(step.evaluations.at(made.sizes))

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import reduce
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from matderiv.tensor.nodes import Number
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["ONE", "ZERO", "Monomial", "Polynomial", "monomials", "quotient"]
+__all__ = ["ONE", "ZERO", "Monomial", "Polynomial", "monomials", "quotient", "without_content"]
 
 Monomial = tuple[str, ...]
 
@@ -181,23 +182,32 @@ def quotient(above: Polynomial, below: Polynomial) -> tuple[Polynomial, Polynomi
     multiple = Fraction(above.terms.get(key, 0)) / Fraction(below.terms[key])
     if not above - multiple * below:
         return Polynomial({(): multiple}), ONE
-    powers = [Counter(monomial) for monomial in (*above.terms, *below.terms)]
-    shared = powers[0]
-    for other in powers[1:]:
-        shared = shared & other
-    numbers = [Fraction(c) for c in (*above.terms.values(), *below.terms.values())]
+    above, below = without_content(above, below)
+    return above, below
+
+
+def without_content(*polynomials: Polynomial) -> list[Polynomial]:
+    """Polynomials divided by the largest monomial and number that divide all their terms.
+
+    >>> n, k = Polynomial.of("n"), Polynomial.of("k")
+    >>> without_content(2 * n * n * n - 6 * k * n * n)
+    [<-3 k + n>]
+    """
+    terms = [item for polynomial in polynomials for item in polynomial.terms.items()]
+    powers = [Counter(monomial) for monomial, _ in terms]
+    shared = reduce(lambda one, other: one & other, powers, powers[0])
+    numbers = [Fraction(coefficient) for _, coefficient in terms]
     whole = lcm(*(number.denominator for number in numbers))
     factor = Fraction(gcd(*(int(number * whole) for number in numbers)), whole)
-    return _divided(above, shared, factor), _divided(below, shared, factor)
-
-
-def _divided(polynomial: Polynomial, shared: Counter[str], factor: Fraction) -> Polynomial:
-    return Polynomial(
-        {
-            tuple(sorted((Counter(monomial) - shared).elements())): Fraction(c) / factor
-            for monomial, c in polynomial.terms.items()
-        }
-    )
+    return [
+        Polynomial(
+            {
+                tuple(sorted((Counter(monomial) - shared).elements())): Fraction(c) / factor
+                for monomial, c in polynomial.terms.items()
+            }
+        )
+        for polynomial in polynomials
+    ]
 
 
 def _polynomial(value: Polynomial | Number) -> Polynomial:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from matderiv.program.counting import WEIGHTS
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape, broadcast
 from matderiv.tensor.dims import Dim, Shape, divide_dims, multiply_dims
 
-__all__ = ["Call", "calls_on", "constant", "parse", "record", "sharing"]
+__all__ = ["Call", "calls_on", "constant", "cost", "parse", "record", "sharing"]
 
 _BEYOND_NUMPY = {
     "erf": "scipy.special.erf",
@@ -114,6 +115,8 @@ def record(tape: Tape, program: str, names: Mapping[str, Operand]) -> Ref:
         options = dict(call.options)
         if call.item is not None:
             result = _parts(tape, call, operands, shapes)
+        elif call.function == "diagonal":
+            result = _diagonal(tape, operands[0])
         elif call.function == "matmul":
             result = tape.contract(
                 "matmul",
@@ -129,6 +132,27 @@ def record(tape: Tape, program: str, names: Mapping[str, Operand]) -> Ref:
         known[call.target] = result
     assert result is not None
     return result
+
+
+def _diagonal(tape: Tape, operand: Operand) -> Ref:
+    """The diagonals of matrices, a view."""
+    assert isinstance(operand, Ref)
+    batch = tuple(range(len(tape.shape(operand)) - 2))
+    core = len(batch)
+    return tape.diagonal(operand, (*batch, core, core), (*batch, core))
+
+
+def cost(program: str, shape: Shape, sizes: Mapping[str, int]) -> float:
+    """FLOPs of a program on one array of this shape, values of functions by weight.
+
+    >>> cost("linalg.inv(x)", ("n", "n"), {"n": 10})
+    2000.0
+    """
+    tape = Tape(sizes)
+    record(tape, program, {"x": Ref(tape.input(shape))})
+    flops = sum(float(step.flops.at(sizes)) for step in tape.steps)
+    values = ((step.function, step.evaluations.at(sizes)) for step in tape.steps)
+    return flops + sum(WEIGHTS.get(name, 0) * float(count) for name, count in values)
 
 
 def _parts(tape: Tape, call: Call, operands: list[Operand], shapes: list[Shape]) -> Ref:

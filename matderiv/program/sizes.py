@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from matderiv.program.steps import Dims, Length, Ref, Step
+from matderiv.program.steps import Dims, Length, Ref, Step, nested
 from matderiv.tensor.dims import Composite, Dim, Shape
-from matderiv.tensor.nodes import Node, Product, Size, Variable
-from matderiv.tensor.traverse import reachable
+from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.traverse import dimensions
 
 __all__ = ["bound_sizes", "least_sizes", "names_in", "sample_sizes", "sizes_read"]
 
@@ -39,11 +39,7 @@ def sample_sizes(
     sizes of parameters count as larger than those of data, so that a batch axis is
     summed last, as in backpropagation.
     """
-    dims = [dim for v in inputs for dim in v.shape]
-    for node in reachable(roots):
-        dims += node.sizes if isinstance(node, Product) else node.shape
-        if isinstance(node, Size):
-            dims.append(node.dim)
+    dims = [dim for v in inputs for dim in v.shape] + list(dimensions(roots))
     parameters = {name for v in wrt for name in names_in(v.shape)}
     numbers = dict(given)
     for name in names_in(dims):
@@ -55,7 +51,9 @@ def sample_sizes(
 def sizes_read(steps: Iterable[Step]) -> list[str]:
     """The names whose numbers the steps read, in order of first use."""
     dims: list[Dim] = []
-    for step in steps:
+    for step in nested(steps):
+        if step.body is not None:
+            dims += [step.body.count, *(d for o in step.body.outputs for d in o.shape)]
         for operand in step.operands:
             if isinstance(operand, Length):
                 dims.append(operand.dim)

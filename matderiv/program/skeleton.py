@@ -2,7 +2,7 @@
 
     forward            the value, and the cache that backward reads
     backward           the gradients from the cache
-    value_and_grad     both
+    value_and_grad     both in one pass, nothing cached
     derivative         the dense derivatives of higher order, or of arrays
 
 Each function receives its inputs, computes one operation a line, and deletes what nobody
@@ -18,7 +18,7 @@ from matderiv.program.liveness import deaths
 from matderiv.program.module_text import docstring, module_docstring, shape_text
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import names_in, sizes_read
-from matderiv.program.steps import Ref, Step
+from matderiv.program.steps import Ref, Step, nested
 from matderiv.program.writer import Backend, Names, Writer, indented, name_all, wrapped
 from matderiv.tensor.dims import Shape
 
@@ -47,7 +47,7 @@ def module_source(
 
 def _imports(plan: Plan, backend: Backend) -> str:
     lines = [backend.imports]
-    paths = {step.function.rpartition(".")[0] for step in plan.steps}
+    paths = {step.function.rpartition(".")[0] for step in nested(plan.steps)}
     paths = {backend.scipy + p.removeprefix("scipy") for p in paths if p.startswith("scipy.")}
     lines += [f"import {path}" for path in sorted(paths) if backend.scipy]
     return "\n".join(lines) + ("\n\n_FLOAT = np.dtype(float)" if backend.fast_check else "")
@@ -114,10 +114,7 @@ class _Functions:
             if dim in self._shown
         ]
         if plan.cotangent is not None:
-            shape = plan.cotangent.shape
-            bound = ", ".join(f"{d!r}: {names.sizes[d]}" for d in names_in(shape))
-            pattern = shape_pattern(shape)
-            lines.append(f'    cotangent = _array("cotangent", cotangent, {pattern}, {{{bound}}})')
+            lines.append(self._seed())
         kept = {ref.value for ref in plan.gradients.values()}
         lines += self._body(plan.backward, kept, plan.cache)
         lines += self._results("gradients", plan.gradients)
@@ -130,15 +127,21 @@ class _Functions:
         return "\n".join([*lines, "    return gradients"])
 
     def value_and_grad(self) -> str:
-        plan = self.plan
-        scalar = plan.cotangent is None
-        extra = "" if scalar else "cotangent, "
-        backward = "".join(f"{f}={f}, " for f in self._called(plan.backward))
+        plan, names = self.plan, self.names
+        value = plan.value.value
+        seeded = plan.cotangent is not None
+        kept = {value, *(ref.value for ref in plan.gradients.values())}
+        parameters = self._parameters([*plan.forward, *plan.backward], seeded)
+        result = Writer(names, self.backend).expression(plan.value)
         lines = [
-            f"def value_and_grad({self._parameters([*plan.forward, *plan.backward], not scalar)}):",
-            indented(docstring("Return the value and the gradients by input.")),
-            f"    value, cache = forward({self._arguments(plan.forward)})",
-            f"    return value, backward(cache, {extra}{backward}release=True)",
+            f"def value_and_grad({parameters}):",
+            indented(docstring("Return the value and the gradients by input, in one pass.")),
+            *given_inputs(plan, names),
+            *([self._seed()] if seeded else []),
+            *self._body(plan.forward, {value, *plan.cache}),
+            *self._body(plan.backward, kept, plan.cache),
+            *self._results("gradients", plan.gradients),
+            f"    return {result}, gradients",
         ]
         return "\n".join(lines)
 
@@ -156,14 +159,21 @@ class _Functions:
 
     # ---- parts -----------------------------------------------------------------------
 
+    def _seed(self) -> str:
+        """The line that receives the cotangent of a value that is no scalar."""
+        assert self.plan.cotangent is not None
+        shape = self.plan.cotangent.shape
+        bound = ", ".join(f"{d!r}: {self.names.sizes[d]}" for d in names_in(shape))
+        pattern = shape_pattern(shape)
+        return f'    cotangent = _array("cotangent", cotangent, {pattern}, {{{bound}}})'
+
     def _body(
         self, steps: Sequence[Step], kept: Iterable[int], given: Iterable[int] = ()
     ) -> list[str]:
         writer = Writer(self.names, self.backend, steps)
         lines = []
         for step, dying in zip(steps, deaths(steps, kept, given), strict=True):
-            line = writer.statement(step)
-            lines += [f"    {line}"] if line else []
+            lines += [f"    {line}" for line in writer.statement(step).splitlines()]
             if dying and self.backend.frees:
                 lines.append(f"    del {', '.join(self.names.values[k] for k in dying)}")
         return lines
@@ -181,12 +191,8 @@ class _Functions:
         rest += ["cotangent"] if cotangent else []
         return ", ".join([*self._inputs(), *(["*", *rest] if rest else [])])
 
-    def _arguments(self, steps: Iterable[Step]) -> str:
-        rest = [*self._called(steps), *self.names.free_sizes]
-        return ", ".join([*self._inputs(), *(f"{name}={name}" for name in rest)])
-
     def _called(self, steps: Iterable[Step]) -> list[str]:
-        called = {step.callee for step in steps}
+        called = {step.callee for step in nested(steps)}
         return [name for function, name in self.names.functions.items() if function in called]
 
 

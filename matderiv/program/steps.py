@@ -7,8 +7,8 @@ data: liveness, costs, memory and every emitter read them, none parses text.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from matderiv.program.polynomial import ZERO, Polynomial
@@ -18,14 +18,18 @@ from matderiv.tensor.primitives import AbstractFunction
 
 __all__ = [
     "NUMBER_FUNCTIONS",
+    "Body",
     "Callee",
     "Dims",
     "Length",
     "Operand",
     "Option",
+    "Output",
     "Ref",
     "Step",
+    "executed",
     "is_number",
+    "nested",
     "number_values",
     "operands_of",
 ]
@@ -58,13 +62,52 @@ Operand = Ref | Length | Dims | float | str | tuple[int, ...]
 Option = Ref | int | bool | tuple[int, ...] | tuple[tuple[int, ...], tuple[int, ...]]
 
 
+class Output(NamedTuple):
+    """What a loop leaves behind of `source`, a value of its body.
+
+    last    the value that the last layer made
+    array   the value of each layer, along the first axis of one array
+    list    the same as a list of arrays
+    trail   all that it carried in `argument`, the start among it: a list of count + 1
+    """
+
+    kind: str
+    source: Ref
+    shape: Shape
+    argument: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a loop does in each of its layers, on values of its own.
+
+    captured   one value for each of the first operands of the loop
+    carries    (argument, next) for each of the operands after them, where they start
+    slices     (argument, shift) for each of the rest: operand[l + shift]
+    inputs     all of these values with their shapes
+    steps      those of every layer, then those that are dead in the last one computed
+    always     how many are of the first kind
+    """
+
+    count: Dim
+    direction: int
+    captured: tuple[int, ...]
+    carries: tuple[tuple[int, Ref], ...]
+    slices: tuple[tuple[int, int], ...]
+    inputs: tuple[tuple[int, Shape], ...]
+    steps: tuple[Step, ...]
+    always: int
+    outputs: tuple[Output, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """value = np.function(*operands, **options)
 
     function     a path below `np` ("matmul", "linalg.solve"), or one that starts with
                  "scipy."; "getitem" is slicing by `index`, "part" is item `item` of a
-                 tuple
+                 tuple; "loop" runs `body`, its value is the tuple of its outputs, and
+                 "output" is one of them
     shape        of the value
     alias        the value whose buffer this one shares: a view of it, or, where `writes`
                  is true, the same array after this step wrote into it through a view;
@@ -87,6 +130,7 @@ class Step:
     item: int | None = None
     index: tuple[tuple[int, int] | None, ...] = ()
     callee: Callee | None = None
+    body: Body | None = None
     spec: str = ""
     flops: Polynomial = field(default=ZERO)
     evaluations: Polynomial = field(default=ZERO)
@@ -109,6 +153,28 @@ def operands_of(step: Step) -> list[int]:
     return used
 
 
+def nested(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps, and before each loop those of its body."""
+    for step in steps:
+        if step.body is not None:
+            yield from nested(step.body.steps)
+        yield step
+
+
+def executed(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps with the costs of those in loops taken as often as they run."""
+    for step in steps:
+        if step.body is not None:
+            turns = Polynomial.of(step.body.count)
+            for place, inner in enumerate(step.body.steps):
+                times = turns if place < step.body.always else turns - 1
+                for part in executed([inner]):
+                    yield replace(
+                        part, flops=part.flops * times, evaluations=part.evaluations * times
+                    )
+        yield step
+
+
 NUMBER_FUNCTIONS = frozenset(
     {
         *("add", "subtract", "multiply", "divide", "negative", "positive", "reciprocal"),
@@ -128,7 +194,7 @@ def is_number(operand: Operand, numbers: Collection[int]) -> bool:
 def number_values(steps: Iterable[Step]) -> frozenset[int]:
     """The values that sizes and literals alone determine, known before any array is."""
     found: set[int] = set()
-    for step in steps:
+    for step in nested(steps):
         if (
             step.function in NUMBER_FUNCTIONS
             and not step.options

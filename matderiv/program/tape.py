@@ -6,12 +6,13 @@ a call is repeated, so sharing needs no pass of its own.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 from matderiv.program.counting import contraction_flops, count
 from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.program.steps import (
     NUMBER_FUNCTIONS,
+    Body,
     Callee,
     Dims,
     Operand,
@@ -39,6 +40,12 @@ class Tape:
         self._inputs: set[int] = set()
         self._known: dict[Hashable, int] = {}
         self._numbers: set[int] = set()  # known from sizes and literals alone
+
+    def inside(self) -> Tape:
+        """A tape for the body of a loop: other steps, the same numbering."""
+        tape = Tape(self.sizes)
+        tape.shapes, tape._inputs = self.shapes, self._inputs
+        return tape
 
     # ---- values --------------------------------------------------------------------
 
@@ -168,6 +175,22 @@ class Tape:
         self.shapes.append(step.shape)
         self.steps.append(step)
         return Ref(step.value)
+
+    def loop(self, body: Body, operands: Sequence[Ref]) -> Ref:
+        """Record a loop; its value is the tuple of its outputs."""
+        step = Step(len(self.shapes), "loop", tuple(operands), (), body=body)
+        self.shapes.append(())
+        self.steps.append(step)
+        return Ref(step.value)
+
+    def output(self, loop: Ref, place: int) -> Ref:
+        """One output of a loop."""
+        body = next(step.body for step in reversed(self.steps) if step.value == loop.value)
+        assert body is not None
+        shape = body.outputs[place].shape
+        return self._record(
+            Step(len(self.shapes), "output", (loop, (place,)), shape, alias=loop.value)
+        )
 
     def fresh(self, function: str, *operands: Operand, shape: Shape) -> Ref:
         """Record a call whose result will be written into: never shared."""

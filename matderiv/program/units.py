@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from matderiv.program.assemble import Plan, renumber
+from matderiv.program.assemble import Plan
+from matderiv.program.cleanup import renumber
 from matderiv.program.footprint import Footprints
 from matderiv.program.liveness import homes
-from matderiv.program.steps import Step, operands_of
+from matderiv.program.steps import Step, executed, operands_of
 from matderiv.tensor.dims import Shape
 
 __all__ = ["Schedule", "Units", "rescheduled"]
@@ -88,7 +89,7 @@ class Units:
         self.flops = [
             sum(
                 int(s.flops.at(footprints.sizes)) + int(s.evaluations.at(footprints.sizes))
-                for s in group
+                for s in executed(group)
             )
             for group in self.steps
         ]

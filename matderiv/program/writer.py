@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from matderiv.program.loop_text import loop_lines
 from matderiv.program.module_text import shape_text
 from matderiv.program.naming import Namer, function_name
 from matderiv.program.plan import Plan
@@ -32,6 +33,7 @@ from matderiv.program.steps import (
     Ref,
     Step,
     is_number,
+    nested,
     number_values,
 )
 from matderiv.tensor.dims import Composite, Dim, Shape
@@ -104,7 +106,12 @@ class Backend:
 
 @dataclass(frozen=True)
 class Names:
-    """The identifiers of a module; `numbers` are the values that sizes alone determine."""
+    """The identifiers of a module.
+
+    numbers  the values that sizes alone determine
+    layers   the index of each loop
+    outputs  what each loop collects its outputs in
+    """
 
     inputs: Mapping[Variable, str]
     values: Mapping[int, str]
@@ -113,6 +120,8 @@ class Names:
     free_sizes: Sequence[str] = field(default=())
     shapes: Sequence[Shape] = field(default=())
     numbers: frozenset[int] = field(default=frozenset())
+    layers: Mapping[int, str] = field(default_factory=dict)
+    outputs: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 def name_all(plan: Plan) -> Names:
@@ -122,11 +131,12 @@ def name_all(plan: Plan) -> Names:
     if plan.cotangent is not None:
         inputs[plan.cotangent] = "cotangent"
     functions = {f: namer.unique(function_name(f)) for f in plan.functions}
-    every = plan.steps
-    dims = sizes_read(every) + [d for v in plan.inputs for d in v.shape if isinstance(d, str)]
+    every = list(nested(plan.steps))
+    loops = [step for step in every if step.body is not None]
+    dims = sizes_read(plan.steps) + [d for v in plan.inputs for d in v.shape if isinstance(d, str)]
     sizes = {dim: namer.unique(dim) for dim in dict.fromkeys([*plan.free_sizes, *dims])}
     values = {number: inputs[variable] for variable, number in plan.inputs.items()}
-    home = {step.value: step.value for step in every}
+    home = {step.value: step.value for step in every} | dict(_loop_homes(loops))
     for step in every:
         if step.writes and step.alias is not None:  # the same array, written into
             home[step.value] = home.get(step.alias, step.alias)
@@ -136,12 +146,14 @@ def name_all(plan: Plan) -> Names:
         if number in home and home[number] not in values:
             values[home[number]] = namer.unique(name)
     count = 0
-    for step in every:
-        owner = home[step.value]
+    for number in home:
+        owner = number
+        while home.get(owner, owner) != owner:
+            owner = home[owner]
         if owner not in values:
             values[owner] = namer.unique(f"t{count}")
             count += 1
-        values.setdefault(step.value, values[owner])
+        values.setdefault(number, values[owner])
     return Names(
         inputs,
         values,
@@ -149,8 +161,38 @@ def name_all(plan: Plan) -> Names:
         functions,
         [sizes[d] for d in plan.free_sizes],
         plan.shapes,
-        number_values(every),
+        number_values(plan.steps),
+        *_loop_names(plan.steps, loops, values, namer),
     )
+
+
+def _loop_homes(loops: Iterable[Step]) -> Iterator[tuple[int, int]]:
+    """What is captured in a loop is called as it is outside."""
+    for loop in loops:
+        assert loop.body is not None
+        outside = dict(zip(loop.body.captured, loop.operands, strict=False))
+        for number, _ in loop.body.inputs:
+            operand = outside.get(number)
+            yield number, operand.value if isinstance(operand, Ref) else number
+
+
+def _loop_names(
+    steps: Iterable[Step], loops: Iterable[Step], values: Mapping[int, str], namer: Namer
+) -> tuple[dict[int, str], dict[int, list[str]]]:
+    """The index of each loop, by its depth, and the names of its outputs."""
+    layers: dict[int, str] = {}
+    level = [step for step in steps if step.body is not None]
+    for letter in ("l", "k", "t", "s", *(f"l{depth}" for depth in range(5))):
+        name = namer.unique(letter) if level else ""
+        layers.update({step.value: name for step in level})
+        level = [s for step in level if step.body for s in step.body.steps if s.body is not None]
+    outputs: dict[int, list[str]] = {}
+    parts = {s.operands: s.value for s in nested(steps) if s.function == "output"}
+    for loop in loops:
+        assert loop.body is not None
+        numbers = [parts.get((Ref(loop.value), (k,))) for k in range(len(loop.body.outputs))]
+        outputs[loop.value] = [namer.unique("t") if k is None else values[k] for k in numbers]
+    return layers, outputs
 
 
 class Writer:
@@ -162,6 +204,7 @@ class Writer:
         # Views that are only written through, where arrays cannot be written into.
         self.views: dict[int, Step] = {}
         if not backend.mutable:
+            steps = list(nested(steps))
             targets = {_target(step).value for step in steps if step.writes}
             self.views = {step.value: step for step in steps if step.value in targets}
 
@@ -171,6 +214,8 @@ class Writer:
         """One line of code; the empty text where nothing is to be done."""
         if step.value in self.views:
             return ""
+        if step.body is not None:
+            return "\n".join(loop_lines(step, self))
         if step.writes and not self.backend.mutable:
             return f"{self.names.values[step.value]} = {self._updated(step)}"
         call = self._call(step)
@@ -184,6 +229,8 @@ class Writer:
             return f"{operands[0]}[{_index(step.index)}]"
         if step.function == "part":
             return f"{operands[0]}[{step.item}]"
+        if step.function == "output":
+            return f"{operands[0]}[{operands[1].strip('(,)')}]"
         if step.value in self.names.numbers:
             return _NUMBERS[step.function].format(*map(_bracketed, operands))
         options = {name: self._option(option) for name, option in step.options}

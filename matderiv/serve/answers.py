@@ -167,14 +167,30 @@ def _cost(program: Program, wrt: Sequence[str], request: Request) -> Part:
         "part": "cost",
         "sizes": list(cost.sizes),
         "totals": [
-            {"name": "forward", "exact": str(counts.forward), "unit": "FLOPs",
-             "number": numbers and int(numbers.forward)},
-            {"name": "backward", "exact": str(counts.backward), "unit": "FLOPs",
-             "number": numbers and int(numbers.backward)},
-            {"name": "kept for backward", "exact": str(counts.cache), "unit": "bytes",
-             "number": numbers and numbers.cache_memory},
-            {"name": "peak", "exact": str(counts.peak), "unit": "bytes",
-             "number": numbers and numbers.peak_memory},
+            {
+                "name": "forward",
+                "exact": str(counts.forward),
+                "unit": "FLOPs",
+                "number": numbers and int(numbers.forward),
+            },
+            {
+                "name": "backward",
+                "exact": str(counts.backward),
+                "unit": "FLOPs",
+                "number": numbers and int(numbers.backward),
+            },
+            {
+                "name": "kept for backward",
+                "exact": str(counts.cache),
+                "unit": "bytes",
+                "number": numbers and numbers.cache_memory,
+            },
+            {
+                "name": "peak",
+                "exact": str(counts.peak),
+                "unit": "bytes",
+                "number": numbers and numbers.peak_memory,
+            },
         ],
         "ratio": report.ratio,
         "rows": [

@@ -165,6 +165,13 @@ class Desk:
 
 
 def _failure(message: str) -> bytes:
-    part = {"part": "error", "of": "derivative", "name": "Limit", "message": message,
-            "hint": None, "span": None, "text": message}
+    part = {
+        "part": "error",
+        "of": "derivative",
+        "name": "Limit",
+        "message": message,
+        "hint": None,
+        "span": None,
+        "text": message,
+    }
     return json.dumps(part, ensure_ascii=False).encode() + b"\n"

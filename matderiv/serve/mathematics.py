@@ -95,7 +95,9 @@ def sections(steps: Iterable[Step]) -> list[dict[str, Any]]:
         equations = [step.statement("mathml")]
         if step.entries is not None:
             equations.append(step.by_entries("mathml"))
-        laws = [{"name": law.name, "math": _law(law) if law not in cited else ""} for law in step.laws]
+        laws = [
+            {"name": law.name, "math": _law(law) if law not in cited else ""} for law in step.laws
+        ]
         cited.update(step.laws)
         found[-1]["steps"].append(
             {

@@ -37,11 +37,20 @@ def _safe(line: bytes) -> Iterator[dict[str, Any]]:
     try:
         yield from answers(json.loads(line))
     except Exception as error:  # a fault of the program must not end the page
-        message = "this takes more memory than there is" if isinstance(
-            error, MemoryError
-        ) else f"internal fault, {type(error).__name__}: {error}"
-        yield {"part": "error", "of": "derivative", "name": "Fault", "message": message,
-               "hint": None, "span": None, "text": message}
+        message = (
+            "this takes more memory than there is"
+            if isinstance(error, MemoryError)
+            else f"internal fault, {type(error).__name__}: {error}"
+        )
+        yield {
+            "part": "error",
+            "of": "derivative",
+            "name": "Fault",
+            "message": message,
+            "hint": None,
+            "span": None,
+            "text": message,
+        }
 
 
 def _limit_memory() -> None:

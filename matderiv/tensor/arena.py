@@ -294,9 +294,7 @@ class Arena:
         if isinstance(definition, Variable | Size | Name):
             return definition
         key = ("name", name, definition.id, role)
-        return self.intern(
-            key, Name, definition.shape, name=name, definition=definition, role=role
-        )
+        return self.intern(key, Name, definition.shape, name=name, definition=definition, role=role)
 
     # ---- loops: low-level; write one with `loops.build_loop` --------------------------
 

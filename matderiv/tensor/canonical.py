@@ -25,8 +25,7 @@ def canonical_labels(
     factors = sorted(factors, key=lambda f: (f.node.id, f.exponent))
     loose = [f.node.order == 2 and symmetric(f.node) for f in factors]
     repeated = any(
-        a.node is b.node and a.exponent == b.exponent and a.labels
-        for a, b in pairwise(factors)
+        a.node is b.node and a.exponent == b.exponent and a.labels for a, b in pairwise(factors)
     )
     numbers: dict[int, int] = {}
     for label in out:

@@ -172,7 +172,9 @@ def _einsum(operands: Sequence[tuple[Array, tuple[int, ...]]], out: Sequence[int
         needed = set(out).union(*(labels for _, labels in rest))
         kept = tuple(dict.fromkeys(k for _, labels in head for k in labels if k in needed))
         return _einsum([(_einsum(head, kept), kept), *rest], out)
-    letters = dict(zip(sorted({k for _, labels in operands for k in labels}), _LETTERS, strict=False))
+    letters = dict(
+        zip(sorted({k for _, labels in operands for k in labels}), _LETTERS, strict=False)
+    )
     spec = ",".join("".join(letters[k] for k in labels) for _, labels in operands)
     spec += "->" + "".join(letters[k] for k in out)
     return np.asarray(np.einsum(spec, *(a for a, _ in operands), optimize=len(operands) > 2))

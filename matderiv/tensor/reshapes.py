@@ -110,6 +110,10 @@ def _split_carriers(
         if not at:
             changed.append(factor)
             continue
+        long = [part for part, dim in zip(fresh, dims, strict=True) if dim != 1]
+        if factor.node.order == 1 and len(long) == 1:  # an axis of size 1 splits nothing
+            changed.append(Factor(factor.node, (long[0],), factor.exponent))
+            continue
         opened = _open(arena, factor.node, dict.fromkeys(at, dims))
         spread = [
             part for k, axis in enumerate(factor.labels) for part in (fresh if k in at else (axis,))

@@ -135,3 +135,19 @@ def test_a_singular_value_decomposition_is_shared() -> None:
 def test_a_minus_sign_costs_nothing_where_a_difference_takes_it() -> None:
     source = "x: (B, D); w: (D, K); v: (K, M)\nh = tanh(x w)\n||h v||^2"
     assert "negative" not in md.compile(source, ["w", "v", "x"]).source
+
+
+def test_a_positive_definite_determinant_is_taken_by_cholesky_where_that_is_cheaper() -> None:
+    source = "logdet(S) where S: (n, n) posdef"
+    value = md.compile(source, sizes={"n": 50})
+    assert "linalg.cholesky" in value.source
+    assert "linalg.slogdet" in md.compile(source, sizes={"n": 3}).source
+    assert "linalg.slogdet" in md.compile(source, "S", sizes={"n": 50}).source
+    random = np.random.default_rng(0)
+    factor = random.normal(size=(50, 50))
+    matrix = factor @ factor.T + np.eye(50)
+    found, _ = value.forward({"S": matrix})
+    assert found == pytest.approx(np.linalg.slogdet(matrix)[1], rel=1e-12)
+    flops, logarithms = count(value.module, "forward", matrix)
+    assert flops == pytest.approx(50**3 / 3 + 50)
+    assert logarithms == 50

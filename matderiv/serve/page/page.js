@@ -1,8 +1,7 @@
 // The state of the page, in its controls and in the address; each change asks anew.
 
 import {
-  $, code, copyButton, cost, derivative, element, fault, graph, mark, missing, program, reachable, sound, steps,
-  verdict,
+  $, code, copyButton, cost, derivative, element, fault, graph, mark, missing, program, sound, steps, verdict,
 } from "./show.js";
 
 const EXAMPLES = await (await fetch("examples.json")).json();
@@ -47,6 +46,7 @@ function fromAddress() {
 
 function changed(delay = 0) {
   history.replaceState(null, "", toAddress());
+  $("answer").ariaBusy = "true";
   clearTimeout(timer);
   timer = setTimeout(ask, delay);
 }
@@ -71,6 +71,7 @@ async function ask() {
   asking?.abort(); // the server sees the connection close, and stops
   const mine = (asking = new AbortController());
   const text = $("source").value;
+  $("answer").ariaBusy = "true";
   const waiting = setTimeout(() => {
     $("answer").classList.add("waiting");
     verdict("working …", "busy");
@@ -98,7 +99,10 @@ async function ask() {
     text);
   } finally {
     clearTimeout(waiting);
-    if (mine === asking) rested(waiting);
+    if (mine === asking) {
+      rested(waiting);
+      $("answer").ariaBusy = "false";
+    }
   }
 }
 
@@ -231,7 +235,6 @@ document.addEventListener("keydown", (event) => {
     $("result").focus();
   }
 });
-addEventListener("resize", () => { grow(); reachable(); });
-$("steps").addEventListener("toggle", reachable);
+addEventListener("resize", grow);
 addEventListener("hashchange", fromAddress);
 fromAddress();

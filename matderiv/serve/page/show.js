@@ -125,17 +125,6 @@ function derivation(part) {
     return [element("h3", { textContent: section.title }), list];
   }));
   $("copy-steps").value = style.markdown;
-  reachable();
-}
-
-// A formula that is wider than the page is scrolled with the keyboard too; others are no stops.
-export function reachable() {
-  for (const formula of document.querySelectorAll("#derivation .math")) {
-    const wide = formula.scrollWidth > formula.clientWidth;
-    for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Step"]]) {
-      if (wide) formula.setAttribute(name, value); else formula.removeAttribute(name);
-    }
-  }
 }
 
 function step(one) {
@@ -188,9 +177,9 @@ export function sound(text) {
 export function copyButton(label, text, button = element("button", { type: "button" })) {
   button.textContent = label;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(text());
-    button.textContent = "Copied";
-    button.classList.add("done");
+    const copied = await navigator.clipboard.writeText(text()).then(() => true, () => false);
+    button.textContent = copied ? "Copied" : "The browser refused";
+    button.classList.toggle("done", copied);
     setTimeout(() => { button.textContent = label; button.classList.remove("done"); }, 1500);
   });
   return button;

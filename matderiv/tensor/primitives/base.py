@@ -72,6 +72,7 @@ class Primitive:
                    of `linalg.` and of other NumPy functions are allowed, and of SciPy
                    where NumPy has no such function: erf, expm, expm_frechet, sqrtm,
                    solve_sylvester
+    numpy_posdef   a program for a positive definite argument, taken where it costs less
     flops          multiplications and additions for one batch element, as a polynomial
                    in the signature's names: "2/3 n^3"; m ≥ n for a matrix of (m, n)
     source         where the adjoint comes from
@@ -97,6 +98,7 @@ class Primitive:
     unit: bool = False
     keeps_symmetry: bool = False
     is_inverse: bool = False
+    numpy_posdef: str = ""
     sums_to_one: bool = False
     linear_in: tuple[int, ...] = ()
     infer: Callable[[tuple[Shape, ...], Any], Shape] | None = None

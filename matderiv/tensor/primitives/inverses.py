@@ -62,6 +62,10 @@ INVERSES = (
         adjoint=(lambda g, y, x: einsum("...,...ij->...ji", g, apply("inv", x)),),
         reference=lambda x: np.linalg.slogdet(x)[1],
         numpy="linalg.slogdet(x)[1]",
+        numpy_posdef=(
+            "a = linalg.cholesky(x); b = diagonal(a); c = log(b); d = sum(c, axis=-1); "
+            "multiply(d, 2.0)"
+        ),
         flops="2/3 n^3",
         latex=r"\log\det({x})",
         source="Giles (2008), 2.2.4, with d log det = d det / det",

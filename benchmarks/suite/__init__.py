@@ -1,0 +1,1 @@
+"""Derivatives that people compute, against the best that they could run instead."""

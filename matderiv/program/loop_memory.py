@@ -1,0 +1,51 @@
+"""What a loop takes from memory: its outputs, and the peak of one layer.
+
+The layer is the last one computed: all outputs are there but what it adds to them.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from matderiv.program.footprint import Footprint, Footprints
+from matderiv.program.polynomial import Polynomial
+from matderiv.program.steps import Body, Output
+
+__all__ = ["loop_footprint"]
+
+_TUPLE = 40
+
+
+def loop_footprint(body: Body, outer: Footprints) -> Footprint:
+    """The footprint of a loop at the sizes of `outer`: its outputs, one layer as hidden."""
+    from matderiv.program.liveness import peak  # which reads footprints itself
+
+    inner = Footprints(body.steps, dict(body.inputs), outer.sizes)
+    results = {ref.value for _, ref in body.carries}
+    results |= {output.source.value for output in body.outputs}
+    made = {step.value for step in body.steps}
+    layer = peak(body.steps, results & made, inner).bytes
+    data, header, polynomial = 0, _TUPLE, Polynomial({})
+    shared = {o.source.value for o in body.outputs if o.kind in ("list", "trail")}
+    for output in body.outputs:
+        shape = outer.numbers(output.shape)
+        header += 8
+        if output.kind == "array":
+            header += 96 + 16 * len(shape)
+        elif output.kind != "last":
+            header += 56 + shape[0] * (8 + 96 + 16 * (len(shape) - 1))
+        if output.kind == "last" and output.source.value in shared:
+            continue
+        part = Polynomial.of(8, *output.shape)
+        if _starts_outside(output, body):
+            part = part - Polynomial.of(8, *output.shape[1:])
+        polynomial = polynomial + part
+        data += int(part.at(outer.sizes))
+        if output.kind != "array":
+            layer -= 8 * prod(shape if output.kind == "last" else shape[1:])
+    return Footprint(data, header, max(layer, 0), 0, polynomial)
+
+
+def _starts_outside(output: Output, body: Body) -> bool:
+    """Whether the first element of a list is what the carry starts from."""
+    return output.kind == "list" and output.source.value in {k for k, _ in body.carries}

@@ -1,0 +1,81 @@
+"""The NumPy modules: float types, what an expert would write, and the compile cache."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import matderiv as md
+from tests.backends.programs import PROGRAMS, results, values_for
+
+
+@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"exponential matrix"}))
+def test_float32_inputs_give_float32_results(name: str) -> None:
+    source, wrt, order = PROGRAMS[name]
+    function = md.compile(source, wrt, order=order)
+    values, cotangent = values_for(function)
+    single = {k: v if isinstance(v, int) else np.float32(v) for k, v in values.items()}
+    half = None if cotangent is None else np.float32(cotangent)
+    double = results(function, values, cotangent)
+    for key, array in results(function, single, half).items():
+        if np.shape(array):
+            assert array.dtype == np.float32, key
+        scale = np.max(np.abs(double[key])) + 1e-3
+        np.testing.assert_allclose(array / scale, double[key] / scale, atol=3e-3, err_msg=key)
+
+
+def test_mixed_and_integer_inputs_are_float64() -> None:
+    function = md.compile("||X w - y||^2", "w")
+    X, w, y = np.ones((3, 2), np.float32), np.ones(2), [0, 0, 0]
+    value, gradients = function.value_and_grad({"X": X, "w": w, "y": y})
+    assert value == 12.0
+    assert gradients["w"].dtype == np.float64
+
+
+def _derivative(source: str, wrt: str, order: int) -> str:
+    text = md.compile(source, wrt, order=order).source
+    return text[text.index("def derivative") : text.index("def _inputs")]
+
+
+def test_a_softmax_jacobian_multiplies_no_matrices() -> None:
+    text = _derivative("softmax(A x)", "x", 1)
+    assert text.count("np.dot") == 2
+    assert "[:, None], t" in text  # p ⊙ (A - p'A)
+    assert "np.eye" not in text
+
+
+def test_a_weighted_gram_matrix_is_a_matrix_times_its_own_transpose() -> None:
+    text = _derivative("sum(log(1 + exp(-y .* (X w))))", "w", 2)
+    (left, right) = re.findall(r"np\.dot\((\w+)\.T, (\w+)\)", text)[-1]
+    assert left == right
+
+
+def test_weights_of_unknown_sign_have_no_root() -> None:
+    text = _derivative("v' ((X w) .* (X w)) where v: (n)", "w", 2)
+    assert "np.sqrt" not in text
+
+
+def test_a_mask_takes_a_byte_an_entry() -> None:
+    source, wrt, _ = PROGRAMS["mlp"]
+    assert "np.greater(h, 0.0)" in md.compile(source, wrt).source
+
+
+def test_a_symmetric_factor_is_read_once() -> None:
+    text = md.compile("x' A x where A: (n, n) symmetric", "x").source
+    assert text.count("np.dot") == 1
+
+
+def test_the_same_text_is_compiled_once() -> None:
+    first = md.compile("||X w - y||^2", ["w"])
+    assert md.compile("||X w - y||^2", ["w"]) is first
+    assert md.compile("||X w - y||^2", ["w"], order=2) is not first
+    assert md.compile("||X w - y||^2", ["w"], backend="jax") is not first
+    assert md.compile("||X w - y||^2", ["w"], shapes={"w": ("d",)}) is not first
+
+
+def test_sizes_choose_the_order_of_operations() -> None:
+    source = "sum(A B C) where A: (n, k), B: (k, m), C: (m, n)"
+    for sizes in ({"n": 1000, "k": 2, "m": 3}, {"n": 2, "k": 1000, "m": 3}):
+        assert md.compile(source, "B", sizes=sizes).plan.sizes == sizes

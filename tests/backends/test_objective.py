@@ -1,0 +1,64 @@
+"""`scipy.optimize` on generated code, to convergence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime, minimize
+
+import matderiv as md
+from matderiv.errors import UnsupportedError
+from matderiv.second_order import compile_hessian_product
+from matderiv.wrappers import Objective, as_objective
+
+LOGISTIC = "sum(log(1 + exp(-y .* (X w)))) + 1/2 w' w"
+FACTORS = "||T - U V'||_F^2 where U: (n, k), V: (m, k), T: (n, m)"
+
+
+@pytest.fixture
+def logistic() -> Objective:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 5))
+    values = {"X": X, "y": np.sign(X @ rng.normal(size=5) + rng.normal(size=60))}
+    return as_objective(LOGISTIC, "w", values)
+
+
+@pytest.mark.parametrize("method", ["BFGS", "Newton-CG", "trust-ncg", "trust-exact"])
+def test_logistic_regression_converges(logistic: Objective, method: str) -> None:
+    second = {"BFGS": {}, "trust-exact": {"hess": logistic.hess}}
+    more = second.get(method, {"hessp": logistic.hessp})
+    start = logistic.pack(w=np.zeros(5))
+    options = {"gtol": 1e-9} if method.startswith("trust") else {}
+    found = minimize(logistic.fun, start, jac=logistic.jac, method=method, options=options, **more)
+    assert np.max(np.abs(logistic.jac(found.x))) < 1e-4
+
+
+def test_second_derivatives_agree_with_differences_of_the_first(logistic: Objective) -> None:
+    rng = np.random.default_rng(1)
+    x, p = logistic.pack(w=rng.normal(size=5)), rng.normal(size=5)
+    dense = logistic.hess(x)
+    np.testing.assert_allclose(logistic.hessp(x, p), dense @ p, rtol=1e-10)
+    np.testing.assert_allclose(dense, approx_fprime(x, logistic.jac, 1e-7), rtol=1e-4, atol=1e-4)
+
+
+def test_matrix_factorisation_finds_the_truncated_svd() -> None:
+    rng = np.random.default_rng(0)
+    T = rng.normal(size=(8, 6))
+    f = as_objective(FACTORS, ["U", "V"], {"T": T})
+    start = f.pack(U=rng.normal(size=(8, 2)), V=rng.normal(size=(6, 2)))
+    options = {"gtol": 1e-8, "maxiter": 500}
+    found = minimize(f.fun, start, jac=f.jac, hessp=f.hessp, method="trust-ncg", options=options)
+    assert found.fun == pytest.approx(np.sum(np.linalg.svd(T)[1][2:] ** 2), rel=1e-9)
+    factors = f.unpack(found.x)
+    assert factors["U"].shape == (8, 2)
+    assert factors["V"].shape == (6, 2)
+    with pytest.raises(UnsupportedError, match="hessp is of any number"):
+        f.hess(start)
+
+
+def test_a_product_with_the_hessian_mixes_variables() -> None:
+    f = compile_hessian_product(md.parse("x' A y where x: (n), y: (m)"), ["x", "y"])
+    A, x, y = np.arange(6.0).reshape(2, 3), np.ones(2), np.ones(3)
+    found = f.derivative({"A": A, "x": x, "y": y, "dx": np.ones(2), "dy": np.zeros(3)})
+    np.testing.assert_allclose(found["x"], 0.0)
+    np.testing.assert_allclose(found["y"], A.sum(0))

@@ -1,0 +1,79 @@
+"""The PyTorch modules: equal to NumPy's, and differentiable through `as_torch`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import matderiv as md
+from matderiv.errors import UnsupportedError
+from matderiv.wrappers import as_torch
+from tests.backends.programs import PROGRAMS, results, values_for
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytestmark = pytest.mark.heavy
+
+WITHOUT: set[str] = set()  # what PyTorch has no function for
+
+
+def _tensor(value: Any) -> Any:
+    return value if isinstance(value, int) or value is None else torch.as_tensor(value)
+
+
+@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - WITHOUT))
+def test_torch_gives_the_values_of_numpy(name: str) -> None:
+    source, wrt, order = PROGRAMS[name]
+    ours = md.compile(source, wrt, order=order)
+    values, cotangent = values_for(ours)
+    theirs = md.compile(source, wrt, order=order, backend="torch")
+    expected = results(ours, values, cotangent)
+    found = results(theirs, {k: _tensor(v) for k, v in values.items()}, _tensor(cotangent))
+    for key, array in expected.items():
+        np.testing.assert_allclose(np.asarray(found[key]), array, rtol=1e-9, atol=1e-9, err_msg=key)
+
+
+@pytest.mark.parametrize(
+    ("source", "shapes"),
+    [
+        ("softmax(A x)", [(5, 3), (3,)]),
+        ("||X w - y||^2", [(6, 3), (3,), (6,)]),
+        ("sum(log(1 + exp(-y .* (X w))))", [(6,), (6, 3), (3,)]),
+    ],
+)
+def test_gradcheck(source: str, shapes: list[tuple[int, ...]]) -> None:
+    torch.manual_seed(0)
+    wrt = list(md.parse(source).inputs)
+    tensors = [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes]
+    assert torch.autograd.gradcheck(as_torch(source, wrt), tensors)
+
+
+def test_a_gradient_that_was_not_asked_for_is_refused() -> None:
+    function = as_torch("||X w - y||^2", "w")
+    X, w, y = (torch.ones(s, requires_grad=True) for s in ((3, 2), (2,), (3,)))
+    with pytest.raises(UnsupportedError, match="no gradient by X"):
+        function(X, w, y).backward()
+
+
+def test_an_optimiser_trains_through_the_wrapper() -> None:
+    torch.manual_seed(0)
+    loss = as_torch("||X w - y||^2", "w")
+    X = torch.randn(20, 3, dtype=torch.float64)
+    solution = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    w = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.SGD([w], lr=0.01)
+    for _ in range(500):
+        optimiser.zero_grad()
+        loss(X, w, X @ solution).backward()
+        optimiser.step()
+    torch.testing.assert_close(w.detach(), solution)
+
+
+def test_float32_stays_float32() -> None:
+    function = md.compile("||X w - y||^2", "w", backend="torch")
+    values, _ = values_for(function)
+    value, gradients = function.value_and_grad(
+        {name: torch.as_tensor(array, dtype=torch.float32) for name, array in values.items()}
+    )
+    assert value.dtype == gradients["w"].dtype == torch.float32
