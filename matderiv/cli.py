@@ -99,7 +99,11 @@ def _parser() -> argparse.ArgumentParser:
         help="of --steps",
     )
     parser.add_argument("--no-check", action="store_true", help="print without the check")
-    parser.add_argument("--at", metavar="B=64,D=512", help="sizes for cost formulas, and for the order of operations in code")
+    parser.add_argument(
+        "--at",
+        metavar="B=64,D=512",
+        help="sizes for cost formulas, and for the order of operations in code",
+    )
     parser.add_argument(
         "--weights", metavar="exp=20", help="FLOPs that one value of a function counts"
     )

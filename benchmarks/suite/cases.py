@@ -84,9 +84,9 @@ _CHAIN = 10
 
 def _chain(layers: int) -> tuple[str, dict[str, tuple[str, ...]]]:
     """z ← tanh(z W_k), then ‖z‖²."""
-    names = [f"W_{k}" for k in range(layers)]
-    lines = ["x: (B, M)", *(f"{name}: (M, M)" for name in names), "z_0 = tanh(x W_0)"]
-    lines += [f"z_{k} = tanh(z_{k - 1} W_{k})" for k in range(1, layers)]
+    names = [f"W{k}" for k in range(layers)]
+    lines = ["x: (B, M)", *(f"{name}: (M, M)" for name in names), "z_0 = tanh(x W0)"]
+    lines += [f"z_{k} = tanh(z_{k - 1} W{k})" for k in range(1, layers)]
     lines.append(f"||z_{layers - 1}||^2")
     return "\n".join(lines), {"x": ("B", "M"), **dict.fromkeys(names, ("M", "M"))}
 
@@ -94,7 +94,7 @@ def _chain(layers: int) -> tuple[str, dict[str, tuple[str, ...]]]:
 def _chained(xp: Any, v: Values) -> Any:
     z = v["x"]
     for k in range(_CHAIN):
-        z = xp.tanh(z @ v[f"W_{k}"])
+        z = xp.tanh(z @ v[f"W{k}"])
     return xp.sum(z * z)
 
 
@@ -307,7 +307,7 @@ CASES = [
     Case(
         f"chain of {_CHAIN} tanh layers",
         _chain(_CHAIN)[0],
-        tuple(f"W_{k}" for k in range(_CHAIN)),
+        tuple(f"W{k}" for k in range(_CHAIN)),
         "gradient",
         _sizes("B=8 M=10", "B=64 M=64", "B=256 M=256"),
         _chain(_CHAIN)[1],

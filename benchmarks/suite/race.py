@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import geometric_mean, median
 from time import perf_counter
 from typing import Any
@@ -57,7 +58,8 @@ def _row(
     calls: dict[str, Call] = {"hand": lambda: case.hand(**values)}
     first = {"hand": 0.0}
     expected = calls["hand"]()
-    for name, make in {OURS: _generated, **peers}.items():
+    ours = partial(_generated, sizes=sizes)
+    for name, make in {OURS: ours, **peers}.items():
         start = perf_counter()
         call = make(case, values)
         answer = call()
@@ -67,12 +69,12 @@ def _row(
     return {name: (first[name], t) for name, t in _medians(calls, seconds).items()}
 
 
-def _generated(case: Case, values: Values) -> Call:
+def _generated(case: Case, values: Values, sizes: Sizes) -> Call:
     md.api._compiled.cache_clear()  # a first answer, not a remembered one
     if case.asked == "product":
-        product = compile_hessian_product(md.parse(case.source), list(case.wrt))
+        product = compile_hessian_product(md.parse(case.source), list(case.wrt), sizes=sizes)
         return _derivatives(product, values)
-    function = md.compile(case.source, list(case.wrt), order=case.order)
+    function = md.compile(case.source, list(case.wrt), order=case.order, sizes=sizes)
     if case.asked == "dense":
         return _derivatives(function, values)
     arguments = _arguments(function, values)

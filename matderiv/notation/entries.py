@@ -59,19 +59,27 @@ def lift_entries(
 
 
 def _entry(
-    node: Node, indices: tuple[str, ...], lift: Lift, explicit: bool, term: Term | None = None
+    node: Node,
+    indices: tuple[str, ...],
+    lift: Lift,
+    explicit: bool,
+    term: Term | None = None,
+    outside: frozenset[str] = frozenset(),
 ) -> Term:
+    """The entry of a node at indices; `outside` are letters that mean something around it."""
     term = lift(node) if term is None else term
     if not indices:
         return term
     plain = not _has_einsum(term)
     if isinstance(node, SumNode) and (explicit or not plain):
-        return _sum(node, indices, lift, explicit)
+        return _sum(node, indices, lift, explicit, outside)
     if isinstance(node, Product) and (explicit or not plain):
-        return _product(node, indices, lift, explicit)
+        return _product(node, indices, lift, explicit, outside)
     if isinstance(node, Map) and not plain:
         assert isinstance(term, Call)
-        arguments = tuple(_entry(a, indices, lift, explicit) for a in node.arguments)
+        arguments = tuple(
+            _entry(a, indices, lift, explicit, outside=outside) for a in node.arguments
+        )
         return Call(term.function, arguments, order=0, latex=term.latex, primes=term.primes)
     return Entry(term, indices)
 
@@ -80,10 +88,12 @@ def _has_einsum(term: Term) -> bool:
     return any(isinstance(part, Einsum) for part in walk(term))
 
 
-def _sum(node: SumNode, indices: tuple[str, ...], lift: Lift, explicit: bool) -> Term:
+def _sum(
+    node: SumNode, indices: tuple[str, ...], lift: Lift, explicit: bool, outside: frozenset[str]
+) -> Term:
     members = []
     for coefficient, child in node.terms:
-        term = _entry(child, indices, lift, explicit)
+        term = _entry(child, indices, lift, explicit, outside=outside)
         sign = 1 if coefficient > 0 else -1
         if isinstance(term, Sum) and term.is_negation:
             sign, term = -sign, term.members[0][1]
@@ -92,11 +102,13 @@ def _sum(node: SumNode, indices: tuple[str, ...], lift: Lift, explicit: bool) ->
     return add(members, 0)
 
 
-def _product(node: Product, indices: tuple[str, ...], lift: Lift, explicit: bool) -> Term:
-    term = _factors(node, indices, lift, explicit)
+def _product(
+    node: Product, indices: tuple[str, ...], lift: Lift, explicit: bool, outside: frozenset[str]
+) -> Term:
+    term = _factors(node, indices, lift, explicit, outside)
     expanded = _expand(node)
     if expanded is not None:
-        other = _entry(expanded, indices, lift, explicit)
+        other = _entry(expanded, indices, lift, explicit, outside=outside)
         term = min(term, other, key=lambda t: t.weight)
     return term
 
@@ -121,7 +133,9 @@ def _expand(node: Product) -> Node | None:
     return None
 
 
-def _factors(node: Product, indices: tuple[str, ...], lift: Lift, explicit: bool) -> Term:
+def _factors(
+    node: Product, indices: tuple[str, ...], lift: Lift, explicit: bool, outside: frozenset[str]
+) -> Term:
     letters: dict[int, str] = {}
     scalars = [factor for factor in node.factors if not factor.labels]
     coefficient = Fraction(node.coefficient)
@@ -131,7 +145,8 @@ def _factors(node: Product, indices: tuple[str, ...], lift: Lift, explicit: bool
             above.append(Delta((letters[label], index)))
         else:
             letters[label] = index
-    fresh = (letter for letter in index_letters() if letter not in indices)
+    taken = outside | set(indices)
+    fresh = (letter for letter in index_letters() if letter not in taken)
     for part in _parts(node):
         free = [label for label in letters if any(label in factor.labels for factor in part)]
         free = [label for label in free if label in node.out]
@@ -151,7 +166,9 @@ def _factors(node: Product, indices: tuple[str, ...], lift: Lift, explicit: bool
             letters[label] = next(fresh)
         up, down = list[Term](), list[Term]()
         for factor in part:
-            entry = _entry(factor.node, tuple(letters[k] for k in factor.labels), lift, explicit)
+            at = tuple(letters[k] for k in factor.labels)
+            around = taken | set(letters.values())
+            entry = _entry(factor.node, at, lift, explicit, outside=around)
             entry = power(entry, abs(Fraction(factor.exponent)))
             (up if factor.exponent > 0 else down).append(entry)
         if summed:

@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Sequence
 
 from matderiv.program.plan import Plan
-from matderiv.program.sizes import least_sizes, sizes_read
+from matderiv.program.sizes import least_sizes, names_in, sizes_read
 from matderiv.program.steps import Step, nested
 from matderiv.program.writer import Backend, Names
 from matderiv.tensor.dims import Composite, Shape
@@ -74,8 +74,10 @@ def _variables(plan: Plan) -> list[Variable]:
 
 def sizes_given(plan: Plan, names: Names) -> list[str]:
     """The identifiers of what `_inputs` returns after the inputs."""
-    free = set(plan.free_sizes)
-    found = [names.sizes[dim] for dim in sizes_read(plan.steps) if dim not in free]
+    dims = sizes_read(plan.steps)
+    if plan.cotangent is not None and plan.gradients:
+        dims += names_in(plan.cotangent.shape)
+    found = [names.sizes[dim] for dim in dict.fromkeys(dims) if dim not in plan.free_sizes]
     return [*found, *([KIND] if makes_arrays(plan.steps) else [])]
 
 

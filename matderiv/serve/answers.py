@@ -35,6 +35,7 @@ Part = dict[str, Any]
 
 # A variable is more often what a reader asks for than the data that stand before it.
 _USUAL = ("w", "x", "W", "w1", "W1", "X", "θ", "β", "Θ")
+_LARGEST_PICTURE = 150
 _COPIES = ("latex", "unicode", "ascii", "mathml")
 
 
@@ -214,6 +215,8 @@ def _code(program: Program, wrt: Sequence[str], request: Request) -> Part:
 
 def _graph(program: Program, wrt: Sequence[str], request: Request) -> Part:
     graph = computation_graph(program, wrt)
+    if len(graph.vertices) > _LARGEST_PICTURE:
+        raise UnsupportedError("the graph is too large for a picture of this size")
     return {"part": "graph", "svg": graph.to("svg")}
 
 

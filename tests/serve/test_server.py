@@ -19,7 +19,8 @@ from matderiv.serve.desk import Desk
 from matderiv.serve.server import BODY_LIMIT
 
 REQUEST = b'{"source": "||X w - y||^2", "wrt": ["w"]}'
-SLOW = json.dumps({"source": "sum(" + " + ".join(["exp(A x)"] * 400) + ")", "order": 3}).encode()
+LAYERS = "\n".join(f"h{i + 1} = tanh(W{i} h{i})" for i in range(40))
+SLOW = json.dumps({"source": f"h0 = x\n{LAYERS}\nh40' h40", "wrt": ["x"], "order": 2}).encode()
 
 
 @pytest.fixture(scope="module")

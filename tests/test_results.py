@@ -1,0 +1,132 @@
+"""Laws of what the public functions return: linear maps, structured gradients, formats."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+import matderiv as md
+from matderiv.errors import MatderivError
+
+MAPS = [
+    ("X^-1", {"X": (3, 3)}),
+    ("A X B", {"A": (2, 3), "X": (3, 4), "B": (4, 5)}),
+    ("softmax(X)", {"X": (2, 4)}),
+    ("X' X", {"X": (4, 3)}),
+    ("tanh(X w + b)", {"X": (2, 3), "w": (3,), "b": (2,)}),
+    ("kron(X, X)", {"X": (2, 3)}),
+    ("vec(X) ⊗ y", {"X": (2, 3), "y": (2,)}),
+]
+
+
+def draw(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return {name: random.normal(size=shape) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("source, shapes", MAPS, ids=[source for source, _ in MAPS])
+def test_maps_are_the_array(source: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    """dY = J[dX] and X̄ = J'[G], so <G, dY> = <X̄, dX>."""
+    derivative = md.diff(source, "X", shapes=shapes)
+    values = draw(shapes)
+    jacobian = derivative.evaluate(values)
+    order = len(shapes["X"])
+    direction = np.random.default_rng(1).normal(size=shapes["X"])
+    pushed = derivative.jvp().evaluate({**values, "dX": direction})
+    np.testing.assert_allclose(pushed, np.tensordot(jacobian, direction, order), atol=1e-12)
+    cotangent = np.random.default_rng(2).normal(size=pushed.shape)
+    pulled = derivative.vjp().evaluate({**values, "G": cotangent})
+    np.testing.assert_allclose(np.sum(pulled * direction), np.sum(cotangent * pushed), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "source, shapes",
+    [
+        ("||A X - B||^2", {"A": (2, 3), "X": (3, 4), "B": (2, 4)}),
+        ("logsumexp(A x)", {"A": (4, 3), "x": (3,)}),
+        ("sum(tanh(X w).^2)", {"X": (2, 3), "w": (3,)}),
+    ],
+)
+def test_hessian_vector_product(source: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    name = "X" if "X" in shapes else "x"
+    derivative = md.diff(source, name, order=2, shapes=shapes)
+    hvp = derivative.hvp()
+    (seed,) = hvp.seeds
+    values = draw(shapes)
+    direction = np.random.default_rng(1).normal(size=shapes[name])
+    want = np.tensordot(derivative.evaluate(values), direction, direction.ndim)
+    np.testing.assert_allclose(hvp.evaluate({**values, seed: direction}), want, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "attribute", ["symmetric", "posdef", "diagonal", "lower", "upper", "orthogonal"]
+)
+def test_structured_gradient_is_the_projection(attribute: str) -> None:
+    """<projection, V> = <gradient, V> for structured V: the check draws such directions."""
+    source = f"tr(A X B X) where X: (n, n) {attribute}; A, B: (n, n)"
+    free, structured = md.diff(source, "X"), md.diff(source, "X", structured=True)
+    assert free.check()
+    assert structured.check()
+    assert structured.to("ascii") != free.to("ascii")
+
+
+def test_structured_gradient_keeps_the_structure() -> None:
+    found = md.diff("a' X b where X: (n, n) symmetric", "X", structured=True)
+    gradient = found.evaluate({"a": [1.0, 2.0], "X": np.eye(2), "b": [3.0, 4.0]})
+    np.testing.assert_allclose(gradient, gradient.T)
+
+
+def test_one_form_for_one_value_in_all_formats() -> None:
+    derivative = md.diff("||X w - y||^2", "w")
+    assert derivative.to("unicode") == "2 Xᵀ(X w - y)"
+    assert derivative.to("ascii") == "2 X' (X w - y)"
+    assert derivative.to("latex") == r"2 X^{\top} \left(X w - y\right)"
+    assert derivative.to("index") == "[i] = 2 (Σ_j X[j,i] (Σ_k X[j,k] w[k] - y[j]))"
+    assert json.loads(derivative.to("json"))["ascii"] == derivative.to("ascii")
+    ElementTree.fromstring(derivative.to("mathml"))
+
+
+def test_rows_are_printed_as_rows() -> None:
+    assert md.diff("||X w - y||^2", "w", layout="numerator").to("ascii") == "2 (X w - y)' X"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: md.diff("x' x", None),
+        lambda: md.diff("x' x", "z"),
+        lambda: md.diff(None, "x"),
+        lambda: md.diff("x' x", "x", order=0),
+        lambda: md.diff("x' x", "x", layout="both"),
+        lambda: md.diff("x' x", "x", shapes=["n"]),
+        lambda: md.diff("x' x", "x").evaluate(None),
+        lambda: md.diff("x' x", "x").evaluate({"x": "abc"}),
+        lambda: md.diff("x' x", "x").evaluate({"x": [1j]}),
+        lambda: md.diff("x' x", "x").evaluate({"x": [1.0], "y": [1.0]}),
+        lambda: md.diff("x' x", "x").to("pdf"),
+        lambda: md.diff("X^-1", "X").evaluate({"X": np.zeros((2, 2))}),
+        lambda: md.check("log(-x' x)", "x"),
+        lambda: md.cost("x' x", "x").at(n="many"),
+        lambda: md.parse("eye(n)").evaluate({}),
+    ],
+)
+def test_only_matderiv_errors_leave(wrong: object) -> None:
+    assert callable(wrong)
+    with pytest.raises(MatderivError) as caught:
+        wrong()
+    assert caught.value.message
+
+
+def test_slices_are_checked_at_sizes_that_hold_them() -> None:
+    assert md.diff("x[1:3]", "x").check()
+    assert md.diff("X[2, :] y", "X").check()
+
+
+def test_a_singular_point_says_nothing() -> None:
+    """(X X')⁻¹ for a tall X is rounding; the check passes over such sizes."""
+    report = md.check("X' (X X')^-1 y", "X")
+    assert report
+    assert report.points == 3
