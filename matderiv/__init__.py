@@ -15,6 +15,7 @@ from matderiv.errors import (
     ShapeError,
     UnsupportedError,
 )
+from matderiv.notebook import load_ipython_extension as load_ipython_extension
 from matderiv.results import Derivative, Program
 
 __version__ = "0.1.0"

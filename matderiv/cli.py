@@ -19,7 +19,7 @@ from matderiv.values import shape_text, superscript
 if TYPE_CHECKING:
     from matderiv.results import Derivative, Form, Program
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "asked_derivatives", "main", "read_options"]
 
 FAILED, BAD = 1, 2
 
@@ -27,9 +27,7 @@ FAILED, BAD = 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     sys.stdout.reconfigure(errors="replace") if hasattr(sys.stdout, "reconfigure") else None
-    parser = _parser()
-    words = sys.argv[1:] if arguments is None else arguments
-    options = parser.parse_intermixed_args(_guarded(words))
+    options = read_options(sys.argv[1:] if arguments is None else arguments)
     try:
         command: Callable[[argparse.Namespace], int] = options.run
         return command(options)
@@ -40,6 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
+def read_options(words: Sequence[str]) -> argparse.Namespace:
+    """The words of a command line; a fault in them ends the program with status 2."""
+    return _parser().parse_intermixed_args(_guarded(words))
+
+
 def _guarded(words: Sequence[str]) -> list[str]:
     """A formula may begin with a minus: argparse takes a word with a space for no option."""
     before = ["", *words]
@@ -48,7 +51,7 @@ def _guarded(words: Sequence[str]) -> list[str]:
         if word.startswith("-")
         and word not in ("-", "-o", "-h")
         and not word.startswith("--")
-        and last in (*_COMMANDS, "equals")
+        and last in (*COMMANDS, "equals")
         else word
         for last, word in zip(before, words, strict=False)
     ]
@@ -61,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=sorted(_COMMANDS), help=" · ".join(_COMMANDS))
+    parser.add_argument("command", choices=sorted(COMMANDS), help=" · ".join(COMMANDS))
     parser.add_argument(
         "words",
         nargs="*",
@@ -113,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend",
         default="numpy",
-        help="what `compile` writes for: numpy, numba, jax or torch",
+        help="what `compile` writes for: numpy, jax or torch",
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="where `compile` and `graph` write")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
@@ -124,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return _COMMANDS[options.command](options)
+    return COMMANDS[options.command](options)
 
 
 # ---- reading the words -----------------------------------------------------------------
@@ -188,7 +191,8 @@ def _wanted(program: Program, names: Sequence[str]) -> list[str]:
     return [program.name_of(name) for name in names]
 
 
-def _derivatives(options: argparse.Namespace) -> list[Derivative]:
+def asked_derivatives(options: argparse.Namespace) -> list[Derivative]:
+    """The derivatives that the words after `wrt` ask for."""
     from matderiv.results import differentiate
 
     program, names, then = _read(options)
@@ -202,10 +206,7 @@ def _derivatives(options: argparse.Namespace) -> list[Derivative]:
         chains = [(resolved[0], *(program.name_of(name) for name in then))]
     else:
         chains = [(name,) * order for name in resolved]
-    if order == 1 and not then:
-        groups = [chains]
-    else:
-        groups = [[chain] for chain in chains]
+    groups = [chains] if order == 1 and not then else [[chain] for chain in chains]
     return [
         derivative
         for group in groups
@@ -219,7 +220,7 @@ def _derivatives(options: argparse.Namespace) -> list[Derivative]:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    derivatives = _derivatives(options)
+    derivatives = asked_derivatives(options)
     reports = []
     if not options.no_check:
         for derivative in derivatives:
@@ -348,7 +349,7 @@ def _flops_line(program: Program, names: list[str]) -> str:
 
 def _check(options: argparse.Namespace) -> int:
     status = 0
-    for derivative in _derivatives(options):
+    for derivative in asked_derivatives(options):
         report = derivative.check()
         print(f"∂/∂{_by(derivative)}: {report}")
         if not report:
@@ -366,7 +367,7 @@ def _verify(options: argparse.Namespace) -> int:
             hint='matderiv verify "tr(A X B)" wrt X equals "A\' B\'"',
         )
     options.words, formula = words[:-2], words[-1]
-    derivatives = _derivatives(options)
+    derivatives = asked_derivatives(options)
     if len(derivatives) > 1:
         raise UnsupportedError("verify takes one name after wrt")
     report = verify_claim(derivatives[0], formula)
@@ -393,6 +394,25 @@ def _compile(options: argparse.Namespace) -> int:
     else:
         compiled.save(options.output, force=options.force)
         print(f"wrote {options.output}")
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from matderiv.bench import bench
+
+    program, names, _ = _read(options)
+    sizes = _numbers(options.at, "--at n=1000,d=20")
+
+    def report(line: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\033[K{line} …", end="", file=sys.stderr, flush=True)
+
+    found = bench(program, names, sizes, order=options.order, report=report)
+    report("done")
+    rates = found[0].rates
+    print(f"this machine: {rates.flops / 1e9:.1f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s")
+    for timing in found:
+        print(timing)
     return 0
 
 
@@ -454,10 +474,11 @@ def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS: dict[str, Callable[[Any], int]] = {
+COMMANDS: dict[str, Callable[[Any], int]] = {
     "diff": _diff,
     "compile": _compile,
     "flops": _flops,
+    "bench": _bench,
     "graph": _graph,
     "check": _check,
     "verify": _verify,

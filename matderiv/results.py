@@ -119,7 +119,7 @@ class Form:
         return f"{self.head}{link}{self.to('unicode')}{self.note and chr(10)}{self.note}"
 
     def _repr_latex_(self) -> str:
-        return f"${self.to('latex')}$"
+        return rf"$\displaystyle {self.to('latex')}$"
 
 
 class Derivative:
@@ -281,7 +281,7 @@ class Derivative:
         return f"<Derivative by {' then '.join(self._names)} of shape {shape_text(self.shape)}>"
 
     def _repr_latex_(self) -> str:
-        return f"${self.to('latex')}$"
+        return rf"$\displaystyle {self.to('latex')}$"
 
     # ---- linear maps ---------------------------------------------------------------
 

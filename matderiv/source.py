@@ -196,7 +196,7 @@ class Program:
         return self.presentation.text("unicode")
 
     def _repr_latex_(self) -> str:
-        return f"${self.presentation.text('latex')}$"
+        return rf"$\displaystyle {self.presentation.text('latex')}$"
 
 
 def bind_values(

@@ -236,10 +236,13 @@ def _pruned(graph: ComputationGraph, names: Sequence[str]) -> ComputationGraph:
     if not names:
         return graph
     wanted = {v.number for v in graph.vertices if v.kind == "variable" and v.label in names}
-    depending = set(wanted)
-    for edge in sorted(graph.edges, key=lambda edge: edge.end):
-        if edge.start in depending and not edge.back:
-            depending.add(edge.end)
+    depending: set[int] = set()
+    found = set(wanted)
+    while found > depending:  # once more for each loop that leads back
+        depending = set(found)
+        for edge in sorted(graph.edges, key=lambda edge: edge.end):
+            if edge.start in found:
+                found.add(edge.end)
     edges = [edge for edge in graph.edges if edge.end in depending]
     kept = depending | {edge.start for edge in edges}
     vertices = []

@@ -160,10 +160,13 @@ def timeline(plan: Plan, sizes: Mapping[str, int] | None = None) -> Timeline:
     def life(number: int, start: int, end: int) -> Life:
         return Life(names[number], start, end, footprints.whole(number).data)
 
+    for number, owner in home.items():
+        if owner in when:
+            when.setdefault(number, when[owner])  # a view, or what a loop leaves behind
     end = len(moments) - 1
-    made = dict.fromkeys(ref.value for ref in plan.gradients.values())
+    made = {ref.value for ref in plan.gradients.values() if ref.value in when}
     return Timeline(
         moments,
         [life(k, when[k], last.get(home[k], end)) for k in plan.cache if k in when],
-        [life(k, when[k], end) for k in sorted(made, key=lambda k: when.get(k, 0)) if k in when],
+        [life(k, when[k], end) for k in sorted(made, key=when.__getitem__)],
     )

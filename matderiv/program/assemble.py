@@ -35,6 +35,8 @@ class Plan:
     sizes        the numbers assumed where order of operations depends on them
     wrt          for each derivative the variables it is by, if not its name alone
     layout       of the derivatives
+    joint        the steps of value and gradients in one pass, where they differ from
+                 forward and then backward
     """
 
     inputs: Mapping[Variable, int]
@@ -53,6 +55,14 @@ class Plan:
     sizes: Mapping[str, int]
     wrt: Mapping[str, Sequence[str]] = field(default_factory=dict)
     layout: str = "mixed"
+    joint: Sequence[Step] = ()
+
+    @property
+    def in_one_pass(self) -> Sequence[Step]:
+        """The steps of value and gradients together."""
+        made = {step.value for step in self.forward}
+        both = [*self.forward, *(step for step in self.backward if step.value not in made)]
+        return self.joint or both
 
     @property
     def steps(self) -> list[Step]:

@@ -158,6 +158,9 @@ class Cost:
             cache_memory=int(counts.cache.at(numbers)),
         )
 
+    def _repr_markdown_(self) -> str:
+        return self.report().to("markdown")
+
     def __repr__(self) -> str:
         return f"<Cost forward {self._counts.forward}, backward {self._counts.backward}>"
 

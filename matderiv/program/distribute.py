@@ -11,6 +11,7 @@ the graphs that the planner weighs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 from matderiv.tensor.nodes import Factor, Name, Node, Number, Product, Sum
 from matderiv.tensor.traverse import rebuild
@@ -29,6 +30,8 @@ def distributed(roots: Sequence[Node]) -> list[Node]:
 
 
 def _spread(node: Node, depth: int) -> Node | None:
+    if isinstance(node, Sum):
+        return _summed(node)
     if not isinstance(node, Product) or not depth:
         return None
     for index, factor in enumerate(node.factors):
@@ -41,13 +44,51 @@ def _spread(node: Node, depth: int) -> Node | None:
             factors[index] = factor._replace(node=thin)
             opened = _product(node, factors, frozenset({thin.id}))
             return _spread(opened, depth - 1) or opened
-        if (
-            isinstance(inner, Sum)
-            and 1 < len(inner.terms) <= _MOST_TERMS
-            and all(_is_thin(term) for _, term in inner.terms)
-        ):
+        if _is_thin_sum(inner):
             return _over_sum(node, index, inner, depth)
     return None
+
+
+def _is_thin_sum(node: Node) -> TypeGuard[Sum]:
+    return (
+        isinstance(node, Sum)
+        and 1 < len(node.terms) <= _MOST_TERMS
+        and all(_is_thin(term) for _, term in node.terms)
+    )
+
+
+def _summed(node: Sum) -> Node | None:
+    """A sum with its inner thin sums opened, and a vector that all terms share before it.
+
+    y b' - z b' is (y - z) b': one outer product.
+    """
+    inner = frozenset(term.id for _, term in node.terms if _is_thin_sum(term))
+    opened = node.arena.sum(node.terms, node.shape, inner) if inner else node
+    if not _is_thin_sum(opened) or opened.order != 2:
+        return opened if inner else None
+    grouped = [(c, _grouped(term)) for c, term in opened.terms if isinstance(term, Product)]
+    total = node.arena.sum(grouped, node.shape)
+    if not _is_thin_sum(total):
+        return total
+    for axis in range(2):
+        common, terms = _common(total, [axis])
+        rest = [(c, _along(term, 1 - axis)) for c, term in terms]
+        if common and all(vector is not None for _, vector in rest):
+            shape = (node.shape[1 - axis],)
+            vectors = [(c, vector) for c, vector in rest if vector is not None]
+            factors = [Factor(entry, (axis,), power) for (entry, power), _ in common]
+            whole = Factor(node.arena.sum(vectors, shape), (1 - axis,), 1)
+            return node.arena.product(1, [*factors, whole], (0, 1))
+    return total
+
+
+def _along(term: Product, axis: int) -> Node | None:
+    """A term that is constant along the other of its two axes, as a vector."""
+    kept, dropped = term.out[axis], term.out[1 - axis]
+    if kept == dropped or any(dropped in factor.labels for factor in term.factors):
+        return None
+    sizes = dict(enumerate(term.sizes))
+    return term.arena.product(term.coefficient, term.factors, (kept,), sizes)
 
 
 def _unnamed(node: Node) -> Node:
@@ -62,13 +103,17 @@ def _product(node: Product, factors: Iterable[Factor], inline: frozenset[int]) -
 
 
 def _is_contracted(node: Product, factor: Factor) -> bool:
-    """Whether the product sums over an axis of this matrix, with other factors."""
+    """Whether the product sums over an axis of this matrix, or does no more than scale it."""
     _, labels, exponent = factor
-    if exponent != 1 or len(labels) < 2 or len(set(labels)) < len(labels):
+    if exponent != 1 or len(labels) < 2:
         return False
-    summed = set(labels) - set(node.out)
-    others = {label for other in node.factors if other is not factor for label in other.labels}
-    return bool(summed & others)
+    others = [other for other in node.factors if other is not factor]
+    if not any(other.labels for other in others):
+        return True
+    if len(set(labels)) < len(labels):
+        return False
+    carried = {label for other in others for label in other.labels}
+    return bool((set(labels) - set(node.out)) & carried)
 
 
 def _groups(node: Product) -> list[int]:
@@ -115,14 +160,16 @@ def _over_sum(node: Product, index: int, total: Sum, depth: int) -> Node:
     """The factor is a sum: what it is contracted with goes into each of its terms."""
     arena, labels = node.arena, node.factors[index].labels
     inside, outside = _parts(node, index)
+    if not any(factor.labels for factor in outside):
+        inside, outside = [*inside, *outside], []  # scalars meet vectors, not the whole
     out = [label for label in dict.fromkeys(node.out) if label in _carried(inside, labels)]
     common, terms = _common(total, [a for a, label in enumerate(labels) if label in out])
     sizes = dict(enumerate(node.sizes))
     spread: list[tuple[Number, Node]] = []
     for coefficient, term in terms:
-        made = arena.product(
-            1, [*inside, Factor(term, labels, 1)], out, sizes, frozenset({term.id})
-        )
+        thin = _grouped(term)
+        factors = [*inside, Factor(thin, labels, 1)]
+        made = arena.product(1, factors, out, sizes, frozenset({thin.id}))
         spread.append((coefficient, _spread(made, depth - 1) or made))
     whole = arena.sum(spread, tuple(node.sizes[label] for label in out))
     before = [Factor(entry, (labels[axis],), power) for (entry, power), axis in common]

@@ -9,7 +9,7 @@ from matderiv.program.plan import Plan
 
 __all__ = ["BACKENDS", "Emitter", "emitter"]
 
-BACKENDS = ("numpy", "numba", "jax", "torch")
+BACKENDS = ("numpy", "jax", "torch")
 
 
 class Emitter(Protocol):

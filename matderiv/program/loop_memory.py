@@ -9,7 +9,7 @@ from math import prod
 
 from matderiv.program.footprint import Footprint, Footprints
 from matderiv.program.polynomial import Polynomial
-from matderiv.program.steps import Body, Output
+from matderiv.program.steps import Body
 
 __all__ = ["loop_footprint"]
 
@@ -26,7 +26,7 @@ def loop_footprint(body: Body, outer: Footprints) -> Footprint:
     made = {step.value for step in body.steps}
     layer = peak(body.steps, results & made, inner).bytes
     data, header, polynomial = 0, _TUPLE, Polynomial({})
-    shared = {o.source.value for o in body.outputs if o.kind in ("list", "trail")}
+    stored = {o.source.value for o in body.outputs if o.kind in ("list", "trail")}
     for output in body.outputs:
         shape = outer.numbers(output.shape)
         header += 8
@@ -34,18 +34,17 @@ def loop_footprint(body: Body, outer: Footprints) -> Footprint:
             header += 96 + 16 * len(shape)
         elif output.kind != "last":
             header += 56 + shape[0] * (8 + 96 + 16 * (len(shape) - 1))
-        if output.kind == "last" and output.source.value in shared:
+        if output.kind == "last" and output.source.value in stored:
             continue
         part = Polynomial.of(8, *output.shape)
-        if _starts_outside(output, body):
-            part = part - Polynomial.of(8, *output.shape[1:])
+        if output.source.value in {number for number, _ in body.carries}:
+            part = part - Polynomial.of(8, *output.shape[1:])  # the first is where it starts
         polynomial = polynomial + part
         data += int(part.at(outer.sizes))
         if output.kind != "array":
             layer -= 8 * prod(shape if output.kind == "last" else shape[1:])
+    shapes = dict(body.inputs)
+    for argument, ref in body.carries:
+        if not {argument, ref.value} & stored:
+            layer += 8 * prod(outer.numbers(shapes[argument]))
     return Footprint(data, header, max(layer, 0), 0, polynomial)
-
-
-def _starts_outside(output: Output, body: Body) -> bool:
-    """Whether the first element of a list is what the carry starts from."""
-    return output.kind == "list" and output.source.value in {k for k, _ in body.carries}

@@ -46,16 +46,13 @@ class _Loop:
         yield f"for {self.index} in range({first}{backwards}):"
         yield from (_INDENT + line for line in self._layer())
         yield from self._arrays()
-        over = [names[number] for number, _ in body.slices]
-        over += [names[number] for number, ref in body.carries if ref.value not in self._lasts()]
-        if over and self.writer.backend.frees:
-            yield f"del {', '.join(over)}"
         results = [
             names[self._argument(output.source)] if output.kind == "last" else name
             for name, output in self.outputs
         ]
         comma = "," if len(results) == 1 else ""
         yield f"{names[self.step.value]} = ({', '.join(results)}{comma})"
+        yield from self._freed({number for number, _ in (*body.carries, *body.slices)})
 
     # ---- what is kept of the layers ----------------------------------------------------
 
@@ -86,9 +83,6 @@ class _Loop:
             for name, output in self.outputs:
                 if output.kind == "array":
                     yield f"{name} = {self.writer.backend.module}.stack({name})"
-
-    def _lasts(self) -> set[int]:
-        return {output.source.value for _, output in self.outputs if output.kind == "last"}
 
     def _argument(self, source: Ref) -> int:
         return next(number for number, ref in self.body.carries if ref == source)

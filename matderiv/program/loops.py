@@ -97,11 +97,11 @@ def lower_loop(outer: Lowering, loop: Loop, asked: Sequence[Last | Stack]) -> No
             outer.know(node, plain(parts[place], node.order))
     outer.names |= inner.names
     _name(outer, loop, arguments, following)
-    for output, part in zip(outputs, parts, strict=True):
+    for output, ref in zip(outputs, parts, strict=True):
         source = output.source.value if output.argument is None else output.argument
         label = outer.names.get(source, "").removesuffix("_next")
         if label and output.kind != "array":
-            outer.names[part.value] = f"{label}_last" if output.kind == "last" else f"{label}s"
+            outer.names[ref.value] = f"{label}_last" if output.kind == "last" else f"{label}s"
 
 
 def _outputs(

@@ -8,13 +8,14 @@ largest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from matderiv.program.assemble import Plan
 from matderiv.program.footprint import Footprints
 from matderiv.program.liveness import Peak, peak
 from matderiv.program.polynomial import Polynomial
+from matderiv.program.steps import Step
 
 __all__ = ["Memory"]
 
@@ -27,7 +28,7 @@ class Memory:
 
     forward          `forward`, its results among what is alive
     backward         `backward` with `release=True`, the cache among what is alive
-    value_and_grad   both, one after the other
+    value_and_grad   both in one pass
     derivative       `derivative`
     """
 
@@ -37,8 +38,11 @@ class Memory:
 
     @cached_property
     def footprints(self) -> Footprints:
+        return self._footprints(self.plan.steps)
+
+    def _footprints(self, steps: Sequence[Step]) -> Footprints:
         shapes = {value: variable.shape for variable, value in self.plan.inputs.items()}
-        return Footprints(self.plan.steps, shapes, self.sizes)
+        return Footprints(steps, shapes, self.sizes)
 
     @property
     def _start(self) -> int:
@@ -56,12 +60,10 @@ class Memory:
 
     @cached_property
     def value_and_grad(self) -> Peak:
-        """The larger of forward and backward, with the value alive in the second."""
-        value = self.plan.value.value
-        kept = {ref.value for ref in self.plan.gradients.values()} | {value}
-        given = {value, *self.plan.cache}
-        second = peak(self.plan.backward, kept, self.footprints, given, start=self._start)
-        return max(self.forward, second, key=lambda p: p.bytes)
+        """Both in one pass: a forward value may be written into where it is read last."""
+        kept = {self.plan.value.value, *(ref.value for ref in self.plan.gradients.values())}
+        steps = self.plan.in_one_pass
+        return peak(steps, kept, self._footprints(steps), start=self._start)
 
     @cached_property
     def derivative(self) -> Peak:

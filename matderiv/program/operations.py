@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from matderiv.program.emit_numpy import Names, name_all, statement
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import Polynomial
-from matderiv.program.steps import Step, executed, operands_of
+from matderiv.program.steps import Body, Ref, Step, executed, nested, operands_of
 from matderiv.tensor.dims import Shape
 
 __all__ = ["Row", "display_names", "labelled_steps", "operations", "phases"]
@@ -103,7 +103,29 @@ def display_names(plan: Plan) -> Names:
     for name, ref in plan.gradients.items():
         shown[names.values[ref.value]] = f"{name}.grad"
     values = {number: shown.get(name, name) for number, name in names.values.items()}
+    for loop in nested(plan.steps):
+        if loop.body is not None:
+            values |= _layer_names(loop, loop.body, replace(names, values=values), shown)
     return replace(names, values=values)
+
+
+def _layer_names(
+    loop: Step, body: Body, names: Names, results: Mapping[str, str]
+) -> dict[int, str]:
+    """The values of a layer: z[l], z[l+1], W[l], and W.grad for what is stacked as that."""
+    letter, shown = names.layers[loop.value], dict[int, str]()
+    here, there = (letter, f"{letter}+1")[:: body.direction]
+    for argument, following in body.carries:
+        shown[argument] = f"{names.values[argument]}[{here}]"
+        shown[following.value] = f"{names.values[argument]}[{there}]"
+    stacks = loop.operands[len(body.captured) + len(body.carries) :]
+    for (argument, shift), stack in zip(body.slices, stacks, strict=True):
+        assert isinstance(stack, Ref)
+        shown[argument] = f"{names.values[stack.value]}[{letter}{f'+{shift}' if shift else ''}]"
+    for name, output in zip(names.outputs[loop.value], body.outputs, strict=True):
+        if output.kind == "array":
+            shown[output.source.value] = f"{results.get(name, name)}[{letter}]"
+    return shown
 
 
 def _named(plan: Plan) -> set[int]:
@@ -118,6 +140,14 @@ def _groups(steps: Sequence[Step], named: set[int], values: Mapping[int, str]) -
     reader: dict[int, int] = {}
     for step in reversed(steps):
         number = step.value
+        if step.body is not None:
+            starts = step.operands[len(step.body.captured) :]
+            for (argument, _), start in zip(step.body.carries, starts, strict=False):
+                groups[argument] = values[argument]
+                if isinstance(start, Ref):
+                    reader[start.value] = argument
+            groups[number] = values[number]
+            continue
         if number in named or number not in reader:
             groups[number] = values[number]
         else:

@@ -158,6 +158,7 @@ def without_reuse(plan: Plan) -> Plan:
         forward=rewritten(plan.forward),
         backward=rewritten(plan.backward),
         derivative=rewritten(plan.derivative),
+        joint=(),
     )
 
 
@@ -165,18 +166,20 @@ def reusing(plan: Plan) -> Plan:
     """The plan with elementwise results written into an operand that dies with the step.
 
     The operand must be an array that this function made, of the result's shape, strides
-    and type, that nothing else shares: no view, no input, nothing from the cache, and
+    and type, that nothing else shares: no view, no input, nothing that is cached, and
     nothing that a function of the caller's has seen, which may have returned it.
     """
     if plan.functions:
         return plan
     memory = Memory(plan)
-    kept = {plan.value.value, *plan.cache, *(ref.value for ref in plan.gradients.values())}
+    kept = {plan.value.value, *(ref.value for ref in plan.gradients.values())}
     kept |= {ref.value for ref in plan.derivatives.values()}
     # A loop may have put what it starts from into a list.
     kept |= {k for step in plan.steps if step.body is not None for k in operands_of(step)}
 
-    def rewritten(steps: Sequence[Step]) -> list[Step]:
+    cached = {*kept, *plan.cache}  # may be read a second time
+
+    def rewritten(steps: Sequence[Step], kept: Collection[int]) -> list[Step]:
         home = homes(steps)
         sharers: dict[int, int] = {}
         for owner in home.values():
@@ -189,9 +192,10 @@ def reusing(plan: Plan) -> Plan:
 
     return replace(
         plan,
-        forward=rewritten(plan.forward),
-        backward=rewritten(plan.backward),
-        derivative=rewritten(plan.derivative),
+        forward=rewritten(plan.forward, cached),
+        backward=rewritten(plan.backward, cached),
+        derivative=rewritten(plan.derivative, cached),
+        joint=rewritten(plan.in_one_pass, kept),
     )
 
 

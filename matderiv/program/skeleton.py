@@ -138,8 +138,7 @@ class _Functions:
             indented(docstring("Return the value and the gradients by input, in one pass.")),
             *given_inputs(plan, names),
             *([self._seed()] if seeded else []),
-            *self._body(plan.forward, {value, *plan.cache}),
-            *self._body(plan.backward, kept, plan.cache),
+            *self._body(plan.in_one_pass, kept),
             *self._results("gradients", plan.gradients),
             f"    return {result}, gradients",
         ]

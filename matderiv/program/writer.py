@@ -43,6 +43,7 @@ __all__ = ["Backend", "Names", "Writer", "indented", "name_all", "wrapped"]
 
 _WIDTH = 88
 
+_SCALAR = frozenset({"add", "subtract", "multiply", "divide", "negative"})
 _MARKED = ("keepdims", "k")  # options that make another call of it
 
 # Arithmetic on Python numbers: sizes and literals, before any array is touched.
@@ -201,6 +202,8 @@ class Writer:
     def __init__(self, names: Names, backend: Backend, steps: Iterable[Step] = ()) -> None:
         self.names = names
         self.backend = backend
+        given = set(names.inputs.values())
+        self._given = {number for number, name in names.values.items() if name in given}
         # Views that are only written through, where arrays cannot be written into.
         self.views: dict[int, Step] = {}
         if not backend.mutable:
@@ -231,7 +234,7 @@ class Writer:
             return f"{operands[0]}[{step.item}]"
         if step.function == "output":
             return f"{operands[0]}[{operands[1].strip('(,)')}]"
-        if step.value in self.names.numbers:
+        if step.value in self.names.numbers or self._is_scalar(step):
             return _NUMBERS[step.function].format(*map(_bracketed, operands))
         options = {name: self._option(option) for name, option in step.options}
         if step.reuses and self.backend.reuses and step.alias is not None:
@@ -251,6 +254,19 @@ class Writer:
             if key in self.backend.functions:
                 return f"{self.backend.functions[key]}({', '.join(listed)})"
         return f"{self.backend.function(step.function)}({', '.join(listed)})"
+
+    def _is_scalar(self, step: Step) -> bool:
+        """Whether a step is arithmetic on results without axes, where a call costs tenfold.
+
+        An input may be a number of Python's, whose division by zero raises.
+        """
+        refs = [operand for operand in step.operands if isinstance(operand, Ref)]
+        return (
+            step.function in _SCALAR
+            and bool(refs)
+            and all(self._order(ref) == 0 for ref in refs)
+            and any(ref.value not in self.names.numbers | self._given for ref in refs)
+        )
 
     def _keys(self, step: Step) -> list[str]:
         """The names under which a call may be spelled, the most special first."""

@@ -70,7 +70,7 @@ def copy(derivative: Derivative, form: str, format: str) -> str:
         if format == "ascii":
             raise UnsupportedError("entries have no ascii form")
         return _entries(derivative).text(format)
-    return _map(derivative, form).to(format)
+    return str(_map(derivative, form).to(format))
 
 
 def head(derivative: Derivative) -> str:

@@ -78,6 +78,9 @@ def test_a_loop_leads_back() -> None:
     turned = next(vertex for vertex in found.vertices if vertex.number == back.start)
     assert turned.label == "z"
     assert "l in 3" in turned.shape
+    pruned = graph("x: (n); W: (3, n, n); z = x; repeat l in 3 { z = tanh(W[l] z) }; sum(z)", "W")
+    assert any(edge.back for edge in pruned.edges)
+    assert [vertex.label for vertex in pruned.vertices if vertex.known] == ["x"]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

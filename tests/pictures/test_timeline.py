@@ -55,3 +55,10 @@ def test_both_formats_show_every_life() -> None:
     assert "w2.grad is ready" in text
     with pytest.raises(md.MatderivError, match="text, svg"):
         found.to("png")
+
+
+def test_a_loop_is_one_pebble_for_all_layers() -> None:
+    source = "x: (B, M); W: (N, M, M)\nz = x\nrepeat l in N { z = relu(z W[l]) }\n||z||^2"
+    found = timeline(md.compile(source, "W").plan)
+    assert [life.name for life in found.gradients] == ["W.grad"]
+    assert found.cached

@@ -55,9 +55,56 @@ class CountingNumpy:
             flops, evaluations = cost(name, target, args, kwargs, result)
             self._total.flops += flops
             self._total.evaluations += evaluations
-            return result
+            return self._watched(result)
 
         return call
+
+    def _watched(self, result: Any) -> Any:
+        """A result without axes counts the operators applied to it."""
+        if isinstance(result, tuple):
+            return tuple(map(self._watched, result))
+        if isinstance(result, float):
+            return CountedScalar(result, self._total)
+        return result
+
+
+class CountedScalar(float):
+    """A number that counts one FLOP for each operation on it."""
+
+    total: CountingNumpy
+
+    def __new__(cls, value: float, total: CountingNumpy) -> CountedScalar:
+        made = super().__new__(cls, value)
+        made.total = total
+        return made
+
+    def _count(self, value: float) -> CountedScalar:
+        self.total.flops += 1
+        return CountedScalar(value, self.total)
+
+    def __neg__(self) -> CountedScalar:
+        return self._count(-float(self))
+
+    def __add__(self, other: float) -> CountedScalar:
+        return self._count(float(self) + float(other))
+
+    def __sub__(self, other: float) -> CountedScalar:
+        return self._count(float(self) - float(other))
+
+    def __rsub__(self, other: float) -> CountedScalar:
+        return self._count(float(other) - float(self))
+
+    def __mul__(self, other: float) -> CountedScalar:
+        return self._count(float(self) * float(other))
+
+    def __truediv__(self, other: float) -> CountedScalar:
+        return self._count(float(np.divide(float(self), float(other))))
+
+    def __rtruediv__(self, other: float) -> CountedScalar:
+        return self._count(float(np.divide(float(other), float(self))))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
 
 
 class CountingUfunc:

@@ -37,9 +37,7 @@ def test_one_order_is_best_for_all_sizes(source: str, wrt: tuple[str, ...]) -> N
     assert choices(source, *wrt).lines() == []
 
 
-@pytest.mark.parametrize(
-    "source, wrt", [(PRODUCT, ()), ("A B C", ()), ("A B C D", ())]
-)
+@pytest.mark.parametrize("source, wrt", [(PRODUCT, ()), ("A B C", ()), ("A B C D", ())])
 def test_at_any_sizes_the_planner_takes_one_of_the_choices(source: str, wrt: list[str]) -> None:
     """And the one that its conditions name."""
     found = choices(source, *wrt)
@@ -56,7 +54,9 @@ def test_at_any_sizes_the_planner_takes_one_of_the_choices(source: str, wrt: lis
 
 def test_what_is_known_of_the_sizes_decides() -> None:
     assert len(choices(PRODUCT, n=10, k=1000)) == 1
-    few, many = (md.compile(PRODUCT, sizes=s).source for s in ({"n": 9, "k": 99}, {"n": 99, "k": 9}))
+    few, many = (
+        md.compile(PRODUCT, sizes=s).source for s in ({"n": 9, "k": 99}, {"n": 99, "k": 9})
+    )
     assert "(A, B)  #" in few
     assert "(B, C)  #" in many
 

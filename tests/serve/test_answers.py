@@ -118,7 +118,9 @@ def test_a_mixed_derivative_has_a_formula_but_no_cost() -> None:
 
 
 def test_a_layout() -> None:
-    assert formulas("||X w||^2", wrt=["w"], layout="numerator") == ["∂f∂w=2\u2062(X\u2062w)⊤\u2062X"]
+    assert formulas("||X w||^2", wrt=["w"], layout="numerator") == [
+        "∂f∂w=2\u2062(X\u2062w)⊤\u2062X"
+    ]
 
 
 def test_an_error_has_its_place_and_its_hint() -> None:

@@ -26,10 +26,17 @@ pytestmark = pytest.mark.heavy
 webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 AXE = os.environ.get("MATDERIV_AXE")
-OPTIONS = """
-    --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-dev-shm-usage
-    --disable-background-networking --disable-component-update --disable-sync
-""".split()
+OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-sync",
+]
 NETWORK = next(example for example in EXAMPLES if example["name"] == "Two layers")
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
@@ -181,9 +188,7 @@ def test_what_is_shown_under_a_fault_says_that_it_is_old(page: Page) -> None:
 
 
 def test_a_link_holds_the_whole_state(page: Page) -> None:
-    page.open(
-        f=NETWORK["source"], wrt=["w2"], layout="denominator", form="vjp", at=["B=64", "D=8"]
-    )
+    page.open(f=NETWORK["source"], wrt=["w2"], layout="denominator", form="vjp", at=["B=64", "D=8"])
     page.settle()
     chosen = "return Array.from(document.querySelectorAll('#wrt :checked'), (box) => box.value)"
     assert page.run(chosen) == ["w2"]
@@ -262,6 +267,8 @@ def test_the_rules_of_axe(page: Page, source: str, size: tuple[int, int], scheme
     page.run("for (const e of document.querySelectorAll('details')) e.open = true")
     page.run(Path(str(AXE)).read_text("utf-8"))
     found = page.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-    seen = [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found["violations"]]
+    seen = [
+        (rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found["violations"]
+    ]
     assert not seen
     assert len(found["passes"]) > 20

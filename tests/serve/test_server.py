@@ -93,9 +93,7 @@ def test_an_answer_is_a_stream_of_parts(server: PageServer) -> None:
 
 def test_requests_at_the_same_time(server: PageServer) -> None:
     found: list[bytes] = []
-    threads = [
-        threading.Thread(target=lambda: found.append(post(server)[1])) for _ in range(5)
-    ]
+    threads = [threading.Thread(target=lambda: found.append(post(server)[1])) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
