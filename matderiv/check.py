@@ -116,7 +116,9 @@ def evaluate_named(
     functions: Mapping[object, Callable[..., Any]] | None = None,
 ) -> list[Array]:
     """Evaluate graphs with arrays given by the names of the variables."""
-    values = {node: arrays[node.name] for node in reachable(roots) if isinstance(node, Variable)}
+    values: dict[Node, Array] = {
+        node: arrays[node.name] for node in reachable(roots) if isinstance(node, Variable)
+    }
     return evaluate(roots, values, sizes, functions)
 
 

@@ -32,7 +32,9 @@ from matderiv.source import (
 )
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, dim_value
-from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.elementwise import Elementwise
+from matderiv.tensor.nodes import Apply, Map, Node, Variable
+from matderiv.tensor.primitives import Primitive
 from matderiv.tensor.traverse import reachable
 from matderiv.values import Array, by_name, real_array, shape_text, superscript
 
@@ -172,10 +174,10 @@ class Derivative:
         for name in self._names:
             moved |= self._family.plain[name].depends
         for node in reachable([self._family.value]):
-            function = getattr(node, "function", None) or getattr(node, "primitive", None)
-            kink = getattr(function, "kink", "")
-            if kink and node.depends & moved:
-                found[f"{function.name}: {kink}"] = None
+            if isinstance(node, Map | Apply) and node.depends & moved:
+                function = node.function if isinstance(node, Map) else node.primitive
+                if isinstance(function, Elementwise | Primitive) and function.kink:
+                    found[f"{function.name}: {function.kink}"] = None
         for name in dict.fromkeys(self._names):
             marks = self.program.inputs[name].attributes
             if structure_of(marks) and not self.structured:

@@ -34,7 +34,7 @@ def as_torch(source: Source, wrt: str | Sequence[str], **options: Any) -> Callab
     compiled = _positional(compile(source, wrt, backend="torch", **options))
     names, module = _arguments(compiled), compiled.module
 
-    class Generated(torch.autograd.Function):  # type: ignore[misc,name-defined]
+    class Generated(torch.autograd.Function):  # type: ignore[misc,name-defined,unused-ignore]
         @staticmethod
         def forward(ctx: Any, *tensors: Any) -> Any:
             value, cache = module.forward(*tensors)
@@ -44,7 +44,7 @@ def as_torch(source: Source, wrt: str | Sequence[str], **options: Any) -> Callab
             return value
 
         @staticmethod
-        @torch.autograd.function.once_differentiable
+        @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator,unused-ignore]
         def backward(ctx: Any, cotangent: Any) -> tuple[Any, ...]:
             items = {**ctx.others, **dict(zip(ctx.kept, ctx.saved_tensors, strict=True))}
             cache = [items[index] for index in range(len(items))]

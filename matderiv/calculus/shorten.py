@@ -298,7 +298,7 @@ def _may_merge(node: Node, weight: Weights) -> bool:
         return True
     total = sums[0]
     others = [f for f in merged.factors if f is not total]
-    for _, term in total.node.terms:
+    for term in total.node.children:
         inner = _as_product(term)
         for factor in inner.factors:
             labels = tuple(

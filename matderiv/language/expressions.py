@@ -278,8 +278,9 @@ class Expressions:
             node.value = name, tuple(slots.count(k) for k in range(len(arguments)))
             if head.op == "call":
                 return head.kind, head.size
-            shape = arguments[0].kind, arguments[0].size
-            return self.check.broadcast(*arguments, name, node.at) if len(known) > 1 else shape
+            if len(arguments) == 1:
+                return arguments[0].kind, arguments[0].size
+            return self.check.broadcast(arguments[0], arguments[1], name, node.at)
         node.value = name, ("slots", *slots)
         sizes = tuple(size for slot in slots for size in arguments[slot].size)
         kind = arguments[slots[0]].kind if len(slots) == 1 else kind_of_rank(len(sizes))

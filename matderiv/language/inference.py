@@ -20,9 +20,11 @@ from matderiv.language.symbols import Symbols
 from matderiv.language.syntax import Span, Syntax, post_order
 from matderiv.language.typed import TypedProgram
 
+from matderiv.tensor.dims import Dim
+
 __all__ = ["Given", "infer"]
 
-Given = tuple[tuple[str | int, ...] | None, frozenset[str]]
+Given = tuple[tuple[Dim, ...] | None, frozenset[str]]
 """A shape given from outside the text (None: attributes alone), and attributes."""
 
 _DEEPEST = 8  # loops in loops

@@ -6,7 +6,7 @@ right and tilted upwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import hypot
 
 from matderiv.errors import UnsupportedError
@@ -81,7 +81,17 @@ def place(graph: ComputationGraph) -> tuple[dict[int, Point], dict[Edge, list[Po
     turn = _turn(graph, {number: knot.view.xy for number, knot in knots.items()})
     centres = {number: turn(knot.view.xy) for number, knot in knots.items()}
     bends = {edge: [turn(point) for point in arc.view.inner] for edge, arc in arcs.items()}
-    return centres, {edge: bends.get(edge, []) for edge in graph.edges}
+    for edge in graph.edges:
+        if edge.back:
+            bends[edge] = _under(centres, centres[edge.start], centres[edge.end])
+    return centres, bends
+
+
+def _under(centres: Mapping[int, Point], start: Point, end: Point) -> list[Point]:
+    """The way back from start to end, below all that stands between them."""
+    between = [y for x, y in centres.values() if end[0] <= x <= start[0]]
+    level = max(between) + _SQUARE + _BETWEEN
+    return [(start[0], level), (end[0], level)]
 
 
 def _turn(graph: ComputationGraph, points: dict[int, Point]) -> Callable[[Point], Point]:

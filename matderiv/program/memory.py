@@ -20,7 +20,7 @@ from matderiv.program.steps import Step
 __all__ = ["Memory"]
 
 # Frames, dictionaries of sizes and of results; the checks of each input.
-_CALL, _INPUT = 450, 130
+_CALL, _INPUT = 450, 80
 
 
 class Memory:

@@ -24,7 +24,7 @@ from matderiv.language.typed import Assignment
 from matderiv.pictures import computation_graph
 from matderiv.results import Derivative, differentiate
 from matderiv.serve import mathematics
-from matderiv.serve.requests import Request
+from matderiv.serve.requests import Request, error_part
 from matderiv.source import Program
 from matderiv.steps import STYLES, Steps
 from matderiv.values import shape_text
@@ -50,14 +50,14 @@ def answers(data: Mapping[str, Any]) -> Iterator[Part]:
         if not wrt:
             raise UnsupportedError("the formula has no variable to differentiate by")
         yield from _derivative(program, wrt, request)
-    except MatderivError as error:
-        yield _error("derivative", error)
+    except Exception as error:  # also a fault of the engine: it must not end the page
+        yield error_part(error)
         return
     for part, make in _LATER.items():
         try:
             yield make(program, wrt, request)
-        except MatderivError as error:
-            yield _error(part, error)
+        except Exception as error:
+            yield error_part(error, of=part)
 
 
 def _occurs(program: Program, name: str) -> bool:
@@ -71,18 +71,6 @@ def _occurs(program: Program, name: str) -> bool:
 def _usual(program: Program) -> list[str]:
     names = [name for name in _USUAL if name in program.inputs]
     return (names or list(program.inputs))[:1]
-
-
-def _error(part: str, error: MatderivError) -> Part:
-    return {
-        "part": "error",
-        "of": part,
-        "name": type(error).__name__,
-        "message": error.message,
-        "hint": error.hint,
-        "span": list(error.span) if error.span else None,
-        "text": str(error),
-    }
 
 
 def _program(program: Program, wrt: Sequence[str]) -> Part:
@@ -110,7 +98,8 @@ def _program(program: Program, wrt: Sequence[str]) -> Part:
 
 def _derivatives(program: Program, wrt: Sequence[str], request: Request) -> list[Derivative]:
     """One for each name; of order 1 they share their intermediates."""
-    chains = [(name, *[request.then or name] * (request.order - 1)) for name in wrt]
+    then = program.name_of(request.then) if request.then else None
+    chains = [(name, *[then or name] * (request.order - 1)) for name in wrt]
     groups = [chains] if request.order == 1 else [[chain] for chain in chains]
     return [
         derivative

@@ -18,6 +18,8 @@ from queue import Empty, SimpleQueue
 from threading import BoundedSemaphore, Lock, Thread
 
 import matderiv
+from matderiv.errors import MatderivError
+from matderiv.serve.requests import error_part
 from matderiv.serve.worker import END
 
 __all__ = ["Desk"]
@@ -165,13 +167,4 @@ class Desk:
 
 
 def _failure(message: str) -> bytes:
-    part = {
-        "part": "error",
-        "of": "derivative",
-        "name": "Limit",
-        "message": message,
-        "hint": None,
-        "span": None,
-        "text": message,
-    }
-    return json.dumps(part, ensure_ascii=False).encode() + b"\n"
+    return json.dumps(error_part(MatderivError(message)), ensure_ascii=False).encode() + b"\n"

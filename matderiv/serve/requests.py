@@ -1,4 +1,4 @@
-"""What the page may ask, read from JSON and checked field by field."""
+"""What the page may ask, read from JSON and checked field by field; and how it hears of faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from matderiv.calculus.layout import LAYOUTS
 from matderiv.errors import MatderivError
 
-__all__ = ["FORMS", "MAX_ORDER", "Request"]
+__all__ = ["FORMS", "MAX_ORDER", "Request", "error_part"]
 
 FORMS = ("formula", "differential", "vjp", "hvp", "vec", "index")
 MAX_ORDER = 6
@@ -45,6 +45,19 @@ class Request:
             if name not in _FIELDS or not _FIELDS[name](value):
                 raise MatderivError(f"a request has no field {name!r} with this value")
         return cls(**{**data, "wrt": tuple(data.get("wrt", ()))})
+
+
+def error_part(error: Exception, of: str = "derivative") -> dict[str, Any]:
+    """An error as a part of an answer, `of` another part that it takes the place of."""
+    if isinstance(error, MatderivError):
+        message, hint, span = error.message, error.hint, error.span
+    elif isinstance(error, MemoryError):
+        message, hint, span = "this takes more memory than there is", None, None
+    else:
+        message, hint, span = f"internal fault, {type(error).__name__}: {error}", None, None
+    kind = type(error).__name__
+    found = {"name": kind, "message": message, "hint": hint, "span": span and list(span)}
+    return {"part": "error", "of": of, **found}
 
 
 def _is_name(value: Any) -> bool:

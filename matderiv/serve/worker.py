@@ -9,8 +9,6 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 from matderiv.serve.answers import answers
 
@@ -26,31 +24,11 @@ def main() -> None:
     _limit_memory()
     output = sys.stdout.buffer
     for line in sys.stdin.buffer:
-        for part in _safe(line):
+        for part in answers(json.loads(line)):
             output.write(json.dumps(part, ensure_ascii=False).encode() + b"\n")
             output.flush()
         output.write(END)
         output.flush()
-
-
-def _safe(line: bytes) -> Iterator[dict[str, Any]]:
-    try:
-        yield from answers(json.loads(line))
-    except Exception as error:  # a fault of the program must not end the page
-        message = (
-            "this takes more memory than there is"
-            if isinstance(error, MemoryError)
-            else f"internal fault, {type(error).__name__}: {error}"
-        )
-        yield {
-            "part": "error",
-            "of": "derivative",
-            "name": "Fault",
-            "message": message,
-            "hint": None,
-            "span": None,
-            "text": message,
-        }
 
 
 def _limit_memory() -> None:

@@ -50,11 +50,11 @@ def build_sum(
         return arena.scale(*kept[0])
     repeated = frozenset.intersection(*(repeated_axes(node) for _, node in kept))
     if repeated:  # a sum of values that all repeat along axes is taken once
-        axes = [axis for axis in range(len(shape)) if axis not in repeated]
+        left = [axis for axis in range(len(shape)) if axis not in repeated]
         inner = arena.sum(
-            [(c, drop_axes(node, repeated)) for c, node in kept], tuple(shape[k] for k in axes)
+            [(c, drop_axes(node, repeated)) for c, node in kept], tuple(shape[k] for k in left)
         )
-        return arena.broadcast(inner, shape, axes)
+        return arena.broadcast(inner, shape, left)
     content = _content([c for c, _ in kept])
     kept = [(_exact(Fraction(c) / content), node) for c, node in kept]
     shared = _shared_scalars([node for _, node in kept])

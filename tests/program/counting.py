@@ -51,6 +51,7 @@ class CountingNumpy:
     def _counted(self, name: str, target: Any) -> Any:
 
         def call(*args: Any, **kwargs: Any) -> Any:
+            args = tuple(float(a) if isinstance(a, CountedScalar) else a for a in args)
             result = target(*args, **kwargs)
             flops, evaluations = cost(name, target, args, kwargs, result)
             self._total.flops += flops
@@ -72,6 +73,7 @@ class CountedScalar(float):
     """A number that counts one FLOP for each operation on it."""
 
     total: CountingNumpy
+    __array_ufunc__ = None  # numbers of NumPy's leave operations to this class
 
     def __new__(cls, value: float, total: CountingNumpy) -> CountedScalar:
         made = super().__new__(cls, value)

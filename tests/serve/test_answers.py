@@ -115,6 +115,8 @@ def test_a_mixed_derivative_has_a_formula_but_no_cost() -> None:
     found = parts("x' A y", wrt=["x"], then="y", order=2)
     assert found["derivative"]["copies"]["ascii"] == "A"
     assert found["cost"]["part"] == found["code"]["part"] == "error"
+    gone = parts("x' A y", wrt=["x"], then="q", order=2)["derivative"]
+    assert gone["message"].startswith("'q' does not occur in the program")
 
 
 def test_a_layout() -> None:
@@ -128,6 +130,20 @@ def test_an_error_has_its_place_and_its_hint() -> None:
     assert list(found) == ["derivative"]
     error = found["derivative"]
     assert (error["name"], error["span"], error["hint"]) == ("ShapeError", [2, 3], "A' B")
+
+
+def test_a_fault_of_the_engine_takes_the_place_of_one_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("seven")
+
+    monkeypatch.setattr("matderiv.serve.answers.computation_graph", broken)
+    found = parts("x' x")
+    assert found["graph"]["message"] == "internal fault, ZeroDivisionError: seven"
+    assert found["steps"]["part"] == "steps"
+    monkeypatch.setattr("matderiv.serve.answers.parse", broken)
+    assert parts("x' x")["derivative"]["name"] == "ZeroDivisionError"
 
 
 def test_nothing_to_differentiate_by() -> None:
