@@ -158,7 +158,7 @@ def _fast(plan: Plan, names: Names, variables: Sequence[Variable]) -> list[str]:
     for variable in variables:
         name, shape = names.inputs[variable], variable.shape
         if not shape:
-            conditions.append(f"type({name}) is float")
+            conditions.append(f"isinstance({name}, float)")
             continue
         new = [d for d in dict.fromkeys(shape) if isinstance(d, str) and d not in bound]
         bound.update({dim: names.sizes[dim] for dim in new})

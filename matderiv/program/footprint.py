@@ -27,10 +27,10 @@ _ITERATOR = 1100  # the iterator of a call whose operands do not lie alike
 _SCALAR = 104  # a Python number as an operand
 # Bytes hidden in a call, besides what depends on its operands.
 _CALLS = {
-    **dict.fromkeys(("sum", "amax", "amin"), 1000),
+    **dict.fromkeys(("sum", "amax", "amin"), 960),
     **dict.fromkeys(("vecdot", "tensordot"), 450),
     **dict.fromkeys(("linalg.inv", "linalg.solve", "linalg.cholesky", "linalg.svdvals"), 900),
-    "vdot": 250,
+    "vdot": 350,
     "einsum": 1350,
     "eye": 5450,
     "linalg.svd": 1700,
@@ -236,7 +236,8 @@ def _inside(step: Step, operands: Sequence[Layout], result: Layout) -> tuple[int
         hidden += _kron_buffers(operands)
     elif function not in _CALLS and function not in _BY_ROWS and "." not in function:
         axes = [a for a in operands if a.shape]
-        copied = buffer_bytes(axes, result) if axes else 0
+        whole = operands[0] if step.writes else result
+        copied = buffer_bytes(axes, whole) if axes else 0
         hidden += copied + (_ITERATOR if copied else 0)
         hidden += _SCALAR if len(axes) < len(step.operands) else 0
     return hidden, workspace

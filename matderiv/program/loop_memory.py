@@ -9,7 +9,7 @@ from math import prod
 
 from matderiv.program.footprint import Footprint, Footprints
 from matderiv.program.polynomial import Polynomial
-from matderiv.program.steps import Body
+from matderiv.program.steps import Body, operands_of
 
 __all__ = ["loop_footprint"]
 
@@ -21,10 +21,14 @@ def loop_footprint(body: Body, outer: Footprints) -> Footprint:
     from matderiv.program.liveness import peak  # which reads footprints itself
 
     inner = Footprints(body.steps, dict(body.inputs), outer.sizes)
-    results = {ref.value for _, ref in body.carries}
-    results |= {output.source.value for output in body.outputs}
-    made = {step.value for step in body.steps}
-    layer = peak(body.steps, results & made, inner).bytes
+    always, rest = body.steps[: body.always], body.steps[body.always :]
+    handed = {ref.value for _, ref in body.carries}
+    made = {step.value for step in always}
+    kept = made & (handed | {output.source.value for output in body.outputs})
+    layer = peak(always, kept, inner).bytes
+    if rest:
+        given = made & (handed | {number for step in rest for number in operands_of(step)})
+        layer = max(layer, peak(rest, handed, inner, given).bytes)
     data, header, polynomial = 0, _TUPLE, Polynomial({})
     stored = {o.source.value for o in body.outputs if o.kind in ("list", "trail")}
     for output in body.outputs:

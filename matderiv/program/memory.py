@@ -19,8 +19,8 @@ from matderiv.program.steps import Step
 
 __all__ = ["Memory"]
 
-# Frames, dictionaries of sizes and of results; the checks of each input.
-_CALL, _INPUT = 450, 80
+# Frames, dictionaries of sizes and of results; the checks of each input, of a number more.
+_CALL, _INPUT, _NUMBER = 450, 100, 400
 
 
 class Memory:
@@ -46,7 +46,8 @@ class Memory:
 
     @property
     def _start(self) -> int:
-        return _CALL + _INPUT * len(self.plan.inputs)
+        numbers = sum(not variable.shape for variable in self.plan.inputs)
+        return _CALL + _INPUT * len(self.plan.inputs) + _NUMBER * numbers
 
     @cached_property
     def forward(self) -> Peak:

@@ -88,13 +88,11 @@ def test_a_layer_is_written_once() -> None:
 def test_linear_layers_cost_what_the_notes_say() -> None:
     """Forward 2NBM² + 2BMC, backward (4N - 2)BM² + 4BMC, without the input's gradient."""
     cost = md.cost(PROGRAMS["linear"].program(), ["W", "C"])
-    low = lambda rest: sympy.degree(rest.subs(dict.fromkeys([B, M, K, N], N)), N) < 3  # noqa: E731
     forward = sympy.expand(cost.forward - (2 * N * B * M**2 + 2 * B * M * K))
     backward = sympy.expand(cost.backward - ((4 * N - 2) * B * M**2 + 4 * B * M * K))
     assert forward == -N * B * M + 2 * B * K - 1
     assert backward == B * K - B * M * N - K * M - N * M**2
     assert cost.leading.ratio == 2
-    assert low(B * K)
     whole = md.cost(PROGRAMS["linear"].program(), ["x", "W", "C"])
     assert sympy.expand(whole.backward - cost.backward) == 2 * B * M**2 - B * M
 
@@ -106,11 +104,10 @@ def test_memory_grows_by_one_activation_and_one_gradient_a_layer(name: str) -> N
     sizes = {**SIZES, "B": 128, "M": 64, "K": 32}
     peaks = []
     for layers in (4, 8, 16):
-        program = PROGRAMS[name].program()
         random = np.random.default_rng(0)
-        shapes = {v.name: [{**sizes, "N": layers}[str(d)] for d in v.shape] for v in function.plan.inputs}
-        arguments = [random.normal(size=shape) / 8 for shape in shapes.values()]
-        assert list(shapes) == list(program.inputs) or set(shapes) <= set(program.inputs)
+        lengths = {**sizes, "N": layers}
+        shapes = [[lengths[str(dim)] for dim in v.shape] for v in function.plan.inputs]
+        arguments = [random.normal(size=shape) / 8 for shape in shapes]
         peaks.append(_measured(function, arguments))
     slopes = {(b - a) / n for a, b, n in zip(peaks, peaks[1:], (4, 8), strict=False)}
     expected = 8 * (128 * 64 + 64 * 64)
@@ -137,7 +134,8 @@ def test_six_flops_for_each_parameter_and_token() -> None:
     cost = md.cost(PROGRAMS["linear"].program(), ["W", "C"])
     total = sympy.expand(cost.leading.forward + cost.leading.backward)
     assert total == 6 * (N * M**2) * B
-    assert sympy.limit((cost.forward + cost.backward).subs({B: N, M: N, K: N}) / N**4, N, sympy.oo) == 6
+    exact = (cost.forward + cost.backward).subs({B: N, M: N, K: N})
+    assert sympy.limit(exact / N**4, N, sympy.oo) == 6
 
 
 @pytest.mark.parametrize("name", ["network", "nested", "shared weight"])

@@ -60,6 +60,12 @@ class CountingNumpy:
 
         return call
 
+    def _uncounted(self, function: Any) -> Any:
+        """A function of the caller's: what it computes inside does not count."""
+        return lambda *args: self._watched(
+            function(*(float(a) if isinstance(a, CountedScalar) else a for a in args))
+        )
+
     def _watched(self, result: Any) -> Any:
         """A result without axes counts the operators applied to it."""
         if isinstance(result, tuple):
@@ -166,6 +172,9 @@ def cost(name: str, target: Any, args: Any, kwargs: Any, result: Any) -> tuple[f
 def count(module: ModuleType, function: str, *args: Any, **kwargs: Any) -> tuple[float, int]:
     """FLOPs and evaluations of one call of a generated module."""
     counter = CountingNumpy()
+    # Numbers in the cache count as those that the function computes.
+    kwargs = {k: counter._uncounted(v) if callable(v) else v for k, v in kwargs.items()}
+    args = tuple([counter._watched(v) for v in a] if isinstance(a, list) else a for a in args)
     kept = {name: module.__dict__[name] for name in ("np", "scipy") if name in module.__dict__}
     try:
         module.__dict__["np"] = counter

@@ -32,11 +32,15 @@ def declared(case: dict[str, Any]) -> dict[str, Any]:
 
 def stand_in(callee: Any) -> Callable[..., Any]:
     """Ones, of the shape that an abstract function or its derivative returns."""
-    if isinstance(callee, AbstractElementwise):
-        return lambda *arguments: np.ones(np.broadcast_shapes(*map(np.shape, arguments)))
-    return lambda *arguments: np.ones(
-        [length for slot in callee.slots for length in np.shape(arguments[slot])]
-    )
+
+    def ones(*arguments: Any) -> Any:
+        if isinstance(callee, AbstractElementwise):
+            shape = np.broadcast_shapes(*map(np.shape, arguments))
+        else:
+            shape = tuple(n for slot in callee.slots for n in np.shape(arguments[slot]))
+        return np.ones(shape) if shape else 1.0
+
+    return ones
 
 
 def arguments(

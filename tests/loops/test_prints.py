@@ -1,0 +1,110 @@
+"""What derivatives of loops look like."""
+
+from __future__ import annotations
+
+import pytest
+
+import matderiv as md
+from matderiv.notation import present_joint
+from tests.loops.programs import PROGRAMS
+
+NETWORK = """\
+where z[0] = x
+      z[l+1] = relu(z[l] W[l] + b[l]ᵀ)   (l = 0 … N-1)
+      δz[N] = 2 (z[N] C - y) Cᵀ
+"""
+TWO_RECURRENCES = f"""{NETWORK}\
+      T₀[l] = δz[l+1] ⊙ step(z[l+1])
+      δz[l] = T₀[l] W[l]ᵀ   (l = N-1 … 0)
+"""
+
+GOLDENS = {
+    ("network", "W"): f"[l] = z[l]ᵀ T₀[l]   (l = 0 … N-1)\n{TWO_RECURRENCES}",
+    ("network", "b"): f"[l] = T₀[l]ᵀ 𝟏   (l = 0 … N-1)\n{TWO_RECURRENCES}",
+    ("network", "x"): f"""\
+δz[0]
+{NETWORK}\
+      δz[l] = (δz[l+1] ⊙ step(z[l+1])) W[l]ᵀ   (l = N-1 … 0)
+""",
+    ("network", "C"): """\
+2 z[N]ᵀ(z[N] C - y)
+where z[0] = x
+      z[l+1] = relu(z[l] W[l] + b[l]ᵀ)   (l = 0 … N-1)
+""",
+    ("linear", "W"): """\
+[l] = z[l]ᵀ δz[l+1]   (l = 0 … N-1)
+where z[0] = x
+      z[l+1] = z[l] W[l]   (l = 0 … N-1)
+      δz[N] = 2 (z[N] C - y) Cᵀ
+      δz[l] = δz[l+1] W[l]ᵀ   (l = N-1 … 0)
+""",
+    ("shared weight", "V"): """\
+Σ_l z[l]ᵀ T₀[l]
+where z[0] = x
+      z[l+1] = tanh(z[l] V + b[l]ᵀ)   (l = 0 … N-1)
+      δz[N] = 2 z[N]
+      T₀[l] = δz[l+1] ⊙ (1 - z[l+1].^2)
+      δz[l] = T₀[l] Vᵀ   (l = N-1 … 0)
+""",
+    ("reassigned", "W"): """\
+[l] = z[l]ᵀ δz_2[l]   (l = 0 … N-1)
+where z[0] = x
+      z_2[l] = z[l] W[l]
+      z[l+1] = sin(z_2[l])   (l = 0 … N-1)
+      δz[N] = 𝟏 𝟏ᵀ
+      δz_2[l] = δz[l+1] ⊙ cos(z_2[l])
+      δz[l] = δz_2[l] W[l]ᵀ   (l = N-1 … 0)
+""",
+    ("accumulated", "W"): "[l] = 2 W[l] V Vᵀ   (l = 0 … N-1)\n",
+}
+
+
+@pytest.mark.parametrize(("name", "wrt"), GOLDENS, ids=map("-".join, GOLDENS))
+def test_prints(name: str, wrt: str) -> None:
+    derivative = md.diff(PROGRAMS[name].program(), wrt)
+    assert f"{derivative}\n" == GOLDENS[name, wrt]
+
+
+def test_gradients_share_their_recurrences() -> None:
+    derivatives = md.diff(PROGRAMS["network"].program(), ["x", "W", "b"])
+    joint = present_joint({f"∂L/∂{name}": d.node for name, d in derivatives.items()})
+    assert f"{joint.text()}\n" == (
+        "∂L/∂x = δz[0]\n"
+        "∂L/∂W[l] = z[l]ᵀ T₀[l]   (l = 0 … N-1)\n"
+        f"∂L/∂b[l] = T₀[l]ᵀ 𝟏   (l = 0 … N-1)\n{TWO_RECURRENCES}"
+    )
+
+
+def test_a_loop_in_a_loop_has_two_indices() -> None:
+    text = str(md.diff(PROGRAMS["nested"].program(), "W"))
+    assert "[l,k+1] = " in text
+    assert "(k = 0 … H-1)" in text
+    assert "(k = H-1 … 0)" in text
+
+
+@pytest.mark.parametrize("format", ["ascii", "latex", "mathml", "index"])
+def test_every_dialect_writes_loops(format: str) -> None:
+    for name, deep in PROGRAMS.items():
+        for wrt in deep.wrt.split():
+            text = md.diff(PROGRAMS[name].program(), wrt).to(format)
+            assert "#" not in text.replace("&#", "")
+
+
+def test_latex_has_one_subscript_to_a_name() -> None:
+    text = md.diff(PROGRAMS["network"].program(), "W").to("latex")
+    assert r"{\delta_{z}}_{l+1}" in text
+    assert r"{T_{0}}_{l}" in text
+
+
+def test_an_index_takes_no_name_of_the_program() -> None:
+    text = "x: (B, M); W: (N, M, M); l: (); z = x; repeat k in N { z = l z W[k] }; ||z||^2"
+    assert "z[k+1] = l z[k] W[k]" in str(md.diff(text, "W"))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_text_is_as_long_for_any_number_of_layers(name: str) -> None:
+    deep = PROGRAMS[name]
+    lengths = {
+        len(str(md.diff(deep.program(layers), deep.wrt.split()[0]))) for layers in (300, 900)
+    }
+    assert len(lengths) == 1
