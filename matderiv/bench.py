@@ -55,10 +55,8 @@ class Timing:
 
     def __str__(self) -> str:
         bound = "FLOPs" if self.flops / self.rates.flops == self.floor else "memory"
-        return (
-            f"{self.function:15} {_time(self.seconds):>10}   floor {_time(self.floor):>10} ({bound})"
-            f"   {self.flops / self.seconds / 1e9:8.2f} GFLOP/s"
-        )
+        times = f"{_time(self.seconds):>10}   floor {_time(self.floor):>10} ({bound})"
+        return f"{self.function:15} {times}   {self.flops / self.seconds / 1e9:8.2f} GFLOP/s"
 
 
 def measure_rates(size: int = 600, megabytes: int = 64) -> Rates:

@@ -71,7 +71,7 @@ def compile_hessian_product(
         inputs=[*(v for v in inputs if isinstance(v, Variable)), *directions.values()],
         sizes=sizes,
         alternatives=[plain],
-        wrt={name: () for name in wrt},
+        wrt=dict.fromkeys(wrt, ()),
     )
     lines = {f"∂²value/∂{name} [d]": node for name, node in read.derivatives.items()}
     equations = present_joint({"value": read.value, **lines}, taken=taken).text("unicode")

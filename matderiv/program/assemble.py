@@ -11,7 +11,7 @@ reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from matderiv.program.cleanup import ancestors, with_masks, without_copies

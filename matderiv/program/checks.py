@@ -120,7 +120,7 @@ def _inputs(plan: Plan, names: Names, backend: Backend, fast: bool) -> str:
     given = {d: names.sizes[d] for d in plan.free_sizes}
     lines = [
         f"def _inputs({', '.join([*inputs, *given.values()])}):",
-        '    """Return the inputs as arrays of one float type, then what is read of their shapes."""',
+        '    """Return the inputs as arrays of one float type, then the sizes that are read."""',
     ]
     least = least_sizes(plan.steps, plan.shapes)
     if fast and not least:

@@ -45,7 +45,8 @@ def _spread(node: Node, depth: int) -> Node | None:
             opened = _product(node, factors, frozenset({thin.id}))
             return _spread(opened, depth - 1) or opened
         if _is_thin_sum(inner):
-            return _over_sum(node, index, inner, depth)
+            spread = _over_sum(node, index, inner, depth)
+            return None if spread is node else spread
     return None
 
 

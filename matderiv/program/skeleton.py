@@ -95,9 +95,10 @@ class _Functions:
         plan, names = self.plan, self.names
         scalar = plan.cotangent is None
         options = "".join(f", {name}" for name in self._called(plan.backward))
+        seed = "cotangent=None" if scalar else "cotangent"
         what = "times `cotangent` if it is given" if scalar else "the cotangent pulled back"
         lines = [
-            f"def backward(cache, cotangent{'=None' if scalar else ''}, *{options}, release=False):",
+            f"def backward(cache, {seed}, *{options}, release=False):",
             indented(
                 docstring(
                     f"Return the gradients by input, {what}.\n\n"

@@ -11,7 +11,7 @@ import matderiv as md
 from tests.backends.programs import PROGRAMS, results, values_for
 
 
-@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"exponential matrix"}))
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_float32_inputs_give_float32_results(name: str) -> None:
     source, wrt, order = PROGRAMS[name]
     function = md.compile(source, wrt, order=order)
@@ -64,7 +64,7 @@ def test_a_mask_takes_a_byte_an_entry() -> None:
 
 def test_a_symmetric_factor_is_read_once() -> None:
     text = md.compile("x' A x where A: (n, n) symmetric", "x").source
-    assert text.count("np.dot") == 1
+    assert text[text.index("def value_and_grad") :].count("np.dot") == 1
 
 
 def test_the_same_text_is_compiled_once() -> None:

@@ -56,7 +56,9 @@ CASES: dict[str, tuple[str, Callable[[Sequence[Any]], Any], list[list[float]]]] 
 }
 
 
-def _exact(function: Callable[[Sequence[Any]], Any], x: list[float], order: tuple[int, ...]) -> float:
+def _exact(
+    function: Callable[[Sequence[Any]], Any], x: list[float], order: tuple[int, ...]
+) -> float:
     """A partial derivative by central differences with hundreds of digits."""
     with mpmath.workdps(900):
         scale = max(map(abs, x))
@@ -113,9 +115,7 @@ def test_cross_entropy_at_800() -> None:
     values = {"Z": Z, "Y": np.eye(3)[[1, 2]]}
     value, gradients = compiled.value_and_grad(values)
     assert value == pytest.approx((1600.0 + np.log(2.0)) / 2, rel=1e-15)
-    np.testing.assert_allclose(
-        gradients["Z"], [[0.5, -0.5, 0.0], [0.0, 0.25, -0.25]], atol=1e-15
-    )
+    np.testing.assert_allclose(gradients["Z"], [[0.5, -0.5, 0.0], [0.0, 0.25, -0.25]], atol=1e-15)
     assert np.all(np.isfinite(compiled.derivative(values)["Z"]))
 
 

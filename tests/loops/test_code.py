@@ -61,6 +61,8 @@ def test_code_of_other_derivatives() -> None:
 @pytest.mark.parametrize("layers", [1, 3])
 @pytest.mark.parametrize("every", [True, False])
 def test_predicted_flops_are_those_executed(name: str, layers: int, every: bool) -> None:
+    if name == "scalars":
+        pytest.skip("entries of vectors are numbers, whose operators nothing counts")
     wrt = PROGRAMS[name].wrt.split()
     function = _compiled(name, wrt if every else wrt[:1])
     given = values(PROGRAMS[name].program(), layers)

@@ -40,6 +40,13 @@ h3 = z2 w3;  yhat = act(h3)
 ||yhat - y||^2
 """
 
+DEPTH = """
+x: (B, M); y: (B, C); W: (N, M, M); V: (M, C)
+z = x
+repeat l in N { z = z W[l] }
+||z V - y||^2
+"""
+
 WEIGHTS = ["w1", "w2", "w3"]
 
 
@@ -167,6 +174,39 @@ def test_000_mlp_flops(example: Example) -> None:
     assert (linear.forward - exact).expand() == 0
     printed = example("three_layers_flops")
     assert "2 B M0 M1" in printed
+
+
+def test_000_depth(draw: Draw, example: Example) -> None:
+    """Forward 2NBM² + 2BMC, backward (4N-2)BM² + 4BMC, and terms of lower order."""
+    cost = md.cost(DEPTH, ["W", "V"])
+    B, M, C, N = symbols("B M C N")
+    forward, backward = 2 * N * B * M**2 + 2 * B * M * C, (4 * N - 2) * B * M**2 + 4 * B * M * C
+    # A product of (B, M) and (M, M) makes B M (2 M - 1) operations, not 2 B M².
+    assert (cost.forward - forward).expand() == 2 * B * C - B * M * N - 1
+    assert (cost.backward - backward).expand() == B * C - B * M * N - C * M - M**2 * N
+    assert cost.leading.ratio == 2
+    gradient = md.diff(DEPTH, "W")
+    assert gradient.check()
+    assert str(gradient).startswith("[l] = z[l]ᵀ δz[l+1]   (l = 0 … N-1)\n")
+    values = draw(x=(4, 3), y=(4, 2), W=(5, 3, 3), V=(3, 2))
+    unrolled = md.diff(DEPTH.replace("N", "5"), "W").evaluate(values)
+    assert_allclose(md.compile(DEPTH, ["W"]).value_and_grad(values)[1]["W"], unrolled)
+    printed = example("symbolic_depth")
+    assert "z[l+1] = relu(z[l] W[l] + b[l]ᵀ)" in printed
+    assert "4 B M^2 N + 4 B C M - 2 B M^2" in printed
+    assert "written out: True" in printed
+
+
+def test_000_scaling(example: Example) -> None:
+    """C ≈ 6 · parameters · tokens for large layers, from the counts of forward and backward."""
+    cost = md.cost(DEPTH, ["W", "V"])
+    B, M, C, N = symbols("B M C N")
+    parameters, tokens = N * M**2 + M * C, B
+    total = (cost.forward + cost.backward).expand()
+    assert (cost.leading.forward + cost.leading.backward - 6 * N * M**2 * tokens).expand() == 0
+    ratio = (total / (6 * parameters * tokens)).subs(C, M)
+    assert ratio.subs({N: 48, M: 4096, B: 2048}).evalf() == pytest.approx(1, rel=0.02)
+    assert "6 · parameters · tokens" in example("symbolic_depth")
 
 
 def symbols(names: str) -> Any:
