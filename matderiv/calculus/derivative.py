@@ -60,7 +60,10 @@ def forward(root: Node, wrt: Sequence[Variable]) -> list[Node]:
 
 
 def pull_back(root: Node, wrt: Sequence[Node], seed: Node, *, names: bool = False) -> list[Node]:
-    """The cotangents of `wrt` (variables, or one named value) for a cotangent `seed` (shape: any axes, then the root's)."""
+    """The cotangents of `wrt`, variables or one named value, for a cotangent `seed`.
+
+    The seed has any axes, then the root's.
+    """
     lead = seed.shape[: seed.order - root.order]
     mask = 0
     for variable in wrt:

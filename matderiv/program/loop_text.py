@@ -6,16 +6,17 @@ is as long as one layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from matderiv.program.liveness import deaths
-from matderiv.program.steps import Body, Dims, Length, Ref, Step, operands_of
+from matderiv.program.naming import Namer
+from matderiv.program.steps import Body, Dims, Length, Ref, Step, nested, operands_of
 
 if TYPE_CHECKING:
     from matderiv.program.writer import Writer
 
-__all__ = ["loop_lines"]
+__all__ = ["loop_homes", "loop_lines", "loop_names"]
 
 _INDENT = "    "
 
@@ -131,3 +132,35 @@ class _Loop:
         if numbers and self.writer.backend.frees:
             names = dict.fromkeys(self.writer.names.values[k] for k in sorted(numbers))
             yield f"del {', '.join(names)}"
+
+
+# ---- names ---------------------------------------------------------------------------------
+
+
+def loop_homes(loops: Iterable[Step]) -> Iterator[tuple[int, int]]:
+    """What is captured in a loop is called as it is outside."""
+    for loop in loops:
+        assert loop.body is not None
+        outside = dict(zip(loop.body.captured, loop.operands, strict=False))
+        for number, _ in loop.body.inputs:
+            operand = outside.get(number)
+            yield number, operand.value if isinstance(operand, Ref) else number
+
+
+def loop_names(
+    steps: Iterable[Step], loops: Iterable[Step], values: Mapping[int, str], namer: Namer
+) -> tuple[dict[int, str], dict[int, list[str]]]:
+    """The index of each loop, by its depth, and the names of its outputs."""
+    layers: dict[int, str] = {}
+    level = [step for step in steps if step.body is not None]
+    for letter in ("l", "k", "t", "s", *(f"l{depth}" for depth in range(5))):
+        name = namer.unique(letter) if level else ""
+        layers.update({step.value: name for step in level})
+        level = [s for step in level if step.body for s in step.body.steps if s.body is not None]
+    outputs: dict[int, list[str]] = {}
+    parts = {s.operands: s.value for s in nested(steps) if s.function == "output"}
+    for loop in loops:
+        assert loop.body is not None
+        numbers = [parts.get((Ref(loop.value), (k,))) for k in range(len(loop.body.outputs))]
+        outputs[loop.value] = [namer.unique("t") if k is None else values[k] for k in numbers]
+    return layers, outputs

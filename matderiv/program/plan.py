@@ -14,7 +14,8 @@ from matderiv.program.counting import WEIGHTS
 from matderiv.program.distribute import distributed
 from matderiv.program.flatten import flatten
 from matderiv.program.lower import Lowering
-from matderiv.program.order import ordered, reusing
+from matderiv.program.reuse import reusing
+from matderiv.program.schedules import ordered
 from matderiv.program.sizes import sample_sizes
 from matderiv.program.steps import executed
 from matderiv.tensor.nodes import Node, Variable

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from matderiv.program.loop_text import loop_lines
+from matderiv.program.loop_text import loop_homes, loop_lines, loop_names
 from matderiv.program.module_text import shape_text
 from matderiv.program.naming import Namer, function_name
 from matderiv.program.plan import Plan
@@ -137,7 +137,7 @@ def name_all(plan: Plan) -> Names:
     dims = sizes_read(plan.steps) + [d for v in plan.inputs for d in v.shape if isinstance(d, str)]
     sizes = {dim: namer.unique(dim) for dim in dict.fromkeys([*plan.free_sizes, *dims])}
     values = {number: inputs[variable] for variable, number in plan.inputs.items()}
-    home = {step.value: step.value for step in every} | dict(_loop_homes(loops))
+    home = {step.value: step.value for step in every} | dict(loop_homes(loops))
     for step in every:
         if step.writes and step.alias is not None:  # the same array, written into
             home[step.value] = home.get(step.alias, step.alias)
@@ -163,37 +163,8 @@ def name_all(plan: Plan) -> Names:
         [sizes[d] for d in plan.free_sizes],
         plan.shapes,
         number_values(plan.steps),
-        *_loop_names(plan.steps, loops, values, namer),
+        *loop_names(plan.steps, loops, values, namer),
     )
-
-
-def _loop_homes(loops: Iterable[Step]) -> Iterator[tuple[int, int]]:
-    """What is captured in a loop is called as it is outside."""
-    for loop in loops:
-        assert loop.body is not None
-        outside = dict(zip(loop.body.captured, loop.operands, strict=False))
-        for number, _ in loop.body.inputs:
-            operand = outside.get(number)
-            yield number, operand.value if isinstance(operand, Ref) else number
-
-
-def _loop_names(
-    steps: Iterable[Step], loops: Iterable[Step], values: Mapping[int, str], namer: Namer
-) -> tuple[dict[int, str], dict[int, list[str]]]:
-    """The index of each loop, by its depth, and the names of its outputs."""
-    layers: dict[int, str] = {}
-    level = [step for step in steps if step.body is not None]
-    for letter in ("l", "k", "t", "s", *(f"l{depth}" for depth in range(5))):
-        name = namer.unique(letter) if level else ""
-        layers.update({step.value: name for step in level})
-        level = [s for step in level if step.body for s in step.body.steps if s.body is not None]
-    outputs: dict[int, list[str]] = {}
-    parts = {s.operands: s.value for s in nested(steps) if s.function == "output"}
-    for loop in loops:
-        assert loop.body is not None
-        numbers = [parts.get((Ref(loop.value), (k,))) for k in range(len(loop.body.outputs))]
-        outputs[loop.value] = [namer.unique("t") if k is None else values[k] for k in numbers]
-    return layers, outputs
 
 
 class Writer:

@@ -1,4 +1,4 @@
-"""In which order steps run, and which of them write into an operand.
+"""In which order steps run.
 
 No rule of ordering is best for every program, and all are cheap, so three orders are
 computed and the one of the least peak is taken:
@@ -15,16 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from matderiv.program.assemble import Plan
-from matderiv.program.counting import ARITHMETIC, WEIGHTS
-from matderiv.program.footprint import item_size
-from matderiv.program.liveness import deaths, homes
 from matderiv.program.memory import Memory
-from matderiv.program.steps import Ref, Step, operands_of
 from matderiv.program.units import Schedule, Units, rescheduled
 
-__all__ = ["ORDERS", "greedy", "late", "ordered", "orders", "reusing", "without_reuse"]
-
-_UFUNCS = (ARITHMETIC | set(WEIGHTS)) - {"kron"}
+__all__ = ["ORDERS", "greedy", "late", "ordered", "orders"]
 
 
 def late(units: Units, phase: Sequence[int], results: Collection[int]) -> list[int]:
@@ -142,77 +136,3 @@ def ordered(plan: Plan) -> Plan:
             alone = rescheduled(plan, units, Schedule(tuple(found), ()))
             made = replace(made, derivative=alone.forward)
     return made
-
-
-# ---- writing into operands ---------------------------------------------------------------
-
-
-def without_reuse(plan: Plan) -> Plan:
-    """The plan with every result in an array of its own."""
-
-    def rewritten(steps: Sequence[Step]) -> list[Step]:
-        return [replace(s, alias=None, reuses=False) if s.reuses else s for s in steps]
-
-    return replace(
-        plan,
-        forward=rewritten(plan.forward),
-        backward=rewritten(plan.backward),
-        derivative=rewritten(plan.derivative),
-        joint=(),
-    )
-
-
-def reusing(plan: Plan) -> Plan:
-    """The plan with elementwise results written into an operand that dies with the step.
-
-    The operand must be an array that this function made, of the result's shape, strides
-    and type, that nothing else shares: no view, no input, nothing that is cached, and
-    nothing that a function of the caller's has seen, which may have returned it.
-    """
-    if plan.functions:
-        return plan
-    memory = Memory(plan)
-    kept = {plan.value.value, *(ref.value for ref in plan.gradients.values())}
-    kept |= {ref.value for ref in plan.derivatives.values()}
-    # A loop may have put what it starts from into a list.
-    kept |= {k for step in plan.steps if step.body is not None for k in operands_of(step)}
-
-    cached = {*kept, *plan.cache}  # may be read a second time
-
-    def rewritten(steps: Sequence[Step], kept: Collection[int]) -> list[Step]:
-        home = homes(steps)
-        sharers: dict[int, int] = {}
-        for owner in home.values():
-            sharers[owner] = sharers.get(owner, 0) + 1
-        found = []
-        for step, dying in zip(steps, deaths(steps, kept), strict=True):
-            target = _target(step, [k for k in dying if sharers.get(k) == 1], memory)
-            found.append(step if target is None else replace(step, alias=target, reuses=True))
-        return found
-
-    return replace(
-        plan,
-        forward=rewritten(plan.forward, cached),
-        backward=rewritten(plan.backward, cached),
-        derivative=rewritten(plan.derivative, cached),
-        joint=rewritten(plan.in_one_pass, kept),
-    )
-
-
-def _target(step: Step, free: Sequence[int], memory: Memory) -> int | None:
-    """The operand that the result of an elementwise step may be written into."""
-    if step.function not in _UFUNCS or step.alias is not None or not step.shape:
-        return None
-    layouts = memory.footprints.layouts
-    refs = [operand for operand in step.operands if isinstance(operand, Ref)]
-    for ref in refs:
-        plain = all(other.axes is None for other in refs if other.value == ref.value)
-        if (
-            ref.value in free
-            and plain
-            and memory.plan.shapes[ref.value] == step.shape
-            and layouts[ref.value] == layouts[step.value]
-            and layouts[step.value].item == item_size(step.function)
-        ):
-            return ref.value
-    return None
