@@ -15,7 +15,7 @@ no simplification with what it checks.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ import numpy as np
 
 from matderiv.calculus.structure import structured_direction
 from matderiv.errors import DomainError
+from matderiv.tensor.dims import Composite, Dim, Shape, dim_value
 from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.evaluate import evaluate
 from matderiv.tensor.nodes import Apply, Map, Node, Variable
@@ -30,11 +31,12 @@ from matderiv.tensor.primitives import AbstractFunction
 from matderiv.tensor.traverse import dimensions, everything, reachable
 from matderiv.values import DOMAINS, Array, Declared, draw, draw_sizes
 
-__all__ = ["CheckReport", "check_nodes", "evaluate_named", "stand_ins"]
+__all__ = ["CheckReport", "check_nodes", "evaluate_named", "slices", "stand_ins"]
 
 TOLERANCE = 1e-6
 _STEPS = (4e-3, 4e-3 / 16, 4e-3 / 256)
 _ATTEMPTS = 12
+LARGEST = 5_000_000  # entries of an array
 
 
 @dataclass(frozen=True)
@@ -184,16 +186,29 @@ def _is_fragile(
     return not _largest(moved - jacobian) <= 1e-4 * _largest(jacobian)
 
 
-def _sliced(roots: Sequence[Node]) -> dict[str, int]:
-    """The least size of each dimension that the slices of a graph reach into."""
-    least: dict[str, int] = {}
+def slices(roots: Sequence[Node]) -> Iterator[tuple[Dim, int]]:
+    """The dimensions that a graph takes slices of, and where each slice ends."""
     for node in everything(roots):
         if isinstance(node, Apply) and node.primitive.key == "select":
             dim, _, stop = node.parameters
-            if isinstance(dim, str):
-                assert isinstance(stop, int)
-                least[dim] = max(least.get(dim, 0), stop + 1)
+            assert isinstance(dim, str | int | Composite)
+            assert isinstance(stop, int)
+            yield dim, stop
+
+
+def _sliced(roots: Sequence[Node]) -> dict[str, int]:
+    """The least size of each dimension that the slices of a graph reach into."""
+    least: dict[str, int] = {}
+    for dim, stop in slices(roots):
+        for name in (dim,) if isinstance(dim, str) else getattr(dim, "names", ()):
+            least[name] = max(least.get(name, 0), stop + 1)
     return least
+
+
+def _refuse_large(shapes: Iterable[Shape], sizes: Mapping[str, int]) -> None:
+    entries = max(math.prod(dim_value(dim, sizes) for dim in shape) for shape in shapes)
+    if entries > LARGEST:
+        raise DomainError(f"an array of {entries:,} entries is too large to check")
 
 
 def _points(
@@ -203,6 +218,8 @@ def _points(
     shapes = [*(declared.shape for declared in inputs.values()), tuple(dimensions(roots))]
     least = _sliced(roots)
     choices = [draw_sizes(shapes, falling=falling, least=least) for falling in (False, True)]
+    for sizes in choices:
+        _refuse_large([*shapes, *(root.shape for root in roots)], sizes)
     for number, domain in enumerate(DOMAINS):
         for attempt in range(_ATTEMPTS):
             sizes = choices[attempt % 2]

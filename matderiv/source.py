@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matderiv.check import evaluate_named
-from matderiv.errors import DomainError, NameResolutionError, ShapeError
+from matderiv.check import evaluate_named, slices
+from matderiv.errors import DomainError, NameResolutionError, ShapeError, UnsupportedError
 from matderiv.language import canonical_name, lower, read
 from matderiv.language.hints import near
-from matderiv.language.typed import Assignment, Input
+from matderiv.language.typed import Assignment, Input, Repeat
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.dims import Composite, Shape
+from matderiv.tensor.dims import Composite, Shape, dim_text, dim_value
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import dimensions
 from matderiv.values import Array, bind, by_name, is_sympy
@@ -148,9 +148,12 @@ class Program:
 
         Its value, where none is given, is still computed from the other inputs.
         """
-        found = next(
-            s for s in self.typed.statements if isinstance(s, Assignment) and s.name == name
-        )
+        statements = self.typed.statements
+        if any(isinstance(s, Repeat) and name in s.carried for s in statements):
+            raise UnsupportedError(
+                f"{name} has a value in each layer of a loop; differentiate by one outside it"
+            )
+        found = next(s for s in statements if isinstance(s, Assignment) and s.name == name)
         made = Input(found.expression.shape, frozenset(), True, None, name)
         rest = tuple(s for s in self.typed.statements if s is not found)
         typed = replace(self.typed, statements=rest, inputs={**self.inputs, name: made})
@@ -221,6 +224,11 @@ def evaluated(
     sizes: Mapping[str, int],
     functions: Mapping[object, Callable[..., Any]] | None,
 ) -> Array:
+    for dim, stop in slices([node]):
+        if dim_value(dim, sizes) < stop:
+            raise ShapeError(
+                f"the index {stop - 1} is out of range: {dim_text(dim)} is {dim_value(dim, sizes)}"
+            )
     try:
         return evaluate_named([node], arrays, sizes, functions)[0]
     except np.linalg.LinAlgError as error:

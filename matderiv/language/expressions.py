@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import default_rank
 from matderiv.language.checker import SCALAR, Checker, Shape, kind_of_rank
-from matderiv.language.functions import function_table
+from matderiv.language.functions import function_table, spellings
 from matderiv.language.indexing import entry
 from matderiv.language.literals import literal_value
 from matderiv.language.operators import OPERATORS
@@ -175,9 +175,9 @@ class Expressions:
             return self._abstract(node)
         if name == "D":
             return self._abstract_derivative(node)
-        function = function_table()[
-            {"t": "transpose", "mm": "dot", "matmul": "dot"}.get(name, name)
-        ]
+        # A method comes as it is spelled.
+        known = {**spellings(), "t": "transpose"}
+        function = function_table()[known.get(name, name)]
         options = {}
         arguments = []
         for argument in node.args:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from matderiv.program.backend import Backend
+from matderiv.program.names import Names
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import least_sizes, names_in, sizes_read
 from matderiv.program.steps import Step, nested
-from matderiv.program.writer import Backend, Names
 from matderiv.tensor.dims import Composite, Shape
 from matderiv.tensor.nodes import Variable
 

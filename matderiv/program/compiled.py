@@ -17,10 +17,10 @@ from matderiv.files import write_file
 from matderiv.program.cost import Cost
 from matderiv.program.emitters import emitter
 from matderiv.program.memory import Memory
+from matderiv.program.names import Names, name_all
 from matderiv.program.naming import function_name, identifier
 from matderiv.program.plan import Plan
 from matderiv.program.steps import Step
-from matderiv.program.writer import Names, name_all
 from matderiv.values import by_name
 
 __all__ = ["CompiledFunction"]

@@ -15,7 +15,7 @@ from fractions import Fraction
 from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.tensor.dims import Shape
 
-__all__ = ["WEIGHTS", "contraction_flops", "count"]
+__all__ = ["UFUNCS", "WEIGHTS", "contraction_flops", "count"]
 
 ARITHMETIC = frozenset(
     {
@@ -33,6 +33,9 @@ WEIGHTS: dict[str, int] = {
     **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), 15),
     "scipy.special.erf": 20,
 }
+
+UFUNCS = (ARITHMETIC | set(WEIGHTS)) - {"kron"}
+"""Functions that work entry by entry and take `out=`."""
 
 
 def _cubic(coefficient: Fraction | int) -> Callable[[Shape, Shape], Polynomial]:

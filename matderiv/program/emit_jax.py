@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matderiv.program.backend import Backend
 from matderiv.program.plan import Plan
 from matderiv.program.skeleton import module_source
-from matderiv.program.writer import Backend
 
 __all__ = ["JAX", "emit"]
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matderiv.program.backend import Backend
+from matderiv.program.names import Names, name_all
 from matderiv.program.plan import Plan
 from matderiv.program.self_check import self_check
 from matderiv.program.skeleton import module_source
 from matderiv.program.steps import Step
-from matderiv.program.writer import Backend, Names, Writer, name_all
+from matderiv.program.writer import Writer
 
-__all__ = ["NUMPY", "Names", "emit", "name_all", "statement"]
+__all__ = ["NUMPY", "emit", "statement"]
 
 _ARRAY_CHECK = '''
 def _array(name, value, shape, sizes):

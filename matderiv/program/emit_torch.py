@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matderiv.program.backend import Backend
 from matderiv.program.emit_jax import OPERATORS
 from matderiv.program.plan import Plan
 from matderiv.program.skeleton import module_source
-from matderiv.program.writer import Backend
 
 __all__ = ["TORCH", "emit"]
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from matderiv.program.emit_numpy import Names, name_all, statement
+from matderiv.program.emit_numpy import statement
+from matderiv.program.names import Names, name_all
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import Polynomial
 from matderiv.program.steps import Body, Ref, Step, executed, nested, operands_of

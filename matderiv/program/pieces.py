@@ -113,7 +113,10 @@ def join(
     if _follows(left, right, orders) or (not left and len(right) == 1):
         a, b, left, right = b, a, right, left
     if not batch and len(summed) == 1 and len(left) < 2 and len(right) < 2:
-        return _matmul(tape, a, b, [], left, right, summed)
+        product = _matmul(tape, a, b, [], left, right, summed)
+        # A matrix times its own transpose.
+        twice = a.ref == b.ref and a.labels.index(summed[0]) == b.labels.index(summed[0])
+        return product._replace(symmetric=twice and len(product.labels) == 2)
     if not batch:
         return _tensordot(tape, a, b, left, right, summed)
     rank = list(dict.fromkeys(label for order in orders for label in order))

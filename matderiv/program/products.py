@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Protocol
 
+from matderiv.program.gram import weighed_on_both_sides
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
@@ -252,52 +252,14 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
         if dropped and not piece.inverse:
             work.pieces[index] = sum_out(tape, piece, dropped)
             work.keys[index] = None
-    _weigh_both_sides(tape, work, out)
+    halves = weighed_on_both_sides(tape, work.pieces, out)
+    if halves is not None:
+        work.pieces, work.keys = halves, [None] * len(halves)
     tree, rank = _tree(values, work, out)
     spot = _cheapest_spot(values, work, tree, rank)
     result = _execute(tape, work, tree, spot, rank)
     dropped = [label for label in result.labels if label not in out]
     return sum_out(tape, result, dropped) if dropped else as_plain(tape, result)
-
-
-def _weigh_both_sides(tape: Tape, work: _Work, out: list[int]) -> None:
-    """X' diag(y² w) X with w ≥ 0 as Z'Z with Z = y ⊙ √w ⊙ X: BLAS computes one triangle."""
-    for (i, a), (j, b) in combinations(enumerate(work.pieces), 2):
-        if a.ref != b.ref or len(a.labels) != 2 or a.inverse or a.inverted:
-            continue
-        pairs = zip(a.labels, b.labels, strict=True)
-        shared = tuple(k for k, other in pairs if k == other and k not in out)
-        ends = {*a.labels, *b.labels} - set(shared)
-        weights = [p for k, p in enumerate(work.pieces) if k not in (i, j)]
-        if len(shared) != 1 or len(ends) != 2 or set(out) != ends or not weights:
-            continue
-        half = _half(tape, weights, shared)
-        if half is not None:
-            side = join(tape, a, half, set(a.labels), [a.labels])
-            work.pieces = [side._replace(labels=p.labels) for p in (a, b)]
-            work.keys = [None, None]
-            return
-
-
-def _half(tape: Tape, weights: list[Piece], labels: tuple[int, ...]) -> Piece | None:
-    """The root of a product of vectors: of a square its base, of the rest if it is ≥ 0."""
-    counts = Counter(weights)
-    if any(piece.labels != labels for piece in weights):
-        return None
-    if any(count % 2 and not piece.nonnegative for piece, count in counts.items()):
-        return None
-
-    def product(pieces: Iterable[Piece]) -> Piece | None:
-        total: Piece | None = None
-        for piece in pieces:
-            total = piece if total is None else join(tape, total, piece, set(labels), [labels])
-        return total
-
-    odd = product(piece for piece, count in counts.items() if count % 2)
-    roots = [piece for piece, count in counts.items() for _ in range(count // 2)]
-    if odd is not None:
-        roots.append(Piece(tape.call("sqrt", as_plain(tape, odd).ref), labels))
-    return product(roots)
 
 
 def _tree(values: Values, work: _Work, out: list[int]) -> tuple[Tree, list[int]]:

@@ -10,15 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from matderiv.program.assemble import Plan
-from matderiv.program.counting import ARITHMETIC, WEIGHTS
+from matderiv.program.counting import UFUNCS
 from matderiv.program.footprint import item_size
 from matderiv.program.liveness import deaths, homes
 from matderiv.program.memory import Memory
 from matderiv.program.steps import Ref, Step, operands_of
 
 __all__ = ["reusing", "without_reuse"]
-
-_UFUNCS = (ARITHMETIC | set(WEIGHTS)) - {"kron"}
 
 
 def without_reuse(plan: Plan) -> Plan:
@@ -75,7 +73,7 @@ def reusing(plan: Plan) -> Plan:
 
 def _target(step: Step, free: Sequence[int], memory: Memory) -> int | None:
     """The operand that the result of an elementwise step may be written into."""
-    if step.function not in _UFUNCS or step.alias is not None or not step.shape:
+    if step.function not in UFUNCS or step.alias is not None or not step.shape:
         return None
     layouts = memory.footprints.layouts
     refs = [operand for operand in step.operands if isinstance(operand, Ref)]

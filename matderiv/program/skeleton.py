@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from matderiv.program.backend import Backend
 from matderiv.program.checks import KIND, given_inputs, input_check, makes_arrays, shape_pattern
 from matderiv.program.liveness import deaths
 from matderiv.program.module_text import docstring, module_docstring, shape_text
+from matderiv.program.names import Names, name_all
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import names_in, sizes_read
 from matderiv.program.steps import Ref, Step, nested
-from matderiv.program.writer import Backend, Names, Writer, indented, name_all, wrapped
+from matderiv.program.writer import Writer, indented, wrapped
 from matderiv.tensor.dims import Shape
 
 __all__ = ["module_source"]

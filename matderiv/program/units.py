@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from matderiv.program.assemble import Plan
 from matderiv.program.cleanup import renumber
+from matderiv.program.counting import UFUNCS, WEIGHTS
 from matderiv.program.footprint import Footprints
 from matderiv.program.liveness import homes
 from matderiv.program.steps import Step, executed, operands_of
@@ -59,7 +60,7 @@ class Units:
     reads    for each unit those whose buffers it reads, through views or not
     kept     bytes of its buffer
     hidden   bytes that its computation hides, or copies it makes on the way
-    flops    operations, function evaluations included
+    flops    operations, function evaluations by their weight
     results  units whose buffers are returned
     """
 
@@ -88,7 +89,8 @@ class Units:
         self.hidden = [max(footprints[s.value].hidden for s in group) for group in self.steps]
         self.flops = [
             sum(
-                int(s.flops.at(footprints.sizes)) + int(s.evaluations.at(footprints.sizes))
+                int(s.flops.at(footprints.sizes))
+                + WEIGHTS.get(s.function, 0) * int(s.evaluations.at(footprints.sizes))
                 for s in executed(group)
             )
             for group in self.steps
@@ -132,6 +134,18 @@ class Units:
         if missing:
             raise ValueError(f"units {sorted(missing)} are read before they are computed")
         return most
+
+    def least(self, reuse: bool = True) -> int:
+        """No schedule has a lower peak: each unit meets its operands, results stay.
+
+        With `reuse` an elementwise result may lie where an operand does.
+        """
+        steps = []
+        for unit, group in enumerate(self.steps):
+            operands = sum(self.kept[k] for k in self.reads[unit])
+            own = 0 if reuse and group[0].function in UFUNCS and operands else self.kept[unit]
+            steps.append(operands + own + self.hidden[unit])
+        return max(sum(self.kept[unit] for unit in self.results), *steps)
 
     def work(self, schedule: Iterable[int]) -> int:
         return sum(self.flops[unit] for unit in schedule)

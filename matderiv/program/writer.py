@@ -1,31 +1,16 @@
-"""Steps as lines of code: identifiers, operands, statements, in the spelling of a library.
-
-A `Backend` is a table of templates over the operands of a call, by the name of the NumPy
-function; what the table lacks is called by that name.  Some calls have a name of their
-own, which a table may spell or leave alone:
-
-    dot          a product of vectors and matrices, no axes in front
-    total        a sum of all entries
-    f_number     f of an array and a number, the array first: add_number, maximum_number
-    number_f     the same, the number first
-    write_f      f written into a view of an array, the view first, and write_copyto
-    f_keepdims   f with the option keepdims, and tril_k, eye_k
-"""
+"""Steps as lines of code: operands, calls and statements in the spelling of a `Backend`."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
-from matderiv.program.loop_text import loop_homes, loop_lines, loop_names
+from matderiv.program.backend import Backend
+from matderiv.program.loop_text import loop_lines
 from matderiv.program.module_text import shape_text
-from matderiv.program.naming import Namer, function_name
-from matderiv.program.plan import Plan
-from matderiv.program.sizes import sizes_read
+from matderiv.program.names import Names
 from matderiv.program.steps import (
-    Callee,
     Dims,
     Length,
     Operand,
@@ -34,12 +19,10 @@ from matderiv.program.steps import (
     Step,
     is_number,
     nested,
-    number_values,
 )
-from matderiv.tensor.dims import Composite, Dim, Shape
-from matderiv.tensor.nodes import Variable
+from matderiv.tensor.dims import Composite, Dim
 
-__all__ = ["Backend", "Names", "Writer", "indented", "name_all", "wrapped"]
+__all__ = ["Writer", "indented", "wrapped"]
 
 _WIDTH = 88
 
@@ -58,113 +41,6 @@ _NUMBERS = {
     "sqrt": "{0} ** 0.5",
     "power": "{0} ** {1}",
 }
-
-
-@dataclass(frozen=True)
-class Backend:
-    """How one library spells a plan.
-
-    name         "numpy"; what users call it
-    module       the name that the library has in the code: "np"
-    imports      the lines at the top of a module
-    array_check  the source of `_array`, which converts an input, and of `_alike`, if any
-    kind_of      the type of the arrays that the code makes, from an array {0}
-    kind         the same where all inputs are scalars
-    times        g times the cotangent of a scalar value
-    fast_check   inputs that are float64 arrays of NumPy need no conversion
-    spellings    templates over the operands {0}, {1} …, the options by name or all of them
-                 {options}, or everything between the brackets of the call, {call}
-    functions    where a template is one call: its function by the NumPy name
-    mutable      arrays can be written into through views
-    reuses       results are written into operands that nobody reads again: `out=`
-    frees        memory is freed at `del`
-    scipy        what stands for "scipy" in the names of functions that NumPy lacks
-    """
-
-    name: str
-    module: str
-    imports: str
-    array_check: str
-    kind_of: str
-    kind: str
-    times: str = "g * cotangent"
-    fast_check: bool = False
-    spellings: Mapping[str, str] = field(default_factory=dict)
-    functions: Mapping[str, str] = field(default_factory=dict)
-    mutable: bool = True
-    reuses: bool = False
-    frees: bool = True
-    scipy: str = "scipy"
-
-    def function(self, name: str) -> str:
-        """The path of a function that NumPy or SciPy calls by this name."""
-        if name in self.functions:
-            return self.functions[name]
-        if name.startswith("scipy."):
-            return self.scipy + name.removeprefix("scipy")
-        return f"{self.module}.{name}"
-
-
-@dataclass(frozen=True)
-class Names:
-    """The identifiers of a module.
-
-    numbers  the values that sizes alone determine
-    layers   the index of each loop
-    outputs  what each loop collects its outputs in
-    """
-
-    inputs: Mapping[Variable, str]
-    values: Mapping[int, str]
-    sizes: Mapping[str, str]
-    functions: Mapping[Callee, str]
-    free_sizes: Sequence[str] = field(default=())
-    shapes: Sequence[Shape] = field(default=())
-    numbers: frozenset[int] = field(default=frozenset())
-    layers: Mapping[int, str] = field(default_factory=dict)
-    outputs: Mapping[int, Sequence[str]] = field(default_factory=dict)
-
-
-def name_all(plan: Plan) -> Names:
-    """Name inputs, functions, sizes, then values: gradients, the user's names, t0, t1 …"""
-    namer = Namer()
-    inputs = {v: namer.unique(v.name) for v in plan.inputs if v is not plan.cotangent}
-    if plan.cotangent is not None:
-        inputs[plan.cotangent] = "cotangent"
-    functions = {f: namer.unique(function_name(f)) for f in plan.functions}
-    every = list(nested(plan.steps))
-    loops = [step for step in every if step.body is not None]
-    dims = sizes_read(plan.steps) + [d for v in plan.inputs for d in v.shape if isinstance(d, str)]
-    sizes = {dim: namer.unique(dim) for dim in dict.fromkeys([*plan.free_sizes, *dims])}
-    values = {number: inputs[variable] for variable, number in plan.inputs.items()}
-    home = {step.value: step.value for step in every} | dict(loop_homes(loops))
-    for step in every:
-        if step.writes and step.alias is not None:  # the same array, written into
-            home[step.value] = home.get(step.alias, step.alias)
-    for name, ref in plan.gradients.items():
-        values.setdefault(home.get(ref.value, ref.value), namer.unique(f"d_{name}"))
-    for number, name in plan.names.items():
-        if number in home and home[number] not in values:
-            values[home[number]] = namer.unique(name)
-    count = 0
-    for number in home:
-        owner = number
-        while home.get(owner, owner) != owner:
-            owner = home[owner]
-        if owner not in values:
-            values[owner] = namer.unique(f"t{count}")
-            count += 1
-        values.setdefault(number, values[owner])
-    return Names(
-        inputs,
-        values,
-        sizes,
-        functions,
-        [sizes[d] for d in plan.free_sizes],
-        plan.shapes,
-        number_values(plan.steps),
-        *loop_names(plan.steps, loops, values, namer),
-    )
 
 
 class Writer:

@@ -55,7 +55,7 @@ def rule(
 
 
 _KINDS = ("s", "c n", "r n", "M m n")
-_JUXTAPOSED, _EXPLICIT = ("{0:p} {1:f}", "p"), ("{0:q} * {1:u}", "q")
+_JUXTAPOSED, _EXPLICIT = ("{0:p} {1:j}", "p"), ("{0:q} * {1:u}", "q")
 
 
 def _add(a: Any, b: Any) -> Any:
@@ -110,7 +110,7 @@ for name in [*_SMOOTH.split(), "normpdf", *_GUARDS]:
     entrywise = {**oracle._ENTRYWISE, "tan": np.tan}[name]
     for kind in _KINDS:
         rule(kind, f"{name}({{0:s}})", kind, entrywise, guards=_GUARDS.get(name, "."), weight=0.25)
-rule("s", "sin {0:f}", "s", np.sin, "n", weight=0.3)
+rule("s", "sin {0:w}", "s", np.sin, "n", weight=0.3)
 rule("s", "sin^2 {0:w}", "s", lambda a: np.sin(a) ** 2, "n", weight=0.2)
 rule("s", "|{0:b}|", "s", np.abs, guards="k", weight=0.3)
 rule("c n", "|{0:b}|", "c n", np.abs, guards="k", weight=0.5)
@@ -201,10 +201,10 @@ rule("c n", "onehot_max({0:s})", "c n", lambda a: np.eye(a.size)[a.argmax()], gu
 
 # ----- square matrices ------------------------------------------------------------------
 rule("s", "tr({0:s})", "M n n", np.trace, weight=2)
-rule("s", "tr {0:f}", "M n n", np.trace, "n", weight=0.3)
+rule("s", "tr {0:w}", "M n n", np.trace, "n", weight=0.3)
 rule("s", "det({0:s})", "M n n", np.linalg.det, guards="i")
 rule("s", "logdet({0:s})", "M n n", lambda a: np.linalg.slogdet(a)[1], guards="i")
-rule("s", "log det {0:f}", "M n n", lambda a: np.log(np.linalg.det(a)), "n", "p", 0.4)
+rule("s", "log det {0:w}", "M n n", lambda a: np.log(np.linalg.det(a)), "n", "p", 0.4)
 rule("M n n", "{0:a}^-1", "M n n", np.linalg.inv, "f", "i")
 rule("M n n", "{0:a}^-T", "M n n", lambda a: np.linalg.inv(a).T, "f", "i", 0.4)
 rule("M n n", "inv({0:s})", "M n n", np.linalg.inv, guards="i", weight=0.5)

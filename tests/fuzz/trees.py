@@ -83,9 +83,10 @@ class Written:
     def __format__(self, place: str) -> str:
         if place == "b":  # between bars, where more bars may pair in two ways
             place = "a" if "|" in self.text else "s"
-        if place == "w":  # a word: a number after an exponent would be two in a row
-            plain = self.text[0].isalpha() and self.level <= LEVELS["f"]
-            return self.text if plain else f"({self.text})"
+        if place in "jw":
+            # After a factor a number would be two in a row; after a word a bracket is a call.
+            word = self.text[0].isalpha() or (place == "j" and self.text[0] not in "0123456789.")
+            return self.text if word and self.level <= LEVELS["f"] else f"({self.text})"
         fits = self.level <= LEVELS[place]
         if place == "h" and self.level == LEVELS["q"]:
             fits = False  # an explicit product beside a Hadamard operator is refused

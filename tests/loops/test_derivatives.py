@@ -123,3 +123,25 @@ def test_one_loop_for_the_value_and_one_for_all_gradients(name: str) -> None:
     roots = [derivative.node for derivative in derivatives.values()]
     loops = [node for node in everything(roots) if isinstance(node, Loop)]
     assert len(loops) <= 2 * deep.text.count("repeat")
+
+
+def test_a_carried_value_is_no_variable() -> None:
+    """z stands for a value in each layer; what is computed from the last one is one value."""
+    text = "x: (B, M); W: (N, M, M); z = x; repeat l in N { z = z W[l] }; o = 2 z; ||o||^2"
+    with pytest.raises(md.UnsupportedError, match="each layer"):
+        md.diff(text, "z")
+    assert md.diff(text, "o").check()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("repeat l in N { repeat l in N { z = z W[l] } }", "index of a loop around"),
+        ("repeat l in N { z = z W[k] }", "k is none"),
+        ("repeat l in N { z = z W[l][l] }", "slices"),
+        ("repeat l in N { " * 9 + "z = z W[l]" + " }" * 9, "loop"),
+    ],
+)
+def test_what_a_loop_does_not_mean_is_refused(text: str, said: str) -> None:
+    with pytest.raises(md.MatderivError, match=said):
+        md.parse(f"x: (B, M); W: (N, M, M); z = x; {text}; ||z||^2")

@@ -1,0 +1,65 @@
+"""What one library calls things: the table that a backend is.
+
+Templates stand over the operands of a call, by the name of the NumPy function; what the
+table lacks is called by that name.  Some calls have a name of their own, which a table may
+spell or leave alone:
+
+    dot          a product of vectors and matrices, no axes in front
+    total        a sum of all entries
+    f_number     f of an array and a number, the array first: add_number, maximum_number
+    number_f     the same, the number first
+    write_f      f written into a view of an array, the view first, and write_copyto
+    f_keepdims   f with the option keepdims, and tril_k, eye_k
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Backend"]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How one library spells a plan.
+
+    name         "numpy"; what users call it
+    module       the name that the library has in the code: "np"
+    imports      the lines at the top of a module
+    array_check  the source of `_array`, which converts an input, and of `_alike`, if any
+    kind_of      the type of the arrays that the code makes, from an array {0}
+    kind         the same where all inputs are scalars
+    times        g times the cotangent of a scalar value
+    fast_check   inputs that are float64 arrays of NumPy need no conversion
+    spellings    templates over the operands {0}, {1} …, the options by name or all of them
+                 {options}, or everything between the brackets of the call, {call}
+    functions    where a template is one call: its function by the NumPy name
+    mutable      arrays can be written into through views
+    reuses       results are written into operands that nobody reads again: `out=`
+    frees        memory is freed at `del`
+    scipy        what stands for "scipy" in the names of functions that NumPy lacks
+    """
+
+    name: str
+    module: str
+    imports: str
+    array_check: str
+    kind_of: str
+    kind: str
+    times: str = "g * cotangent"
+    fast_check: bool = False
+    spellings: Mapping[str, str] = field(default_factory=dict)
+    functions: Mapping[str, str] = field(default_factory=dict)
+    mutable: bool = True
+    reuses: bool = False
+    frees: bool = True
+    scipy: str = "scipy"
+
+    def function(self, name: str) -> str:
+        """The path of a function that NumPy or SciPy calls by this name."""
+        if name in self.functions:
+            return self.functions[name]
+        if name.startswith("scipy."):
+            return self.scipy + name.removeprefix("scipy")
+        return f"{self.module}.{name}"

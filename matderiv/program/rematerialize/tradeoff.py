@@ -1,0 +1,162 @@
+"""The curve of peak memory against extra FLOPs, and the plan for a budget.
+
+All methods run on all orders of the backward part; what no other schedule beats in both
+is the curve.  The general problem is NP-hard, so it is an upper bound of the best curve;
+`least` is a lower bound of every peak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from matderiv.errors import MatderivError
+from matderiv.program.assemble import Plan
+from matderiv.program.liveness import Peak
+from matderiv.program.memory import Memory
+from matderiv.program.polynomial import Polynomial
+from matderiv.program.rematerialize.chain import chain_schedules
+from matderiv.program.rematerialize.drop import cached, cheapest_first, segments, sqrt_segments
+from matderiv.program.rematerialize.evict import evict
+from matderiv.program.rematerialize.exact import optimum
+from matderiv.program.reuse import reusing, without_reuse
+from matderiv.program.schedules import orders
+from matderiv.program.steps import executed
+from matderiv.program.units import Schedule, Units, rescheduled
+
+__all__ = ["Point", "Tradeoff"]
+
+_BUDGETS = 20  # as many as are tried between the least peak and that of keeping all
+_SMALL = 48  # units up to which the exact search is tried
+
+
+@dataclass(frozen=True)
+class Point:
+    """A schedule by some method, the peak that the units predict and its work in FLOPs."""
+
+    method: str
+    schedule: Schedule
+    peak: int
+    work: int
+
+
+class Tradeoff:
+    """Schedules for the gradients of a plan at some sizes, from keeping all to keeping little.
+
+    plain    the point that computes nothing twice
+    curve    the points that no other beats, by falling peak
+    least    bytes below which no schedule can stay
+    """
+
+    def __init__(self, plan: Plan, sizes: Mapping[str, int] | None = None) -> None:
+        if not plan.gradients:
+            raise MatderivError(
+                "without gradients nothing is kept for later", hint="name a variable after wrt"
+            )
+        self.plan = without_reuse(replace(plan, sizes={**plan.sizes, **(sizes or {})}))
+        results = [plan.value.value, *(ref.value for ref in plan.gradients.values())]
+        footprints = Memory(self.plan).footprints
+        self.units = Units([*self.plan.forward, *self.plan.backward], results, footprints)
+        base = Schedule.of(self.plan, self.units)
+        self.bases = list(dict.fromkeys([base, *orders(self.units, base)]))
+        self._plans: dict[Schedule, Plan] = {}
+
+    # ---- points ----------------------------------------------------------------------
+
+    def point(self, method: str, schedule: Schedule) -> Point:
+        every = schedule.every
+        return Point(method, schedule, self.units.peak(every), self.units.work(every))
+
+    @cached_property
+    def plain(self) -> Point:
+        points = [self.point("keep all", base) for base in self.bases]
+        return min(points, key=lambda point: point.peak)
+
+    @property
+    def least(self) -> int:
+        return self.units.least()
+
+    def segments(self, count: int | str = "sqrt") -> Point:
+        """The best of the orders for so many segments, or the square root of the values."""
+        points = []
+        for base in self.bases:
+            number = sqrt_segments(self.units, base) if count == "sqrt" else int(count)
+            schedule = segments(self.units, base, number)
+            points.append(self.point(f"{number} segments", schedule))
+        return min(points, key=lambda point: (point.peak, point.work))
+
+    @cached_property
+    def points(self) -> list[Point]:
+        found = [self.plain]
+        found += (self.point(*made) for made in self._schedules())
+        return found
+
+    def _schedules(self) -> Iterator[tuple[str, Schedule]]:
+        units, lowest = self.units, self.units.least(reuse=False)
+        step = (self.plain.peak - lowest) / _BUDGETS
+        budgets = [lowest + int(step * k) for k in range(_BUDGETS)]
+        for base in self.bases:
+            count = len(cached(units, base))
+            for number in sorted({2, 3, 4, *(round(count ** (k / 8)) for k in range(1, 8))}):
+                if 1 < number <= count:
+                    yield f"{number} segments", segments(units, base, number)
+            for schedule in cheapest_first(units, base):
+                yield "cheapest first", schedule
+            for slots, schedule in chain_schedules(units, base):
+                yield f"chain, {slots} kept", schedule
+            for budget in budgets:
+                evicted = evict(units, base, budget)
+                if evicted is not None:
+                    yield "eviction", evicted
+        if len(units) <= _SMALL:
+            for budget in budgets[:: _BUDGETS // 5]:
+                best = optimum(units, self.plain.schedule, budget)
+                if best is not None:
+                    yield "search", best
+
+    @cached_property
+    def curve(self) -> list[Point]:
+        return frontier(self.points)
+
+    # ---- plans -----------------------------------------------------------------------
+
+    def realised(self, point: Point) -> Plan:
+        """The plan that follows a schedule, with results written into operands."""
+        if point.schedule not in self._plans:
+            made = rescheduled(self.plan, self.units, point.schedule)
+            self._plans[point.schedule] = reusing(made)
+        return self._plans[point.schedule]
+
+    def peak(self, point: Point) -> Peak:
+        """The peak of the code for a point: what `value_and_grad` will be measured at."""
+        return Memory(self.realised(point)).value_and_grad
+
+    def extra(self, point: Point) -> Polynomial:
+        """FLOPs that are computed a second time, as a formula."""
+        again = [s for unit in point.schedule.recomputed for s in self.units.steps[unit]]
+        return Polynomial.total(step.flops for step in executed(again))
+
+    def within(self, budget: int) -> Point:
+        """The point of least work whose code stays within a budget.
+
+        Raises MatderivError where none is found, with the least peak that was.
+        """
+        for point in sorted(self.curve, key=lambda p: p.work):
+            if self.peak(point).bytes <= budget:
+                return point
+        lowest = min(self.peak(point).bytes for point in self.curve)
+        raise MatderivError(
+            f"no schedule within {budget:,} bytes was found: the least peak is {lowest:,}, "
+            f"and none is below {self.least:,}",
+            hint=f"--budget {lowest}",
+        )
+
+
+def frontier(points: Iterable[Point]) -> list[Point]:
+    """The points that no other beats in peak and work, by falling peak."""
+    found: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.work, p.peak)):
+        if not found or point.peak < found[-1].peak:
+            found.append(point)
+    return found
