@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from matderiv.calculus.derive import checked_order
 from matderiv.check import CheckReport
 from matderiv.errors import UnsupportedError, one_of
+from matderiv.quantities import read_bytes
 from matderiv.results import Derivative, Program, differentiate
 from matderiv.values import is_sympy
 from matderiv.verify import VerifyReport, verify_claim
@@ -21,6 +22,7 @@ __all__ = ["check", "compile", "cost", "diff", "modes", "parse", "verify"]
 
 Shapes = Mapping[str, Any] | None
 Attributes = Mapping[str, Any] | None
+Options = tuple[int, str, str, int | None]
 Source = Any  # text, a Program, or a SymPy expression, which has no type here
 
 
@@ -150,6 +152,7 @@ def compile(
     layout: str = "mixed",
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
+    budget: int | str | None = None,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> CompiledFunction:
@@ -157,7 +160,9 @@ def compile(
 
     Arrays are float64, or float32 where all inputs are.  `sizes={"n": 1000, "k": 20}` are
     the numbers for which the order of operations is chosen; any others may be passed to
-    the functions.  The same text with the same options is generated once in a process.
+    the functions.  `budget="2MB"` keeps fewer values for backward and computes others
+    again, so that at these sizes the peak of `value_and_grad` stays below; NumPy alone
+    obeys.  The same text with the same options is generated once in a process.
 
     >>> f = compile("||X w - y||^2", "w")
     >>> f is compile("||X w - y||^2", "w")
@@ -166,7 +171,9 @@ def compile(
     from matderiv.program.emitters import BACKENDS
 
     one_of(backend, BACKENDS, "backend")
-    options = (order, layout, backend)
+    if budget is not None and backend != "numpy":
+        raise UnsupportedError("a budget of memory is kept by numpy alone")
+    options = (order, layout, backend, None if budget is None else read_bytes(budget))
     if isinstance(source, str):
         asked = wrt if isinstance(wrt, str) else tuple(wrt)
         try:
@@ -186,7 +193,7 @@ def _frozen(options: Mapping[str, Any] | None) -> Any:
 
 @lru_cache(maxsize=256)
 def _compiled(
-    source: str, wrt: str | tuple[str, ...], options: tuple[int, str, str], frozen: tuple[Any, ...]
+    source: str, wrt: str | tuple[str, ...], options: Options, frozen: tuple[Any, ...]
 ) -> CompiledFunction:
     sizes, shapes, attributes = (None if part is None else dict(part) for part in frozen)
     return _compile(source, wrt, options, sizes, shapes, attributes)
@@ -195,19 +202,21 @@ def _compiled(
 def _compile(
     source: Source,
     wrt: str | Sequence[str],
-    options: tuple[int, str, str],
+    options: Options,
     sizes: Mapping[str, int] | None,
     shapes: Shapes,
     attributes: Attributes,
 ) -> CompiledFunction:
     from matderiv.generate import compile_program
 
-    order, layout, backend = options
+    order, layout, backend, budget = options
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
     asked = [wrt] if isinstance(wrt, str) or is_sympy(wrt) else wrt
     spelled = dict(zip(names, map(str, asked), strict=True))
-    return compile_program(program, names, order, layout, spelled, backend=backend, sizes=sizes)
+    return compile_program(
+        program, names, order, layout, spelled, backend=backend, sizes=sizes, budget=budget
+    )
 
 
 def cost(

@@ -108,6 +108,15 @@ def _parser() -> argparse.ArgumentParser:
         help="sizes for cost formulas, and for the order of operations in code",
     )
     parser.add_argument(
+        "--budget", metavar="2GB", help="of `plan` and `compile`: memory of value and gradients"
+    )
+    parser.add_argument(
+        "--segments", metavar="sqrt", help="of `plan`: so many, sqrt for the square root"
+    )
+    parser.add_argument(
+        "--timeline", action="store_true", help="of `memory`: what is cached, from when to when"
+    )
+    parser.add_argument(
         "--weights", metavar="exp=20", help="FLOPs that one value of a function counts"
     )
     parser.add_argument(
@@ -118,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
         default="numpy",
         help="what `compile` writes for: numpy, jax or torch",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="where `compile` and `graph` write")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where commands write")
     parser.add_argument("--force", action="store_true", help="overwrite FILE")
     parser.add_argument("--port", type=int, metavar="N", help="where `serve` listens")
     parser.add_argument("--no-open", action="store_true", help="`serve` opens no browser")
@@ -388,6 +397,7 @@ def _compile(options: argparse.Namespace) -> int:
         layout=options.layout,
         backend=options.backend,
         sizes=_numbers(options.at, "--at n=1000,d=20"),
+        budget=options.budget,
     )
     if options.output is None:
         print(compiled.source, end="")
@@ -436,6 +446,56 @@ def _flops(options: argparse.Namespace) -> int:
     return 0
 
 
+def _memory(options: argparse.Namespace) -> int:
+    from matderiv.generate import program_plan
+    from matderiv.memory_report import MemoryReport
+
+    program, names, _ = _read(options)
+    sizes = _numbers(options.at, "--at n=1000,d=20")
+    made = program_plan(program, program.names_of(names), options.order, sizes=sizes)[0]
+    if not options.timeline:
+        text = options.format == "unicode"
+        print(MemoryReport(made, sizes).to("text" if text else options.format))
+        return 0
+    from matderiv.pictures import timeline
+
+    svg = options.format == "svg" or Path(options.output or "").suffix == ".svg"
+    return _write(options, timeline(made, sizes).to("svg" if svg else "text"))
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from matderiv.generate import program_plan, tradeoff
+    from matderiv.program.rematerialize import curve_picture, curve_table, summary
+    from matderiv.quantities import read_bytes
+    from matderiv.tables import render
+
+    program, names, _ = _read(options)
+    sizes = _numbers(options.at, "--at n=1000,d=20")
+    wanted = _wanted(program, names)
+    found = tradeoff(program_plan(program, wanted, sizes=sizes)[0], sizes)
+    if options.budget:
+        print("\n".join(summary(found, found.within(read_bytes(options.budget)))))
+    elif options.segments:
+        print("\n".join(summary(found, found.segments(options.segments))))
+    else:
+        format = "text" if options.format == "unicode" else options.format
+        print(render(curve_table(found), format))
+    if options.output is not None:
+        return _write(options, curve_picture(found))
+    return 0
+
+
+def _write(options: argparse.Namespace, text: str) -> int:
+    """Write to the file asked for, or print."""
+    from matderiv.files import write_file
+
+    if options.output is None:
+        print(text, end="" if text.endswith("\n") else "\n")
+    else:
+        print(f"wrote {write_file(options.output, text, force=options.force)}")
+    return 0
+
+
 def _graph(options: argparse.Namespace) -> int:
     from matderiv.files import write_file
     from matderiv.pictures import computation_graph
@@ -478,6 +538,8 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "diff": _diff,
     "compile": _compile,
     "flops": _flops,
+    "memory": _memory,
+    "plan": _plan,
     "bench": _bench,
     "graph": _graph,
     "check": _check,

@@ -16,7 +16,7 @@ from matderiv.calculus.derive import checked_order, derive
 from matderiv.calculus.layout import LAYOUTS, arrange
 from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
-from matderiv.errors import UnsupportedError, one_of
+from matderiv.errors import MatderivError, UnsupportedError, one_of
 from matderiv.language import canonical_name
 from matderiv.notation import present_joint
 from matderiv.program import Graph, Plan, plan
@@ -29,9 +29,17 @@ from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node, Variable
 
 if TYPE_CHECKING:
+    from matderiv.program.rematerialize import Tradeoff
     from matderiv.source import Program
 
-__all__ = ["Prepared", "compile_program", "program_choices", "program_cost", "program_plan"]
+__all__ = [
+    "Prepared",
+    "compile_program",
+    "program_choices",
+    "program_cost",
+    "program_plan",
+    "tradeoff",
+]
 
 
 class Prepared(NamedTuple):
@@ -68,6 +76,19 @@ def program_plan(
         layout=layout,
     )
     return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
+
+
+def tradeoff(made: Plan, sizes: Mapping[str, int]) -> Tradeoff:
+    """Peak memory against FLOPs computed again, for a plan at sizes that must all be given."""
+    from matderiv.program.rematerialize import Tradeoff
+
+    missing = [name for name in made.sizes if name not in sizes]
+    if missing:
+        raise MatderivError(
+            f"bytes depend on the size of {', '.join(missing)}",
+            hint=f"--at {','.join(f'{name}={made.sizes[name]}' for name in made.sizes)}",
+        )
+    return Tradeoff(made, sizes)
 
 
 def program_choices(
@@ -157,13 +178,18 @@ def compile_program(
     *,
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
+    budget: int | None = None,
 ) -> CompiledFunction:
     """The generated module of a program and its derivatives.
 
     `spelled` gives the key of a variable among the results, where it is not its name;
-    `sizes` are the numbers for which the order of operations is chosen.
+    `sizes` are the numbers for which the order of operations is chosen; at these, value
+    and gradients stay within `budget` bytes.
     """
     made, made_from, shown = program_plan(program, wrt, order, layout, sizes)
+    if budget is not None:
+        found = tradeoff(made, sizes or {})
+        made = found.realised(found.within(budget))
     taken = taken_names(program)
     head = "∂" if order == 1 else f"∂^{order} "
     lines = {"value": made_from, **{f"{head}value/∂{name}": n for name, n in shown.items()}}

@@ -26,6 +26,7 @@ from matderiv.notation.terms import (
     Juxtaposed,
     Mark,
     Postfix,
+    Power,
     Sigma,
     Sum,
     Term,
@@ -76,10 +77,13 @@ def _entry(
     if isinstance(node, Product) and (explicit or not plain):
         return _product(node, indices, lift, explicit, outside)
     if isinstance(node, Map) and not plain:
-        assert isinstance(term, Call)
         arguments = tuple(
-            _entry(a, indices, lift, explicit, outside=outside) for a in node.arguments
+            _entry(argument, indices, lift, explicit, outside=outside) if part.order else part
+            for argument, part in zip(node.arguments, term.parts, strict=True)
         )
+        if isinstance(term, Power):
+            return Power(*arguments, elementwise=False, order=0)
+        assert isinstance(term, Call)
         return Call(term.function, arguments, order=0, latex=term.latex, primes=term.primes)
     return Entry(term, indices)
 

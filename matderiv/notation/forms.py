@@ -106,7 +106,9 @@ def _transpose(term: Term) -> Term:
             tuple(map(transpose, term.factors)), tuple(map(transpose, term.divisors)), order=2
         )
     elif isinstance(term, Power):
-        pushed = replace(term, body=transpose(term.body))
+        exponent = term.exponent
+        exponent = transpose(exponent) if isinstance(exponent, Term) else exponent
+        pushed = replace(term, body=transpose(term.body), exponent=exponent)
     elif isinstance(term, Call) and term.elementwise:
         pushed = replace(term, arguments=tuple(map(transpose, term.arguments)))
     else:

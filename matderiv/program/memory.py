@@ -20,7 +20,7 @@ from matderiv.program.steps import Step
 __all__ = ["Memory"]
 
 # Frames, dictionaries of sizes and of results; the checks of each input, of a number more.
-_CALL, _INPUT, _NUMBER = 450, 100, 400
+_CALL, _INPUT, _NUMBER = 700, 30, 400
 
 
 class Memory:

@@ -259,7 +259,10 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     spot = _cheapest_spot(values, work, tree, rank)
     result = _execute(tape, work, tree, spot, rank)
     dropped = [label for label in result.labels if label not in out]
-    return sum_out(tape, result, dropped) if dropped else as_plain(tape, result)
+    result = sum_out(tape, result, dropped) if dropped else as_plain(tape, result)
+    # Of an inverse alone there is nothing to scale before it is computed.
+    unscaled = spot is None and not work.scalar.is_one
+    return scaled(tape, result, work.scalar) if unscaled else result
 
 
 def _tree(values: Values, work: _Work, out: list[int]) -> tuple[Tree, list[int]]:

@@ -127,8 +127,9 @@ def record(tape: Tape, program: str, names: Mapping[str, Operand]) -> Ref:
             )
         else:
             rule = _SHAPES.get(call.function)
-            shape = broadcast(shapes) if rule is None else rule(shapes, options)
-            result = tape.call(call.function, *operands, shape=shape, **options)
+            # Entry by entry a length is a number; to other functions it is a size.
+            made = None if rule is None else rule(shapes, options)
+            result = tape.call(call.function, *operands, shape=made, **options)
         known[call.target] = result
     assert result is not None
     return result

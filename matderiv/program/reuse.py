@@ -53,12 +53,15 @@ def reusing(plan: Plan) -> Plan:
 
     def rewritten(steps: Sequence[Step], kept: Collection[int]) -> list[Step]:
         home = homes(steps)
+        # Parts of a tuple that is kept lie in it.
+        parts = {step.value for step in steps if step.item is not None and step.alias in kept}
         sharers: dict[int, int] = {}
         for owner in home.values():
             sharers[owner] = sharers.get(owner, 0) + 1
         found = []
         for step, dying in zip(steps, deaths(steps, kept), strict=True):
-            target = _target(step, [k for k in dying if sharers.get(k) == 1], memory)
+            free = [k for k in dying if sharers.get(k) == 1 and k not in parts]
+            target = _target(step, free, memory)
             found.append(step if target is None else replace(step, alias=target, reuses=True))
         return found
 

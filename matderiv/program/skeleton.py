@@ -61,9 +61,10 @@ class _Functions:
     def __init__(self, plan: Plan, names: Names, backend: Backend) -> None:
         self.plan, self.names, self.backend = plan, names, backend
         kept = [*plan.cached_inputs, *plan.cache]
+        tuples = {step.alias for step in plan.steps if step.item is not None}
         self._shown = {
             d: f"{names.values[k]}.shape[{axis}]"
-            for k in reversed(kept)
+            for k in reversed([k for k in kept if k not in tuples])
             for axis, d in enumerate(plan.shapes[k])
             if isinstance(d, str)
         }

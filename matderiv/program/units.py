@@ -71,6 +71,12 @@ class Units:
         if any(step.reuses for step in distinct):
             raise ValueError("a result that overwrites an operand ties the order of steps")
         home = homes(distinct)
+        # A part of a tuple is made again with whoever reads it, the tuple is the unit.
+        whole = {step.value: step.alias for step in distinct if step.item is not None}
+        for number, owner in home.items():
+            while (base := whole.get(owner)) is not None:
+                owner = home.get(base, base)
+            home[number] = owner
         self.views = {step.value: step for step in distinct if step.is_view}
         groups: dict[int, list[Step]] = {}  # by the buffer, the one written last at the end
         for step in distinct:
@@ -84,7 +90,8 @@ class Units:
         # A value and the unit that makes its buffer; -1 for a view of an input.
         self.of = {step.value: numbers.get(home[step.value], -1) for step in distinct}
         self.reads = [self._reads(unit) for unit in range(len(self.steps))]
-        self.results = {self.of[number] for number in results if number in self.of}
+        self.returned = list(results)
+        self.results = {self.of[number] for number in self.returned if number in self.of}
         self.kept = [sum(footprints[s.value].kept for s in group) for group in self.steps]
         self.hidden = [max(footprints[s.value].hidden for s in group) for group in self.steps]
         self.flops = [
@@ -162,8 +169,8 @@ class _Writer:
         self._versions: dict[tuple[int, int], int] = {}  # a view of one version of its base
         self._made: dict[int, int] = {}  # views in the function at hand, and of which version
 
-    def function(self, schedule: Iterable[int]) -> list[Step]:
-        """The steps of one function, with the views that they need."""
+    def function(self, schedule: Iterable[int], returned: Iterable[int]) -> list[Step]:
+        """The steps of one function, with the views that they need and that are returned."""
         self._made = {}
         steps: list[Step] = []
         for unit in schedule:
@@ -172,6 +179,9 @@ class _Writer:
                     self._view(number, unit, steps)
                 again = step.value in self._now
                 self._write(step, self._fresh(step.value) if again else step.value, steps)
+        for number in returned:
+            if number in self.units.views and number not in self._now:
+                self._view(number, -1, steps)
         return steps
 
     def _view(self, number: int, unit: int, steps: list[Step]) -> None:
@@ -203,8 +213,10 @@ class _Writer:
 def rescheduled(plan: Plan, units: Units, schedule: Schedule) -> Plan:
     """The plan that computes the value and gradients in this order, repeats included."""
     writer = _Writer(units, plan.shapes)
-    forward = writer.function(schedule.forward)
-    backward = writer.function(schedule.backward)
+    last = bool(schedule.backward)
+    first = [k for k in units.returned if k == plan.value.value or not last]
+    forward = writer.function(schedule.forward, first)
+    backward = writer.function(schedule.backward, units.returned if last else ())
     made = {step.value for step in backward}
     known = {step.value for step in forward if not step.is_view}
     read = {number for step in backward for number in operands_of(step)}

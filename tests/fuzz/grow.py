@@ -21,7 +21,7 @@ __all__ = ["grow"]
 _KIND = {"s": "scalar", "c": "vector", "r": "row", "M": "matrix", "T": "tensor"}
 _NAMES = {
     "scalar": ("α", "β", "γ", "τ", "s", "r"),
-    "vector": ("x", "y", "w", "u", "v", "b", "x_hat", "w_1", "in"),
+    "vector": ("x", "y", "w", "u", "v", "b", "x_hat", "w_1", "is"),
     "matrix": ("A", "B", "X", "W", "Σ", "M_1", "np"),
     "tensor": ("T", "U", "V"),
 }

@@ -18,6 +18,7 @@ import matderiv as md
 from matderiv.calculus.layout import layout_axes
 from matderiv.language import canonical_name
 from matderiv.program.naming import function_name
+from matderiv.tensor.arena import Arena
 from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.nodes import Apply, Map, Node
 from matderiv.tensor.primitives import AbstractFunction
@@ -198,7 +199,8 @@ def _called(function: Any) -> Callable[..., Array]:
 
 
 def ascii_reads_back(case: Case) -> None:
-    if case.jacobian.ndim > 2:
+    by_layer = "N" in case.program.sizes  # a recurrence, which is no input
+    if case.jacobian.ndim > 2 or by_layer:
         str(case.derivative.to("ascii"))
         return
     text = str(case.derivative.to("ascii"))
@@ -297,7 +299,8 @@ def jax_agrees(case: Case) -> None:
 
     if _functions([case.parsed.output]) or case.wrt is None:
         return
-    lowered = case.parsed._lowered
+    # What is declared of a variable holds at the point, not along a direction.
+    lowered = case.parsed.lowered(Arena(), list(case.parsed.inputs))
     variables = [lowered.variables[name] for name in case.parsed.inputs]
     try:
         function = as_function(lowered.root, variables, case.program.sizes)

@@ -197,6 +197,21 @@ def test_000_depth(draw: Draw, example: Example) -> None:
     assert "written out: True" in printed
 
 
+def test_000_memory(example: Example) -> None:
+    """Training holds parameters, gradients, the optimizer's state and activations."""
+    made = runpy.run_path(str(EXAMPLES / "training_memory.py"))
+    found = made["training"](16, 128, 64)
+    parameters, sizes = int(found.parameters.at(found.sizes)), found.sizes
+    assert parameters == 8 * 16 * 64 * 64
+    assert int(found.activations.at(sizes)) == 8 * 128 * 64 * 17
+    states = [found.total_bytes(name) - found.peak_bytes for name in ("SGD", "momentum", "Adam")]
+    assert states == [parameters, 2 * parameters, 3 * parameters]
+    # The peak holds gradients and activations.
+    assert found.peak_bytes >= parameters + int(found.activations.at(sizes))
+    printed = example("training_memory")
+    assert "Adam         8 B M N + 32 M^2 N + 8 B M + 8" in printed
+
+
 def test_000_scaling(example: Example) -> None:
     """C ≈ 6 · parameters · tokens for large layers, from the counts of forward and backward."""
     cost = md.cost(DEPTH, ["W", "V"])

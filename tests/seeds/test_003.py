@@ -250,3 +250,20 @@ def test_003_modes(example: Example) -> None:
     assert kept(16, "forward") == pytest.approx(kept(4, "forward"), rel=0.01)
     assert kept(16, "reverse") - kept(4, "reverse") == pytest.approx(12, rel=0.01)
     assert "auto" in example("modes")
+
+
+def test_003_remat(example: Example) -> None:
+    """√n segments: a quarter of the memory for one more forward; cheap layers dropped first."""
+    made = runpy.run_path(str(EXAMPLES / "rematerialization.py"))
+    tradeoff = made["tradeoff"]
+    forward = tradeoff.units.work(tradeoff.plain.schedule.forward)
+    point = tradeoff.segments("sqrt")
+    assert point.method == "8 segments"
+    assert tradeoff.peak(point).bytes < 0.25 * tradeoff.plain.peak
+    assert 0.7 < (point.work - tradeoff.plain.work) / forward < 1
+    by_count = [tradeoff.segments(m).peak for m in (1, 2, 4, 8)]
+    assert by_count == sorted(by_count, reverse=True)
+    assert tradeoff.segments(64).peak > by_count[-1]
+    printed = example("rematerialization")
+    assert "gradients are the same bits" in printed
+    assert "8 segments" in printed

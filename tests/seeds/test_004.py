@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.testing import assert_allclose
 import matderiv as md
 from matderiv.pictures import computation_graph
 from matderiv.pictures.picture import place
+from tests.seeds.conftest import EXAMPLES
 
 Draw = Callable[..., dict[str, Any]]
 Example = Callable[[str], str]
@@ -112,3 +114,12 @@ def test_004_graph(example: Example) -> None:
     assert where["x"][0] < where["z"][0] < where["h"][0] < where["o"][0] < where["L"][0]
     assert where["x"][1] > where["z"][1] > where["h"][1] > where["o"][1] > where["L"][1]
     assert "∂J/∂W2: h, W2, o, y, L" in example("graphs")
+
+
+def test_004_memory(example: Example) -> None:
+    """What is cached grows in proportion to layers and to the batch, by the engine's own count."""
+    cached = runpy.run_path(str(EXAMPLES / "training_memory.py"))["cached"]
+    for layers, batch in ((8, 64), (16, 128), (32, 256)):
+        assert cached(layers, batch) == 8 * batch * 64 * (layers + 1)  # and the residual
+        assert cached(layers, 2 * batch) == 2 * cached(layers, batch)
+    assert "kB cached, by layers and batch" in example("training_memory")

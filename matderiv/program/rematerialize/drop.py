@@ -91,8 +91,7 @@ def crossing(units: Units, base: Schedule) -> list[set[int]]:
     alive: set[int] = set()
     found = []
     for place, unit in enumerate(base.forward):
-        alive.add(unit)
-        alive = {k for k in alive if last.get(k, -1) > place}
+        alive = {k for k in (*alive, unit) if last.get(k, -1) > place}
         found.append(alive)
     return found
 

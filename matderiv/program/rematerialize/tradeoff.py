@@ -33,7 +33,7 @@ _SMALL = 48  # units up to which the exact search is tried
 
 @dataclass(frozen=True)
 class Point:
-    """A schedule by some method, the peak that the units predict and its work in FLOPs."""
+    """A schedule by some method, its peak in bytes and its work in FLOPs."""
 
     method: str
     schedule: Schedule
@@ -45,7 +45,8 @@ class Tradeoff:
     """Schedules for the gradients of a plan at some sizes, from keeping all to keeping little.
 
     plain    the point that computes nothing twice
-    curve    the points that no other beats, by falling peak
+    points   every schedule that was made, with the peak of its units
+    curve    those that no other beats, by falling peak; the peak is that of the code
     least    bytes below which no schedule can stay
     """
 
@@ -81,7 +82,7 @@ class Tradeoff:
         """The best of the orders for so many segments, or the square root of the values."""
         points = []
         for base in self.bases:
-            number = sqrt_segments(self.units, base) if count == "sqrt" else int(count)
+            number = sqrt_segments(self.units, base) if count == "sqrt" else _whole(count)
             schedule = segments(self.units, base, number)
             points.append(self.point(f"{number} segments", schedule))
         return min(points, key=lambda point: (point.peak, point.work))
@@ -117,7 +118,8 @@ class Tradeoff:
 
     @cached_property
     def curve(self) -> list[Point]:
-        return frontier(self.points)
+        best = frontier(self.points)
+        return frontier(replace(point, peak=self.peak(point).bytes) for point in best)
 
     # ---- plans -----------------------------------------------------------------------
 
@@ -142,10 +144,10 @@ class Tradeoff:
 
         Raises MatderivError where none is found, with the least peak that was.
         """
-        for point in sorted(self.curve, key=lambda p: p.work):
-            if self.peak(point).bytes <= budget:
+        for point in self.curve:
+            if point.peak <= budget:
                 return point
-        lowest = min(self.peak(point).bytes for point in self.curve)
+        lowest = self.curve[-1].peak
         raise MatderivError(
             f"no schedule within {budget:,} bytes was found: the least peak is {lowest:,}, "
             f"and none is below {self.least:,}",
@@ -160,3 +162,9 @@ def frontier(points: Iterable[Point]) -> list[Point]:
         if not found or point.peak < found[-1].peak:
             found.append(point)
     return found
+
+
+def _whole(count: int | str) -> int:
+    if str(count).isdecimal() and int(count) > 0:
+        return int(count)
+    raise MatderivError(f"{count!r} is no number of segments", hint="--segments sqrt")

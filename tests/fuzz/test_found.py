@@ -1,0 +1,103 @@
+"""Programs that the fuzzer found wrong once, each in its smallest form."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import matderiv as md
+from tests.numerics import relative_error
+
+_DRAW = np.random.default_rng(3)
+
+# text, variable: each was evaluated, differentiated, printed or compiled wrongly
+FOUND = [
+    ("ones(2)' ⊗ x where x: (n)", "x"),  # a row times a column is no long vector
+    ("x ⊗ y' where x: (n), y: (m)", "y"),
+    ("t inv(E) ones(n) where E: (n, n), t: ()", "t"),  # the scalar beside a lone inverse
+    ("det(W + b') where W: (n, n), b: (n)", "b"),
+    ("E \\ acos(W - W) where W: (n, 2), E: (n, n)", "E"),
+    ("silu(k) + sum(b) where b: (k)", "b"),  # a size in an elementwise program
+    ("log(n) - b' where b: (n)", "b"),
+    ("ones(k) / ||B||_* where B: (k, n)", "B"),  # the size of a tuple
+    ("t - ones(n) where t: (), x: (n)", "t"),  # a size that only the cotangent shows
+    ("<Σ * y, y> ⊙ α where Σ: (n, n), y: (n), α: ()", "y"),  # brackets of an inner product
+    ("w_1' w_1 where w_1: (n)", "w_1"),
+    ("||B .* B|| where B: (n, m)", "B"),
+    ("sqrt(π) x' x where x: (n)", "x"),
+    ("logdet(diag(b)) where b: (n)", "b"),
+    ("(2 .^ W)' x where W: (n, k), x: (n)", "x"),  # the transpose of an exponent
+    ("mean(2 .^ W, axis=0)' v where W: (n, k), v: (k)", "v"),
+    ("||X ./ v' + E ./ q||_* where X: (k, n), v: (n), q: (k, 1), E: (k, n)", "q"),
+    ("softplus(logdet(W.^-1)) where W: (n, n)", "W"),  # parts of tuples move with their readers
+    ("X.Tr() where X: (n, n)", "X"),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt"), FOUND, ids=[text for text, _ in FOUND])
+def test_found(text: str, wrt: str) -> None:
+    program = md.parse(text)
+    sizes = {"n": 3, "m": 4, "k": 2}
+    values = {
+        name: _DRAW.normal(size=[sizes.get(str(dim), dim) for dim in entry.shape])
+        for name, entry in program.inputs.items()
+    }
+    values |= {dim: sizes[dim] for dim in program.dimensions}
+    derivative = md.diff(program, wrt)
+    assert derivative.check()
+    want = derivative.evaluate(values)
+    assert relative_error(md.diff(program, wrt, mode="forward").evaluate(values), want) < 1e-9
+    if want.ndim <= 2:
+        shapes = {name: entry.shape for name, entry in program.inputs.items()} | {"spare": tuple(sizes)}
+        again = md.parse(derivative.to("ascii"), shapes=shapes)
+        needed = {name: values[name] for name in [*again.inputs, *again.dimensions]}
+        assert relative_error(again.evaluate(needed), want) < 1e-9
+    compiled = md.compile(program, wrt)
+    assert relative_error(compiled.forward(values)[0], program.evaluate(values)) < 1e-9
+    if program.shape:
+        assert relative_error(compiled.derivative(values)[wrt], want) < 1e-9
+        cotangent = _DRAW.normal(size=program.evaluate(values).shape)
+        cache = compiled.forward(values)[1]
+        for _ in range(2):  # a cache is kept until it is released
+            got = compiled.backward(cache, cotangent)[wrt]
+            assert relative_error(got, np.tensordot(cotangent, want, cotangent.ndim)) < 1e-9
+    else:
+        assert relative_error(compiled.value_and_grad(values)[1][wrt], want) < 1e-9
+
+
+def test_a_row_times_a_column_is_their_outer_product() -> None:
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0])
+    for text in ("x ⊗ y'", "y' ⊗ x"):
+        np.testing.assert_array_equal(md.parse(text).evaluate({"x": x, "y": y}), np.outer(x, y))
+
+
+def test_logdet_of_a_diagonal_with_two_negative_entries() -> None:
+    b = np.array([-2.0, -3.0, 0.5])
+    got = md.parse("logdet(diag(b))").evaluate({"b": b})
+    assert np.isclose(got, np.log(3.0))
+    np.testing.assert_allclose(md.diff("logdet(diag(b))", "b").evaluate({"b": b}), 1 / b)
+
+
+def test_an_index_beyond_an_array_is_an_error() -> None:
+    for text in ("x[5]", "x[0:6]", "x[0:6]' x[0:6]"):
+        with pytest.raises(md.ShapeError, match="the index 5 is out of range: n is 2"):
+            md.parse(text).evaluate({"x": np.ones(2)})
+    with pytest.raises(md.ShapeError, match="out of range"):
+        md.diff("x[5]^2", "x").evaluate({"x": np.ones(2)})
+
+
+def test_chains_of_more_matrices_than_numpy_has_letters() -> None:
+    matrix = np.array([[0.5, 1.0], [0.0, 0.9]])
+    got = md.parse("A " * 60).evaluate({"A": matrix})
+    np.testing.assert_allclose(got, np.linalg.matrix_power(matrix, 60))
+
+
+def test_a_derivative_of_no_terms_has_entries() -> None:
+    assert md.diff("b' + -b'", "b").to("index") == "[i,j] = 0"
+    assert "dS" in str(md.diff("S ./ q where S: (m, m), q: (m, 1)", "S"))
+
+
+def test_what_is_too_large_is_not_checked() -> None:
+    for text in ("X^3 where X: (100, 100)", "vec(X) where X: (256, 256)"):
+        with pytest.raises(md.DomainError, match="too large to check"):
+            md.check(text, "X")
