@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -254,7 +255,7 @@ def _directional_error(
         slopes = []
         for h in (step, step / 2, step / 4):
             slopes.append((value(h) - value(-h)) / (2 * h))
-        coarse, fine = ((4 * b - a) / 3 for a, b in zip(slopes, slopes[1:], strict=False))
+        coarse, fine = ((4 * b - a) / 3 for a, b in pairwise(slopes))
         best = (16 * fine - coarse) / 15
         if not np.all(np.isfinite(best)):
             continue

@@ -118,7 +118,7 @@ def one_of(value: object, options: Sequence[str], what: str) -> str:
 
     >>> one_of("down", ("up", "forward"), "mode")
     Traceback (most recent call last):
-    matderiv.errors.UnsupportedError: UnsupportedError: there is no mode 'down'; the modes are up, forward
+    matderiv.errors.UnsupportedError: UnsupportedError: there is no mode 'down'; ...
     """
     if isinstance(value, str) and value in options:
         return value

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from matderiv.calculus.derive import MODES, derive, derive_raw
 from matderiv.calculus.layout import LAYOUTS, arrange, index_rule, is_row, layout_axes
 from matderiv.calculus.maps import adjoint, differential, hessian_map, seed

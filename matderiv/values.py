@@ -75,8 +75,8 @@ def bind(
     """Return the arrays of the inputs and the size of each dimension name.
 
     A dimension name (`dimensions` lists those that no input carries) may stand among the
-    values, with its number.  Raises NameResolutionError for a missing or unknown name, ShapeError where an array
-    does not fit its declared shape or the others.
+    values, with its number.  Raises NameResolutionError for a missing or unknown name,
+    ShapeError where an array does not fit its declared shape or the others.
     """
     dims = set(dimensions) | {
         part
@@ -119,7 +119,7 @@ def bind(
         if len(set(free)) == 1 and len(free) == 1:
             rest = math.prod(sizes[k] for k in composite.names if k != free[0])
             sizes[free[0]] = length // (rest * composite.coefficient)
-        if free and free[0] not in sizes or dim_value(composite, sizes) != length:
+        if (free and free[0] not in sizes) or dim_value(composite, sizes) != length:
             raise ShapeError(f"{name} has an axis of length {length}, not {dim_text(composite)}")
     return arrays, sizes
 
@@ -160,7 +160,8 @@ def draw_sizes(
     """A size for each dimension name: distinct, and not one of the literal sizes.
 
     Sizes rise from name to name, or fall: X'X has an inverse for a tall X alone, X X' for
-    a wide one.  `least` are sizes that slices need.  Past a dozen names the sizes repeat: a program of a thousand layers must stay small.
+    a wide one.  `least` are sizes that slices need.  Past a dozen names the sizes repeat: a
+    program of a thousand layers must stay small.
     """
     names: list[str] = []
     taken: set[int] = set()

@@ -150,7 +150,7 @@ def test_every_command_is_shown() -> None:
         page.read_text("utf-8") for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
     )
     for command in COMMANDS:
-        assert f"matderiv {command} " in pages
+        assert re.search(rf"matderiv {command}\b", pages), command
 
 
 # ---- the rows of the source documents --------------------------------------------------
@@ -175,4 +175,4 @@ def test_every_example_is_run_by_a_row() -> None:
     """The tests read what the examples print, so examples cannot drift from them."""
     tests = "".join(page.read_text("utf-8") for page in (ROOT / "tests").rglob("test_*.py"))
     for path in (ROOT / "examples").glob("*.py"):
-        assert f'"{path.stem}"' in tests or path.name in tests, path.name
+        assert path.stem in tests, path.name

@@ -186,9 +186,9 @@ class Expressions:
                 continue
             keyword = _TORCH_OPTIONS.get(argument.value, argument.value)
             if keyword not in function.options:
-                known = f"; it takes {', '.join(function.options)}" if function.options else ""
+                taken = f"; it takes {', '.join(function.options)}" if function.options else ""
                 self.check.fail(
-                    f"{name} takes no {argument.value}{known}", argument.at, error=ParseError
+                    f"{name} takes no {argument.value}{taken}", argument.at, error=ParseError
                 )
             options[keyword] = self._option_value(argument.args[0])
         if len(arguments) == function.most + 1 and function.positional_axis:

@@ -19,7 +19,6 @@ from matderiv.language.sizes import Size, fixed, is_known, unknown
 from matderiv.language.symbols import Symbols
 from matderiv.language.syntax import Span, Syntax, post_order
 from matderiv.language.typed import TypedProgram
-
 from matderiv.tensor.dims import Dim
 
 __all__ = ["Given", "infer"]

@@ -45,7 +45,9 @@ def main() -> int:
         elif done % 2000 == 0:
             print(f"{done} programs, {sum(broken.values())} broken", flush=True)
     took = time.perf_counter() - begun
-    print(f"\n{done} programs from seed {options.start} in {took:.0f} s; slowest: {slowest}, {worst:.1f} s")
+    print(
+        f"\n{done} programs from seed {options.start} in {took:.0f} s; slowest: {slowest}, {worst:.1f} s"
+    )
     print(f"laws that said nothing: {dict(Counter(skipped))}")
     for (law, kind), count in broken.most_common():
         print(f"  {count} x {law}: {kind}")

@@ -98,9 +98,7 @@ class Grower:
                 "vec({0:s})", "a", lambda x: x.reshape(-1, order="F"), wanted, matrix
             )
         if wanted.kind == "row":
-            return self.apply_text(
-                "{0:f}'", "f", np.array, wanted, Type("vector", wanted.dims)
-            )
+            return self.apply_text("{0:f}'", "f", np.array, wanted, Type("vector", wanted.dims))
         left, right = list(wanted.dims), list(wanted.dims)
         left[place], right[place] = a, b
         other = wanted.dims[1 - place]

@@ -34,17 +34,149 @@ _CORPUS = Path(__file__).parents[1] / "corpus" / "formulas.json"
 FORMULAS: list[str] = [case["expr"] for case in json.loads(_CORPUS.read_text("utf-8"))]
 
 _CONFUSABLE = "хАВСЕНКМОРТХαаеорсｘ（）＋－＊／⁄∗ˈʹ＇`´‘“”«»‐‑⁃−∕∖⧵｜ǀ‖∥⟨⟩〈〉ıⅹⅬ𝐱𝟏²₂ᵀ⊤⊗⊙∘ﬁß\u200b\u200e\u202e\ufeff\0\x1b\x7f\u0301"
-_TOKENS = (
-    "x y X A w λ t n 1 2. .5 0 e π I T σ phi f dX Xw loss sin log tr det softmax sum max norm D "
-    "( ) [ ] { } | || ‖ < > , ; : = + - * / \\ @ .* ./ .^ ^ ^T ^-1 ' ² ᵀ _1 _F _* ∈ R where in repeat "
-    '(n) axis=0 keepdims=True einsum "ij->ji" "ii,->" ones( eye( reshape( commutation( \\frac '
-    "\\sqrt{ \\|x\\| \\lambda \\mathbf{ \\hat \\left \\right \\top & # D(l, elementwise symmetric "
-    "posdef stochastic 𝐱 х \n .T .sum() .pow(2) ⊗ ⊙ vec kron pinv chol onehot_max logsumexp 1e308 -0"
-).split(" ")
-_NAMES = (
-    "__import__ lambda class def import np numpy sys os exec eval None True nan inf __class__ "
-    "forward backward cache cotangent values self _inputs _array sizes kind t0 t1"
-).split(" ")
+_TOKENS = [
+    "x",
+    "y",
+    "X",
+    "A",
+    "w",
+    "λ",
+    "t",
+    "n",
+    "1",
+    "2.",
+    ".5",
+    "0",
+    "e",
+    "π",
+    "I",
+    "T",
+    "σ",
+    "phi",
+    "f",
+    "dX",
+    "Xw",
+    "loss",
+    "sin",
+    "log",
+    "tr",
+    "det",
+    "softmax",
+    "sum",
+    "max",
+    "norm",
+    "D",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "|",
+    "||",
+    "‖",
+    "<",
+    ">",
+    ",",
+    ";",
+    ":",
+    "=",
+    "+",
+    "-",
+    "*",
+    "/",
+    "\\",
+    "@",
+    ".*",
+    "./",
+    ".^",
+    "^",
+    "^T",
+    "^-1",
+    "'",
+    "²",
+    "ᵀ",
+    "_1",
+    "_F",
+    "_*",
+    "∈",
+    "R",
+    "where",
+    "in",
+    "repeat",
+    "(n)",
+    "axis=0",
+    "keepdims=True",
+    "einsum",
+    '"ij->ji"',
+    '"ii,->"',
+    "ones(",
+    "eye(",
+    "reshape(",
+    "commutation(",
+    "\\frac",
+    "\\sqrt{",
+    "\\|x\\|",
+    "\\lambda",
+    "\\mathbf{",
+    "\\hat",
+    "\\left",
+    "\\right",
+    "\\top",
+    "&",
+    "#",
+    "D(l,",
+    "elementwise",
+    "symmetric",
+    "posdef",
+    "stochastic",
+    "𝐱",
+    "х",
+    "\n",
+    ".T",
+    ".sum()",
+    ".pow(2)",
+    "⊗",
+    "⊙",
+    "vec",
+    "kron",
+    "pinv",
+    "chol",
+    "onehot_max",
+    "logsumexp",
+    "1e308",
+    "-0",
+]
+_NAMES = [
+    "__import__",
+    "lambda",
+    "class",
+    "def",
+    "import",
+    "np",
+    "numpy",
+    "sys",
+    "os",
+    "exec",
+    "eval",
+    "None",
+    "True",
+    "nan",
+    "inf",
+    "__class__",
+    "forward",
+    "backward",
+    "cache",
+    "cotangent",
+    "values",
+    "self",
+    "_inputs",
+    "_array",
+    "sizes",
+    "kind",
+    "t0",
+    "t1",
+]
 _HARM = (
     "__import__('os').system('touch harmed')",
     "x\"); import os; os.system('touch harmed'); (\"",
@@ -64,9 +196,16 @@ _WRONG: tuple[Any, ...] = (
     *({"x": ("n", -1)}, {"x": [[]]}, {"x": 1.5}, {"x": {"n": 1}}, lambda: 0, int, ["x", "x"]),
     *({"x": "no_attribute"}, {"x": ["symmetric", 3]}, {"x y": ("n",)}, {"X": (10**20, 10**20)}),
     *(np.nan, np.int64(2), {"x": np.array([1.0, np.nan])}, {"x": [1, [2]]}, {"x": "abc"}),
-    *({"x": object()}, {"x": 1j}, {"x": [[1.0]]}, {"x": np.zeros((0,))}, {3: [1.0]}, frozenset("x")),
+    *(
+        {"x": object()},
+        {"x": 1j},
+        {"x": [[1.0]]},
+        {"x": np.zeros((0,))},
+        {3: [1.0]},
+        frozenset("x"),
+    ),
 )
-_FORMATS = "unicode ascii latex mathml index json numpy sympy".split(" ")
+_FORMATS = ["unicode", "ascii", "latex", "mathml", "index", "json", "numpy", "sympy"]
 
 
 @dataclass
@@ -123,7 +262,9 @@ class Writer:
         """Letters of any alphabet, or bytes read as text."""
         count = self.draw.randint(1, 40)
         if self.draw.random() < 0.4:
-            return self.draw.randbytes(count).decode(self.draw.choice(("latin-1", "utf-16-le")), "replace")
+            return self.draw.randbytes(count).decode(
+                self.draw.choice(("latin-1", "utf-16-le")), "replace"
+            )
         points = (self.draw.randrange(0x110000) for _ in range(count))
         return "".join(chr(p) if self.draw.random() < 0.7 else "x" for p in points)
 
@@ -199,7 +340,10 @@ def _calls(seed: int, text: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield f"diff {label}; to({form!r:.40})", lambda: derivative.to(form)
     method = draw.choice(("differential", "vjp", "hvp", "vec", "cost", "steps", "__repr__"))
     yield f"diff {label}; {method}", lambda: str(getattr(derivative, method)())
-    yield f"diff {label}; check", lambda: derivative.check(*([wrong()] if draw.random() < 0.3 else []))
+    yield (
+        f"diff {label}; check",
+        lambda: derivative.check(*([wrong()] if draw.random() < 0.3 else [])),
+    )
     value = wrong()
     yield f"evaluate({value!r:.40})", lambda: derivative.program.evaluate(value)
     yield f"derivative.evaluate({value!r:.40})", lambda: derivative.evaluate(value)
@@ -276,7 +420,9 @@ class Harm(BaseException):
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
     if not _on:
         return
-    if event in _HARMFUL or (event == "open" and isinstance(arguments[1], str) and "w" in arguments[1]):
+    if event in _HARMFUL or (
+        event == "open" and isinstance(arguments[1], str) and "w" in arguments[1]
+    ):
         raise Harm(f"{event} {arguments!r}")
 
 

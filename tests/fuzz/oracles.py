@@ -140,7 +140,9 @@ def derivative_is_the_slope(case: Case) -> None:
     assert case.wrt is not None
     point = case.program.inputs[case.wrt].value
     direction = np.random.default_rng(point.size).normal(size=point.shape)
-    want = slope(lambda x: case.program.value(case.program.values() | {case.wrt: x}), point, direction)
+    want = slope(
+        lambda x: case.program.value(case.program.values() | {case.wrt: x}), point, direction
+    )
     if want is None:
         case.skipped.append("slope")
         return
@@ -176,9 +178,7 @@ _STEPS = (1e-3, 5e-4, 2.5e-4, -1e-3, -5e-4, -2.5e-4)
 def generated_code_is_the_evaluator(case: Case) -> None:
     assert case.wrt is not None
     compiled = md.compile(case.parsed, case.wrt)
-    given = case.values | {
-        function_name(f): _called(f) for f in compiled._names.functions
-    }
+    given = case.values | {function_name(f): _called(f) for f in compiled._names.functions}
     if case.value.ndim == 0:
         value, gradients = compiled.value_and_grad(given)
         agree("generated gradient", gradients[case.wrt], case.jacobian)
@@ -251,7 +251,7 @@ def maps_are_the_jacobian(case: Case) -> None:
 
 def costs_are_counts(case: Case) -> None:
     cost = md.cost(case.parsed, case.wrt or ())
-    at: Mapping[str, int] = {k: v for k, v in case.program.sizes.items()}
+    at: Mapping[str, int] = dict(case.program.sizes.items())
     for formula in (cost.forward, cost.backward, cost.peak_memory, cost.cache_memory):
         number = formula.subs({s: at[str(s)] for s in formula.free_symbols if str(s) in at})
         if number.free_symbols or number < 0:

@@ -197,7 +197,9 @@ for name in ("softmax", "log_softmax"):
     for kind in _KINDS[1:]:
         rule(kind, f"{name}({{0:s}})", kind, full, weight=0.4)
     rule("M m n", f"{name}({{0:s}}, axis=0)", "M m n", lambda a, f=full: f(a, 0), weight=0.3)
-rule("c n", "onehot_max({0:s})", "c n", lambda a: np.eye(a.size)[a.argmax()], guards="t", weight=0.1)
+rule(
+    "c n", "onehot_max({0:s})", "c n", lambda a: np.eye(a.size)[a.argmax()], guards="t", weight=0.1
+)
 
 # ----- square matrices ------------------------------------------------------------------
 rule("s", "tr({0:s})", "M n n", np.trace, weight=2)
