@@ -82,7 +82,8 @@ def _entry(
             for argument, part in zip(node.arguments, term.parts, strict=True)
         )
         if isinstance(term, Power):
-            return Power(*arguments, elementwise=False, order=0)
+            base, exponent = arguments
+            return Power(base, exponent, elementwise=False, order=0)
         assert isinstance(term, Call)
         return Call(term.function, arguments, order=0, latex=term.latex, primes=term.primes)
     return Entry(term, indices)

@@ -14,7 +14,7 @@ from typing import Any
 
 from matderiv.program.counting import WEIGHTS
 from matderiv.program.steps import Dims, Length, Operand, Ref
-from matderiv.program.tape import Tape, broadcast
+from matderiv.program.tape import Tape
 from matderiv.tensor.dims import Dim, Shape, divide_dims, multiply_dims
 
 __all__ = ["Call", "calls_on", "constant", "cost", "parse", "record", "sharing"]

@@ -48,7 +48,9 @@ def test_found(text: str, wrt: str) -> None:
     want = derivative.evaluate(values)
     assert relative_error(md.diff(program, wrt, mode="forward").evaluate(values), want) < 1e-9
     if want.ndim <= 2:
-        shapes = {name: entry.shape for name, entry in program.inputs.items()} | {"spare": tuple(sizes)}
+        shapes = {name: entry.shape for name, entry in program.inputs.items()} | {
+            "spare": tuple(sizes)
+        }
         again = md.parse(derivative.to("ascii"), shapes=shapes)
         needed = {name: values[name] for name in [*again.inputs, *again.dimensions]}
         assert relative_error(again.evaluate(needed), want) < 1e-9

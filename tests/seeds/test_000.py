@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 import matderiv as md
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 Draw = Callable[..., dict[str, Any]]
 Example = Callable[[str], str]

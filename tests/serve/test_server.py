@@ -20,7 +20,8 @@ from matderiv.serve.server import BODY_LIMIT
 
 REQUEST = b'{"source": "||X w - y||^2", "wrt": ["w"]}'
 LAYERS = "\n".join(f"h{i + 1} = tanh(W{i} h{i})" for i in range(40))
-SLOW = json.dumps({"source": f"h0 = x\n{LAYERS}\nh40' h40", "wrt": ["x"], "order": 2}).encode()
+MANY = "\n".join(f"g{k + 1} = tanh(W g{k})" for k in range(4000))
+SLOW = json.dumps({"source": f"g0 = x\n{MANY}\ng4000' g4000", "wrt": ["x"]}).encode()
 
 
 @pytest.fixture(scope="module")

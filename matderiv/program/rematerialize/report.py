@@ -44,9 +44,7 @@ def curve_table(tradeoff: Tradeoff) -> Table:
 def curve_picture(tradeoff: Tradeoff) -> str:
     """The curve as SVG: extra work to the right, peak upwards."""
     once = tradeoff.units.work(tradeoff.plain.schedule.forward)
-    pairs = [
-        ((point.work - tradeoff.plain.work) / once, point.peak) for point in shown(tradeoff)
-    ]
+    pairs = [((point.work - tradeoff.plain.work) / once, point.peak) for point in shown(tradeoff)]
     widest = max(1.0, *(x for x, _ in pairs))
     highest = max(y for _, y in pairs)
     drawing = Drawing(_WIDTH, _HEIGHT, "peak memory against operations computed again")
