@@ -27,6 +27,13 @@ from matderiv.tensor.dims import Shape
 __all__ = ["module_source"]
 
 
+_UPDATE = '''
+def update(inputs, gradients, rate):
+    """Return the inputs after a step of gradient descent: x - rate * gradient for each."""
+    return {k: np.subtract(inputs[k], np.multiply(g, rate)) for k, g in gradients.items()}
+'''
+
+
 def module_source(
     plan: Plan, backend: Backend, *, title: str, equations: Sequence[str], ending: str = ""
 ) -> str:
@@ -40,6 +47,8 @@ def module_source(
     ]
     if plan.gradients:
         parts += [functions.backward(), functions.value_and_grad()]
+        if not plan.value_shape:
+            parts.append(_UPDATE.replace("np.", f"{backend.module}."))
     if plan.derivatives:
         parts.append(functions.derivative())
     parts.append(input_check(plan, names, backend))
