@@ -39,6 +39,7 @@ def same_bits() -> bool:
 if __name__ == "__main__":
     print(render(curve_table(tradeoff), "text"))
     print()
-    print("\n".join(summary(tradeoff, tradeoff.segments("sqrt"))[3:]))
+    schedule, _, _, *figures = summary(tradeoff, tradeoff.segments("sqrt"))
+    print("\n".join([schedule, *figures]))
     print(f"within 0.6 MB: {small.memory(**SIZES).value_and_grad.bytes:,} bytes")
     print("gradients are the same bits" if same_bits() else "gradients differ")

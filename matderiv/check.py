@@ -165,6 +165,8 @@ def check_nodes(
                     )
             except np.linalg.LinAlgError:  # a singular matrix: the point says nothing
                 continue
+            except MemoryError as error:
+                raise DomainError(f"an array is too large to check: {error}".lower()) from None
             if error is None:
                 continue
             worst, done = max(worst, error), done + 1

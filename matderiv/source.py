@@ -233,6 +233,8 @@ def evaluated(
         return evaluate_named([node], arrays, sizes, functions)[0]
     except np.linalg.LinAlgError as error:
         raise DomainError(f"no value at this point: {error}".lower()) from None
+    except (MemoryError, OverflowError) as error:
+        raise DomainError(f"the arrays are too large: {error}".lower()) from None
 
 
 @dataclass(frozen=True)

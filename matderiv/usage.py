@@ -20,6 +20,7 @@ examples:
   matderiv diff "X^-1" wrt X --form vjp
   matderiv diff "w' x + b" wrt w --shape b=
   matderiv flops "||X w - y||^2" wrt w --at n=1000,m=20
+  matderiv memory "||tanh(X W) - Y||^2" wrt W --at n=1000,m=20
   matderiv compile "sum(log(1 + exp(-y ⊙ X w)))" wrt w
   matderiv check "softmax(A x)" wrt x
   matderiv verify "tr(A X B)" wrt X equals "A' B'"

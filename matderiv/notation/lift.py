@@ -187,6 +187,10 @@ class Lifter:
         tensors = [factor for factor in node.factors if factor.labels]
         coefficient = Fraction(node.coefficient)
         magnitude, above, below = scalar_factors(abs(coefficient), scalars, self)
+        if len(node.sizes) > len(_LETTERS):
+            raise UnsupportedError(
+                f"einsum has letters for {len(_LETTERS)} indices; this needs {len(node.sizes)}"
+            )
         letters = {label: _LETTERS[label] for label in range(len(node.sizes))}
         inputs = ["".join(letters[k] for k in factor.labels) for factor in tensors]
         operands = [operand(Factor(*factor), self) for factor in tensors]

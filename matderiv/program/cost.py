@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matderiv.errors import ShapeError
+from matderiv.errors import NameResolutionError, ShapeError
 from matderiv.program.counting import WEIGHTS
 from matderiv.program.memory import Memory
 from matderiv.program.operations import Row, operations, phases
@@ -144,6 +144,10 @@ class Cost:
 
     def at(self, **sizes: int) -> Numbers:
         """The numbers at some sizes; dimensions left out keep the sizes planned for."""
+        unknown = sizes.keys() - self.sizes.keys()
+        if unknown:
+            known = ", ".join(self.sizes) or "none"
+            raise NameResolutionError(f"{min(unknown)} is no size here; the sizes are {known}")
         for name, number in sizes.items():
             if not isinstance(number, int) or number < 1:
                 raise ShapeError(f"the size {name} is a positive integer, not {number!r}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,6 +135,15 @@ def test_a_budget_is_kept(budget: str | int) -> None:
     for name, gradient in function.module.value_and_grad(**given)[1].items():
         assert np.array_equal(gradient, plain[name])
     assert "_again" in function.source
+
+
+def test_a_module_within_a_budget_checks_itself(tmp_path: Path) -> None:
+    (source, wrt), sizes = NETWORKS["tanh"]
+    path = md.compile(source, wrt, sizes=sizes, budget="0.5MB").save(tmp_path / "module.py")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_budget_that_nothing_meets_is_refused() -> None:

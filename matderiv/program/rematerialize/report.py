@@ -88,5 +88,6 @@ def summary(tradeoff: Tradeoff, point: Point) -> list[str]:
         f"kept        {', '.join(filter(None, kept)) or 'nothing'}",
         f"again       {', '.join(repeated) or 'nothing'}",
         f"peak        {peak:,} bytes, {peak / highest:.1%} of {highest:,}".replace("%", " %"),
-        f"extra       {tradeoff.extra(point)} FLOPs: {extra:,}, {extra / once:.2f} of a forward",
+        f"extra       {tradeoff.extra(point)} FLOPs",
+        f"            {extra:,} with functions by their weights, {extra / once:.2f} of a forward",
     ]

@@ -1,0 +1,195 @@
+"""Every place that refuses a text is reached by a text here or in `test_messages`."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from matderiv.errors import MatderivError
+from matderiv.language import lower, read
+from matderiv.tensor.arena import Arena
+from tests.language import test_limits, test_messages
+
+LANGUAGE = Path(read.__code__.co_filename).parent
+BAD = Path(__file__).parents[1] / "corpus" / "bad_inputs.json"
+
+# text, words of the message
+REFUSED = [
+    ("inv(X) where X: (n, 3, 4)", "needs"),
+    ("diag(T) where T: (n, n, n)", "diag needs"),
+    ("tr(x)", "tr needs a square matrix"),
+    ("outer(A, x)", "outer needs"),
+    ("(x", "'(' is never closed"),
+    ("\\lVert (x \\rVert )", "'(' is never closed"),
+    ("(x; y)", "'(' is never closed"),
+    ("x . + y", "a '.' stands alone"),
+    ("A^{H}", "conjugate transpose"),
+    ("y = x; x = y; y", "is an input already"),
+    ("z = x; " + "repeat l in 2 { " * 9 + "z = z" + " }" * 9 + "; z", ""),
+    (
+        "z = x; " + "".join(f"repeat l{k} in 2 {{ " for k in range(9)) + "z = z" + " }" * 9 + "; z",
+        "nested more than 8 deep",
+    ),
+    ("vec(P) + z where z: (7)", "the sizes do not fit here"),
+    ("y = vec(P) + z; P + Q where Q: (2, 4), z: (7)", "the sizes do not fit"),
+    ("l: scalar function; l + x", "needs its arguments in brackets"),
+    ("_ x", "a subscript stands directly after"),
+    ("é", "é is unknown"),
+    ("x + y ∈ A", "'∈' declares names"),
+    ("x + y = 2", "'=' assigns to one name"),
+    ("(x)_1", "a subscript stands directly after"),
+    ("x.foo", "is nothing known"),
+    ("sin.T", "is a function"),
+    ("x⁺", "this superscript is no power"),
+    ("A^H", "conjugate"),
+    ("phi: elementwise; phi(axis=0)", "takes expressions"),
+    ("l: scalar function; l(x) + l(x, y)", "is called with 1 and 2 arguments"),
+    ("phi: elementwise; phi(x, y, x)", "elementwise, of one or two"),
+    ("l: scalar function; D(l)", "a derivative is written D(l(o, y), o)"),
+    ("l: scalar function; D(q, x)", "D(l(o, y), o)"),
+    ("l: scalar function; l(x) + D(l, x, y)", "D(l(o, y), o)"),
+    ("l: scalar function; l'(x)", "is written D(l, o)"),
+    ("softmax(t)", "softmax needs a vector or a matrix"),
+    ("inv(x)", "inv needs a square matrix"),
+    ("repeat l in N { x = S[l] x }; x where S: (N, n, n)", ""),
+    ("z = x; repeat l in N { z = W[l, 0] z }; z where W: (N, n, n)", "declared stack"),
+    ("z = x; repeat l in 3 { z = S[l] z }; z where S: (4, n, n)", "another number of slices"),
+    ("x[1:]", "this slice needs its end"),
+    ("x[3:2]", "this slice is empty"),
+    ("t = t + 1; t", ""),
+    ("z = x; repeat l in 3 { z = A }; z", "another shape"),
+    ("z = x; repeat l in 2 { repeat l in 2 { z = z + x } }; z", "index of a loop around"),
+    ("repeat l in 2 { x }", "a loop holds assignments"),
+    ("x where y", "a where clause holds"),
+    ("\\frac{}{2}", "in braces is empty"),
+    ("\\hat{x y}", "an accent stands over one letter"),
+    ("\\left. x", "pair with nothing"),
+    ("cross_entropy(t, t)", "cross_entropy is of vectors and matrices"),
+    ("||A||_5", "two readings"),
+    ("T x where T: (n, n, n)", "written with einsum"),
+    ("A \\ w", "A \\ b needs equal sizes"),
+    ("A \\ z where z: (m)", "needs equal sizes"),
+    ("<x, A>", "an inner product needs two of one shape"),
+    ("<u, v> where u: (3), v: (4)", "an inner product needs equal sizes"),
+    ("T' where T: (n, n, n)", "' turns matrices and vectors"),
+    ("t^x", "an exponent is a scalar"),
+    ("A^5000", "beyond 4096"),
+    ("||x||_foo", "there is no norm with the suffix"),
+    ("t^-T", "inverse transpose of a matrix"),
+    ("||x||_op", "is a norm of matrices"),
+    ("||T|| where T: (n, n, n)", "a norm is of a vector or a matrix"),
+    ("max(x, y, axis=0)", "takes no options"),
+    ("mse(x, A)", "needs two of one shape"),
+    ("X: (n, ); X: (n, +)", "a size is a name"),
+    ("X ∈ R^{n + d}; X", "sizes are separated by"),
+    ("reshape(x, 2, 3) where x: (5)", "as many entries"),
+    ("einsum(x)", "einsum begins with its subscripts"),
+    ('einsum("i1", x)', "subscripts are letters with an arrow"),
+    ('einsum("i,j->ij", x)', "subscripts for 2 operands and 1"),
+    ('einsum("i->k", x)', "stands in no operand"),
+    ('einsum("ij->i", x)', "do not fit"),
+    ('einsum("ii->i", M) where M: (2, 3)', "the sizes of 'i' differ"),
+    ("ones(x)", "is no size"),
+    ("x + where", "missing"),
+    ("x where where", ""),
+    ("x in", "a space is written"),
+    ("x: (n", ""),
+    ("x: 3; x", ""),
+    ("repeat in N { x = x }", ""),
+    ("repeat l of N { x = x }", ""),
+    ("repeat l in x + 1 { x = x }", ""),
+    ("repeat l in 3 x = x", ""),
+    ("x: elementwise symmetric foo; x", ""),
+    ("x ∈ R^; x", ""),
+    ("x + repeat", "is a keyword"),
+    ("xqzt()", ""),
+    ("A, B C: (n, n); A", ""),
+    ("A + quux B", ""),
+    ("x.zz()", "there is no method"),
+    ("x: (n) (m); x", ""),
+    ("z: (n), (m); z", ""),
+    ("x ∈ Q^n; x", "R^n"),
+    ("x: ; x", ""),
+    ("1 = x", "="),
+    ("x y = 2", "="),
+    ("z = ", "needs an expression"),
+    ("; = x", ""),
+]
+
+# Asked from outside the text.
+_GIVEN: list[dict[str, Any]] = [
+    {"shapes": {"x": ("n", "-")}},
+    {"shapes": {"x": 1.5}},
+    {"shapes": {"": ("n",)}},
+    {"attributes": {"x": "round"}},
+    {"attributes": {"x": 3}},
+    {"shapes": {"x": ("n", "m")}, "text": "x: (n); x"},
+]
+
+
+@pytest.mark.parametrize(("text", "words"), REFUSED, ids=[text for text, _ in REFUSED])
+def test_refused(text: str, words: str) -> None:
+    with pytest.raises(MatderivError) as caught:
+        lower(read(text, shapes=_shapes(text)), Arena())
+    error = caught.value
+    assert words in f"{error.message} {error.hint or ''}"
+    assert error.span is not None
+
+
+def _shapes(text: str) -> dict[str, Any]:
+    return {name: s for name, s in test_messages.SHAPES.items() if f"{name}:" not in text}
+
+
+def _sites() -> dict[tuple[str, int, int], str]:
+    """Where errors are raised in the language: file and lines, with the call as it stands."""
+    found = {}
+    for path in sorted(LANGUAGE.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            call = node.exc if isinstance(node, ast.Raise) else node
+            if not isinstance(call, ast.Call) or not call.args:
+                continue
+            called = getattr(call.func, "attr", None) or getattr(call.func, "id", "")
+            if isinstance(node, ast.Raise) or called in ("fail", "fail_name"):
+                found[path.name, node.lineno, node.end_lineno or 0] = ast.unparse(call)
+    return found
+
+
+def _reached(text: Any, **given: Any) -> set[tuple[str, int]]:
+    """The lines of the language through which the error of a text passes."""
+    try:
+        lower(read(text, **given), Arena())
+    except MatderivError as error:
+        lines, trace = set(), error.__traceback__
+        while trace is not None:
+            path = Path(trace.tb_frame.f_code.co_filename)
+            lines.add((path.name, trace.tb_lineno))
+            trace = trace.tb_next
+        return lines
+    return set()
+
+
+# Raised only if two parts of the engine disagree, or for what the tables do not hold today.
+_UNREACHED = ("is not computed yet", "'_' needs a subscript")
+
+
+def test_every_place_that_refuses_is_reached() -> None:
+    reached: set[tuple[str, int]] = set()
+    for text, *_ in [*test_messages.REFUSED, *REFUSED]:
+        reached |= _reached(text, shapes=_shapes(text))
+    for case in json.loads(BAD.read_text("utf-8")):
+        reached |= _reached(case.get("expr") or "", shapes=case["shapes"])
+    for odd in (*test_limits.REFUSED.values(), "x" * 1_000_001, None):
+        reached |= _reached(odd)
+    for given in _GIVEN:
+        reached |= _reached(**{"text": "x' x", **given})
+    missing = {
+        f"{name}:{first}: {text:.90}"
+        for (name, first, last), text in _sites().items()
+        if not any(file == name and first <= line <= last for file, line in reached)
+        and not any(part in text for part in _UNREACHED)
+    }
+    assert not missing, "\n".join(sorted(missing))
