@@ -10,8 +10,8 @@ from pathlib import Path
 
 import matderiv as md
 from matderiv.program.counting import ARITHMETIC, LINEAR_ALGEBRA, REDUCTIONS, WEIGHTS
-from matderiv.report import ratio_text
-from matderiv.tables import Code, Table, render
+from matderiv.reports.flops import ratio_text
+from matderiv.reports.tables import Code, Table, render
 
 TARGET = Path(__file__).with_suffix(".md")
 

@@ -6,7 +6,7 @@ of each step.  A chain of matrices is cheapest from neither end.
 """
 
 import matderiv as md
-from matderiv.accumulation import compare
+from matderiv.reports.modes import compare
 
 SIZES = {"M": 1000}
 WIDTHS = {"a": 400, "b": 20, "c": 400, "d": 20, "e": 400}

@@ -8,8 +8,9 @@ forward pass, a quarter of the memory, and the same gradients, bit by bit.
 import numpy as np
 
 import matderiv as md
-from matderiv.program.rematerialize import Tradeoff, curve_table, summary
-from matderiv.tables import render
+from matderiv.program.rematerialize import Tradeoff
+from matderiv.reports.rematerialization import curve_table, summary
+from matderiv.reports.tables import render
 
 LAYERS = 64
 SIZES = {"B": 256, "M": 16}

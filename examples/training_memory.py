@@ -6,7 +6,7 @@ the state of the optimizer with the layers alone.
 """
 
 import matderiv as md
-from matderiv.memory_report import OPTIMIZERS, Training
+from matderiv.reports.memory import OPTIMIZERS, Training
 
 NETWORK = """
 x: (B, M);  y: (B, M);  W: (N, M, M)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from matderiv.calculus.derive import checked_order
 from matderiv.check import CheckReport
 from matderiv.errors import UnsupportedError, one_of
-from matderiv.quantities import read_bytes
+from matderiv.reports.quantities import read_bytes
 from matderiv.results import Derivative, Program, differentiate
 from matderiv.values import is_sympy
 from matderiv.verify import VerifyReport, verify_claim
@@ -254,7 +254,7 @@ def modes(
     >>> {mode: str(cost.derivative) for mode, cost in modes("sin(c' x)", "x").items()}
     {'reverse': '3*n - 1', 'forward': '3*n - 1', 'auto': '3*n - 1'}
     """
-    from matderiv.accumulation import mode_costs
+    from matderiv.reports.modes import mode_costs
 
     program = parse(source, shapes=shapes, attributes=attributes)
     return mode_costs(program, program.names_of(wrt), sizes)

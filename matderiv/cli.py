@@ -349,7 +349,7 @@ def _index_rule(derivative: Derivative) -> str:
 
 def _flops_line(program: Program, names: list[str]) -> str:
     from matderiv.generate import program_cost
-    from matderiv.report import ratio_text
+    from matderiv.reports.flops import ratio_text
 
     counts = program_cost(program, names).polynomials
     ratio = ratio_text(counts.backward, counts.forward)
@@ -432,7 +432,7 @@ def _flops(options: argparse.Namespace) -> int:
     program, names, _ = _read(options)
     sizes = _numbers(options.at, "--at n=1000,d=20")
     if options.modes:
-        from matderiv.accumulation import compare, mode_costs
+        from matderiv.reports.modes import compare, mode_costs
 
         costs = mode_costs(program, _wanted(program, names), sizes)
         print(compare(costs, "text" if options.format == "unicode" else options.format, sizes))
@@ -448,7 +448,7 @@ def _flops(options: argparse.Namespace) -> int:
 
 def _memory(options: argparse.Namespace) -> int:
     from matderiv.generate import program_plan
-    from matderiv.memory_report import MemoryReport
+    from matderiv.reports.memory import MemoryReport
 
     program, names, _ = _read(options)
     sizes = _numbers(options.at, "--at n=1000,d=20")
@@ -465,9 +465,9 @@ def _memory(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> int:
     from matderiv.generate import program_plan, tradeoff
-    from matderiv.program.rematerialize import curve_picture, curve_table, summary
-    from matderiv.quantities import read_bytes
-    from matderiv.tables import render
+    from matderiv.reports.quantities import read_bytes
+    from matderiv.reports.rematerialization import curve_picture, curve_table, summary
+    from matderiv.reports.tables import render
 
     program, names, _ = _read(options)
     sizes = _numbers(options.at, "--at n=1000,d=20")

@@ -22,7 +22,7 @@ from matderiv.tensor.nodes import Number
 if TYPE_CHECKING:
     import sympy
 
-    from matderiv.report import Report
+    from matderiv.reports.flops import Report
 
 __all__ = ["Cost", "Numbers", "Row"]
 
@@ -138,7 +138,7 @@ class Cost:
         self, sizes: Mapping[str, int] | None = None, weights: Mapping[str, int] | None = None
     ) -> Report:
         """The table with its totals, to be written as text, Markdown, LaTeX, CSV or JSON."""
-        from matderiv.report import Report
+        from matderiv.reports.flops import Report
 
         return Report(self, sizes, weights)
 

@@ -14,13 +14,14 @@ import pytest
 import matderiv as md
 from matderiv.errors import MatderivError
 from matderiv.program.compiled import CompiledFunction
-from matderiv.program.rematerialize import Point, Tradeoff, curve_picture, curve_table, summary
+from matderiv.program.rematerialize import Point, Tradeoff
 from matderiv.program.rematerialize.chain import Chain, binomial_bound
 from matderiv.program.rematerialize.drop import cached, on_demand, sqrt_segments
 from matderiv.program.rematerialize.evict import evict
 from matderiv.program.rematerialize.exact import optimum
 from matderiv.program.units import Schedule, Units
-from matderiv.quantities import read_bytes
+from matderiv.reports.quantities import read_bytes
+from matderiv.reports.rematerialization import curve_picture, curve_table, summary
 from tests.program.counting import count
 from tests.program.measuring import arguments, measure
 

@@ -5,14 +5,12 @@
     evict.py     run under a budget; on overflow drop what is cheap, large and far from use
     exact.py     the optimum for small graphs, by search
     tradeoff.py  all of them: the curve of peak against extra FLOPs, and a plan for a budget
-    report.py    the curve as a table and a picture, a plan in words
 
 Every method returns a schedule, a list of units with repeats (`units.py`), and is judged
 by the same two passes over it.  The operations stay the same, so gradients stay equal bit
 by bit.
 """
 
-from matderiv.program.rematerialize.report import curve_picture, curve_table, summary
 from matderiv.program.rematerialize.tradeoff import Point, Tradeoff
 
-__all__ = ["Point", "Tradeoff", "curve_picture", "curve_table", "summary"]
+__all__ = ["Point", "Tradeoff"]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import matderiv as md
-from matderiv.accumulation import MODE_FORMATS, compare
 from matderiv.cli import main
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.polynomial import Polynomial
+from matderiv.reports.modes import MODE_FORMATS, compare
 from tests.program.counting import count
 
 CHAIN = "W1: (b, a); W2: (c, b); W3: (d, c); x: (a)\nW3 tanh(W2 tanh(W1 x))"

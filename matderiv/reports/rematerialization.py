@@ -7,8 +7,8 @@ from collections import Counter
 from matderiv.pictures.svg import Drawing
 from matderiv.program.operations import display_names
 from matderiv.program.rematerialize.tradeoff import Point, Tradeoff
-from matderiv.quantities import bytes_text
-from matderiv.tables import Code, Share, Table
+from matderiv.reports.quantities import bytes_text
+from matderiv.reports.tables import Code, Share, Table
 
 __all__ = ["curve_picture", "curve_table", "summary"]
 

@@ -23,7 +23,7 @@ from matderiv.program import Plan, plan
 from matderiv.program.cost import Cost
 from matderiv.program.memory import Memory
 from matderiv.program.plan import weight
-from matderiv.tables import Cell, Table, render
+from matderiv.reports.tables import Cell, Table, render
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Name, Node, Variable
 from matderiv.tensor.traverse import rebuild

@@ -11,7 +11,7 @@ import pytest
 import matderiv as md
 from matderiv.cli import main
 from matderiv.program.polynomial import Polynomial
-from matderiv.report import REPORT_FORMATS, Report
+from matderiv.reports.flops import REPORT_FORMATS, Report
 
 LAYERS = """
 x: (B, D);  w1: (D, D);  w2: (D, K)
