@@ -2,6 +2,6 @@
 
 import sys
 
-from matderiv.cli import main
+from matderiv.commands import main
 
 sys.exit(main())

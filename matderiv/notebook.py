@@ -57,7 +57,8 @@ def answer(line: str, cell: str) -> Any:
     2 Xᵀ(X w - y)
     """
     from matderiv.api import parse
-    from matderiv.cli import COMMANDS, asked_derivatives, main, read_options
+    from matderiv.commands import COMMANDS, main, read_options
+    from matderiv.commands.words import asked_derivatives
 
     words = shlex.split(line)
     if not words:

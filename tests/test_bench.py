@@ -7,7 +7,7 @@ import pytest
 import matderiv as md
 from matderiv import bench as module
 from matderiv.bench import Rates, bench
-from matderiv.cli import main
+from matderiv.commands import main
 
 
 @pytest.fixture(autouse=True)

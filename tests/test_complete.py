@@ -144,7 +144,7 @@ def test_every_dependency_is_explained() -> None:
 
 
 def test_every_command_is_shown() -> None:
-    from matderiv.cli import COMMANDS
+    from matderiv.commands import COMMANDS
 
     pages = "".join(
         page.read_text("utf-8") for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")]

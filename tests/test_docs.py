@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from matderiv.cli import main
+from matderiv.commands import main
 from matderiv.language.functions import function_table, spellings
 
 ROOT = Path(__file__).parents[1]

@@ -8,13 +8,17 @@ import shlex
 import pytest
 
 from matderiv import errors
-from matderiv.cli import COMMANDS, main
+from matderiv.commands import COMMANDS, main
+from matderiv.commands.explain import explanation
 from matderiv.errors import MatderivError
-from matderiv.explain import explain
-from matderiv.usage import EXAMPLES
 
 KINDS = [kind.__name__ for kind in MatderivError.__subclasses__()]
-SHOWN = [line.strip() for line in EXAMPLES.splitlines() if line.startswith("  matderiv ")]
+SHOWN = [
+    example
+    for command in COMMANDS.values()
+    for example in command.examples
+    if command.name != "serve"  # which does not end
+]
 
 
 def run(command: str) -> int:
@@ -24,28 +28,58 @@ def run(command: str) -> int:
         return int(stop.code or 0)
 
 
-@pytest.mark.parametrize("command", [line for line in SHOWN if line != "matderiv serve"])
-def test_an_example_of_the_help_runs(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(command) == 0
+@pytest.mark.parametrize("example", SHOWN)
+def test_an_example_of_the_help_runs(example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"matderiv {example}") == 0
     assert capsys.readouterr().out.strip()
 
 
-def test_help_shows_the_examples_and_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_every_command_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("matderiv --help") == 0
     printed = capsys.readouterr().out
-    assert EXAMPLES.strip() in printed
-    for name in COMMANDS:
-        assert name in printed
+    for name, command in COMMANDS.items():
+        assert command.summary.split()[0] in printed.partition(f"\n    {name} ")[2]
+        assert f"matderiv {command.examples[0]}\n" in printed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_command_has_its_options_and_examples(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(f"matderiv {name} --help") == 0
+    printed = capsys.readouterr().out
+    for option in COMMANDS[name].options:
+        assert option.flags[-1] in printed
+        assert option.settings["help"].split()[0] in printed
+    for example in COMMANDS[name].examples:
+        assert example.split()[0] == name
+        assert f"matderiv {example}\n" in printed
+
+
+def test_without_a_command_the_overview_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("matderiv") == 2
+    printed = capsys.readouterr()
+    assert "commands:" in printed.err
+    assert not printed.out
 
 
 @pytest.mark.parametrize(
     "command, said",
     [
+        ("matderiv dif x wrt x", "matderiv: no command: dif (choose from diff, check,"),
         ("matderiv dif x wrt x", "did you mean diff?"),
+        ("matderiv --layout mixed diff x wrt x", "matderiv: a command comes before its options"),
         ("matderiv diff x wrt x --layot mixed", "did you mean --layout?"),
         ("matderiv diff x wrt x --layout numerater", "did you mean numerator?"),
-        ("matderiv diff x wrt x --zzz", "see matderiv --help"),
+        ("matderiv diff x wrt x --zzz", "there is no option --zzz; see matderiv diff --help"),
+        (
+            "matderiv diff x wrt x --budget=2GB",
+            "no option --budget=2GB; it is one of compile, plan",
+        ),
+        ("matderiv diff x wrt x --s", "more than one option begins so: --s could match --shape,"),
         ("matderiv diff x wrt x --order two", "--order: invalid int value: two"),
+        ("matderiv diff x wrt x --at", "there is no option --at; it is one of compile, flops"),
+        ("matderiv flops x wrt x --at", "--at: expected one argument; see matderiv flops --help"),
         ('matderiv diff "x\' yhat where yhat: (n)" wrt yhatt', "did you mean yhat?"),
         ('matderiv diff "sofmax(x)" wrt x', "did you mean softmax"),
         ("matderiv explain ShapErorr", "did you mean ShapeError?"),
@@ -84,5 +118,5 @@ def test_an_error_is_explained_by_an_input_and_its_fix(
 
 def test_every_error_has_a_page() -> None:
     assert {*KINDS, "MatderivError"} <= set(errors.__all__)
-    listed = explain().splitlines()
+    listed = explanation().splitlines()
     assert [line.split()[0] for line in listed] == sorted(KINDS)

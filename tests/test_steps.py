@@ -14,7 +14,7 @@ from numpy.testing import assert_allclose
 
 import matderiv as md
 from matderiv.calculus.derivative import forward
-from matderiv.cli import main
+from matderiv.commands import main
 from matderiv.language import lower, read
 from matderiv.steps import STYLES, Steps
 from matderiv.steps.decompose import decompose

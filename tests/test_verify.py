@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import matderiv as md
-from matderiv.cli import main
+from matderiv.commands import main
 from matderiv.verify import Verdict
 from matderiv.verify.factors import find_factor
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 import matderiv as md
-from matderiv.cli import main
+from matderiv.commands import main
 from matderiv.pictures import ComputationGraph, computation_graph
 
 SQUARE = "y: (); a = <x, w>; b = a - y; z = b^2; z"

@@ -7,7 +7,7 @@ import random
 import pytest
 
 import matderiv as md
-from matderiv.cli import main
+from matderiv.commands import main
 from matderiv.generate import program_choices
 from matderiv.program.choices import Choices, formulas
 

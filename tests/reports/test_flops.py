@@ -9,7 +9,7 @@ import json
 import pytest
 
 import matderiv as md
-from matderiv.cli import main
+from matderiv.commands import main
 from matderiv.program.polynomial import Polynomial
 from matderiv.reports.flops import REPORT_FORMATS, Report
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import matderiv as md
-from matderiv.cli import main
+from matderiv.commands import main
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.polynomial import Polynomial
 from matderiv.reports.modes import MODE_FORMATS, compare

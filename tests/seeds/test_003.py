@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import matderiv as md
-from matderiv.cli import main
+from matderiv.commands import main
 from matderiv.pictures import computation_graph
 from tests.seeds.conftest import EXAMPLES
 

@@ -8,16 +8,28 @@ from __future__ import annotations
 import inspect
 
 from matderiv import errors
+from matderiv.commands.command import Namespace, command
 from matderiv.errors import MatderivError, NameResolutionError
 from matderiv.language.hints import near
 
-__all__ = ["explain"]
+__all__ = ["explain", "explanation"]
 
 
-def explain(name: str = "") -> str:
+@command(
+    "explain",
+    "what an error means, with an input that meets it and its fix",
+    examples=("explain ShapeError", "explain"),
+    words="[ERROR]",
+)
+def explain(options: Namespace) -> int:
+    print(explanation(" ".join(options.words)))
+    return 0
+
+
+def explanation(name: str = "") -> str:
     """The help page of an error, or a list of them all.
 
-    >>> print(explain("DomainError").splitlines()[0])
+    >>> print(explanation("DomainError").splitlines()[0])
     DomainError: a value lies outside the domain of an operation.
     """
     known = {kind.__name__: kind for kind in MatderivError.__subclasses__()}

@@ -1,0 +1,79 @@
+"""Derivatives as the terminal shows them: ∂/∂w f = …, shapes, and what was counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matderiv.values import shape_text, superscript
+
+if TYPE_CHECKING:
+    from matderiv.results import Derivative, Program
+
+__all__ = ["by", "flops_line", "statements"]
+
+
+def by(derivative: Derivative) -> str:
+    """The variables, as they stand after ∂."""
+    wrt = derivative.wrt
+    return wrt if isinstance(wrt, str) else "∂".join(wrt)
+
+
+def statements(derivatives: Sequence[Derivative]) -> str:
+    """∂/∂w f = formula for each, the lines that name their parts, shapes and index rules."""
+    if len(derivatives) == 1 or any(len(d.shape) > 2 for d in derivatives):
+        return "\n".join(f"{_statement(d)}\n{_shape_line(d)}" for d in derivatives)
+    from matderiv.notation import present_joint
+    from matderiv.source import taken_names
+
+    heads = {f"{_head(d)} {_value_text(d.program)}": d for d in derivatives}
+    joint = present_joint(
+        {head: d.node for head, d in heads.items()},
+        rows=[head for head, d in heads.items() if d.is_row],
+        taken=taken_names(derivatives[0].program),
+    )
+    shapes = [f"{_head(d)}:{_shape_line(d)[1:]}" for d in derivatives]
+    return "\n".join([joint.text("unicode"), *shapes])
+
+
+def _statement(derivative: Derivative) -> str:
+    value, text = _value_text(derivative.program), str(derivative)
+    link = "\n" if len(derivative.shape) > 2 else " = "
+    return f"{_head(derivative)} {value}{link}{text}"
+
+
+def _shape_line(derivative: Derivative) -> str:
+    return f"  shape {shape_text(derivative.shape)}{_index_rule(derivative)}"
+
+
+def _head(derivative: Derivative) -> str:
+    """∂/∂w, ∂²/∂w², ∂²/(∂x ∂y)."""
+    names = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
+    if len(names) == 1:
+        return f"∂/∂{names[0]}"
+    power = superscript(len(names))
+    if len(set(names)) == 1:
+        return f"∂{power}/∂{names[0]}{power}"
+    return f"∂{power}/({' '.join(f'∂{name}' for name in names)})"
+
+
+def _value_text(program: Program) -> str:
+    """The value as the user wrote it where that is shorter, else as it is read."""
+    start, end = program.typed.output.span
+    written = " ".join(program.source[start:end].split())
+    read = str(program).partition("\n")[0]
+    return written if "\\" not in written and len(written) + 4 < len(read) else read
+
+
+def _index_rule(derivative: Derivative) -> str:
+    rule = derivative.index_rule
+    return f", {derivative.layout} layout: {rule}" if rule else ""
+
+
+def flops_line(program: Program, names: list[str]) -> str:
+    from matderiv.generate import program_cost
+    from matderiv.reports.flops import ratio_text
+
+    counts = program_cost(program, names).polynomials
+    ratio = ratio_text(counts.backward, counts.forward)
+    return f"FLOPs  forward {counts.forward} · backward {counts.backward} · ratio {ratio}"
