@@ -19,6 +19,7 @@ OTHERS = {
     "sum": "the sum of all entries, or along `axis=0` or `axis=1`; `keepdims=True` keeps the axis",
     "mean": "the mean, in the same forms",
     "var": "the mean of the squared deviations from the mean, in the same forms",
+    "std": "sqrt(var(x)), with `axis` and `keepdims` too",
     "norm": "`norm(x)` is ‖x‖, Frobenius' of a matrix; `norm(x, p)` is (Σ\\|x\\|^p)^(1/p)",
     "norm1": "the sum of absolute values",
     "norm2": "the 2-norm of a vector, Frobenius' norm of a matrix",

@@ -53,6 +53,8 @@ class Checker:
     def text(self, node: Syntax) -> str:
         """The user's text of a node, cut to a line."""
         text = " ".join(self.source[slice(*node.span)].split())
+        if text.startswith("{") and text.endswith("}"):  # LaTeX braces, as in \\frac{1}{n}
+            text = text[1:-1].strip()
         return text if len(text) <= 40 else text[:39] + "…"
 
     def shown(self, node: Syntax) -> str:

@@ -67,7 +67,7 @@ def _fault(
                 span_of(before)
             )
         return f"an operand is missing after '{sign}'", after
-    if before.type == "LSQB" or token.type == "RSQB":
+    if before.type == "LSQB" or token.type == "RSQB" or "RSQB" in error.accepts:
         return "an index is an integer from 0, or a slice a:b", here
     if at_end:
         return f"an expression is missing after '{sign}'", after

@@ -88,6 +88,11 @@ def _var(arena: Arena, args: tuple[Node, ...], shape: Shape, options: Options) -
     return _kept(arena, arena.product(1, factors, rest), shape, axes)
 
 
+def _std(arena: Arena, args: tuple[Node, ...], shape: Shape, options: Options) -> Node:
+    """sqrt((1/n) Σ (x - mean)²)"""
+    return arena.power(_var(arena, args, shape, options), Fraction(1, 2))
+
+
 def _extremum(name: str) -> Meaning:
     def meaning(arena: Arena, args: tuple[Node, ...], shape: Shape, options: Options) -> Node:
         if len(args) == 2:
@@ -163,6 +168,7 @@ MEANINGS: dict[str, Meaning] = {
     "sum": _sum,
     "mean": _mean,
     "var": _var,
+    "std": _std,
     "max": _extremum("max"),
     "min": _extremum("min"),
     "mse": _mse,

@@ -52,7 +52,7 @@ def reduction(check: Checker, node: Syntax, options: Options) -> Shape:
     return reduced(check, node, options, axis_of(check, node, options, len(node.args[0].size)))
 
 
-for _name in ("sum", "mean", "var"):
+for _name in ("sum", "mean", "var", "std"):
     _function(_name, reduction, options=("axis", "keepdims"))
 
 

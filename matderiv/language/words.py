@@ -16,6 +16,7 @@ from matderiv.language.tokens import Notes, Token, make, span_of
 __all__ = ["Words"]
 
 _KEYWORDS = frozenset(("where", "repeat", "in"))
+_MODULES = frozenset(("np", "numpy", "jnp", "torch", "nn", "math", "scipy", "tf"))
 
 
 class Words:
@@ -64,6 +65,13 @@ class Words:
         raised = following is not None and following.type in ("CARET", "DOTPOWER", "STARSTAR")
         if not word.isascii():
             self._note_alphabet(word)
+        dotted = following is not None and following.type == "DOT"
+        if dotted and word in _MODULES and not symbols.knows(name):
+            raise NameResolutionError(
+                f"{word} is a module of Python: write its functions without it, norm(x) for "
+                f"{word}.norm(x), and .* for a product entry by entry, which * is not here",
+                span=place,
+            )
         if symbols.knows(name):
             if symbols.is_variable(name) and self._hides(word, name, called):
                 self.note(f"{word} is the declared name, nothing else")

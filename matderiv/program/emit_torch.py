@@ -56,6 +56,7 @@ TORCH = Backend(
         "expand_dims": "torch.unsqueeze({0}, dim={axis})",
         "tensordot": "torch.tensordot({0}, {1}, dims={axes})",
         "tril": "torch.tril({0})",
+        "triu": "torch.triu({0})",
         "tril_k": "torch.tril({0}, diagonal={k})",
         "copy": "torch.clone({0})",
         "write_copyto": "{0}.copy_({1})",

@@ -154,6 +154,7 @@ rule("M m n", "{0:q} ⊗ {1:u}", "r n; c m", lambda a, b: np.outer(b, a), "q", w
 for kind in _KINDS[1:]:
     for name, meaning in (("sum", np.sum), ("mean", np.mean), ("var", np.var)):
         rule("s", f"{name}({{0:s}})", kind, meaning, weight=0.7)
+    rule("s", "std({0:s})", kind, np.std, guards="z", weight=0.3)
     rule("s", "max({0:s})", kind, np.max, guards="t", weight=0.3)
     rule("s", "min({0:s})", kind, np.min, guards="t", weight=0.3)
     rule("s", "||{0:b}||^2", kind, lambda a: np.sum(a**2), "f")
@@ -200,6 +201,9 @@ for name in ("softmax", "log_softmax"):
 rule(
     "c n", "onehot_max({0:s})", "c n", lambda a: np.eye(a.size)[a.argmax()], guards="t", weight=0.1
 )
+
+for name, meaning in (("tril", np.tril), ("triu", np.triu)):
+    rule("M m n", f"{name}({{0:s}})", "M m n", meaning, weight=0.4)
 
 # ----- square matrices ------------------------------------------------------------------
 rule("s", "tr({0:s})", "M n n", np.trace, weight=2)

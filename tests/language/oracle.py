@@ -167,7 +167,7 @@ def _function(
 ) -> Array:
     if name in ("max", "min") and len(args) == 2:
         return (np.maximum if name == "max" else np.minimum)(*args)
-    if name in ("sum", "mean", "var", "max", "min"):
+    if name in ("sum", "mean", "var", "std", "max", "min"):
         return getattr(np, name)(args[0], **options)
     if name == "softmax":
         return _softmax(args[0], options["axis"])

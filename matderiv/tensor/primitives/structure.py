@@ -64,7 +64,7 @@ STRUCTURE = (
     ),
     Primitive(
         name="tril",
-        signature="(n,n)->(n,n)",
+        signature="(m,n)->(m,n)",
         adjoint=(lambda g, y, x: apply("tril", g),),
         reference=np.tril,
         numpy="tril(x)",
@@ -73,6 +73,18 @@ STRUCTURE = (
         source="definition",
         linear_in=(0,),
         meaning="the lower triangle with its diagonal",
+    ),
+    Primitive(
+        name="triu",
+        signature="(m,n)->(m,n)",
+        adjoint=(lambda g, y, x: apply("triu", g),),
+        reference=np.triu,
+        numpy="triu(x)",
+        flops="0",
+        latex=r"\operatorname{{triu}}({x})",
+        source="definition",
+        linear_in=(0,),
+        meaning="the upper triangle with its diagonal",
     ),
     Primitive(
         name="half_tril",
