@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from itertools import combinations
+
+from matderiv.limits import tick
 
 __all__ = ["Operand", "Tree", "cheapest_tree"]
 
@@ -34,6 +38,10 @@ class Tree:
     left: Tree | None = None
     right: Tree | None = None
     lazy: bool = False  # an inverse that is not computed
+
+
+Trees = Mapping[int, tuple[int, Tree]]  # number -> members and tree
+Choice = tuple[int, float, int, int, Tree]
 
 
 def cheapest_tree(operands: Sequence[Operand], out: int, sizes: Mapping[int, int]) -> Tree:
@@ -136,20 +144,40 @@ class _Search:
         return best[(1 << count) - 1]
 
     def greedy(self) -> Tree:
-        """Join the pair with the least result minus operands, then the least cost."""
-        trees = [(1 << index, self.leaf(index)) for index in range(len(self.operands))]
+        """Join the pair with the least result minus operands, then the least cost.
+
+        Pairs that share no label are tried where no other is left.
+        """
+        trees = {index: (1 << index, self.leaf(index)) for index in range(len(self.operands))}
+        pairs = combinations(trees, 2)
+        choices = [self._choice(trees, i, j) for i, j in pairs if _connected(trees, i, j)]
+        heapify(choices)
+        made = len(trees)
         while len(trees) > 1:
-            choices = []
-            for i in range(len(trees)):
-                for j in range(i + 1, len(trees)):
-                    (p, a), (q, b) = trees[i], trees[j]
-                    connected = bool(a.labels & b.labels) or not (a.labels and b.labels)
-                    tree = self.join(a, b, self.needed(p | q))
-                    gain = self.volume(tree.labels) - self.volume(a.labels) - self.volume(b.labels)
-                    key = (not connected, gain, tree.cost - a.cost - b.cost, i, j)
-                    choices.append((key, tree))
-            (*_, i, j), tree = min(choices, key=lambda choice: choice[0])
-            members = trees[i][0] | trees[j][0]
-            trees = [entry for k, entry in enumerate(trees) if k not in (i, j)]
-            trees.append((members, tree))
-        return trees[0][1]
+            if not choices:
+                choices = sorted(self._choice(trees, i, j) for i, j in combinations(trees, 2))
+            *_, i, j, tree = heappop(choices)
+            if i in trees and j in trees:
+                (p, _), (q, _) = trees.pop(i), trees.pop(j)
+                others = list(trees)
+                trees[made] = (p | q, tree)
+                for k in others:
+                    if _connected(trees, k, made):
+                        heappush(choices, self._choice(trees, k, made))
+                made += 1
+        ((_, last),) = trees.values()
+        return last
+
+    def _choice(self, trees: Trees, i: int, j: int) -> Choice:
+        """The join of two trees, after what it is preferred by."""
+        tick()
+        (p, a), (q, b) = trees[i], trees[j]
+        tree = self.join(a, b, self.needed(p | q))
+        gain = self.volume(tree.labels) - self.volume(a.labels) - self.volume(b.labels)
+        return gain, tree.cost - a.cost - b.cost, i, j, tree
+
+
+def _connected(trees: Trees, i: int, j: int) -> bool:
+    """Whether two trees share a label, or one of them is a scalar."""
+    a, b = trees[i][1].labels, trees[j][1].labels
+    return bool(a & b) or not (a and b)
