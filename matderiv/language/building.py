@@ -70,6 +70,12 @@ class Build(Transformer):  # type: ignore[type-arg]
             "assignment", (expression,), (start, expression.span[1]), (start, end), str(target)
         )
 
+    def definition(self, children: list[Any]) -> Syntax:
+        target, _, parameter, _, _, expression, _, kind = children
+        place = span_of(target)
+        value = str(target), str(parameter)
+        return Syntax("definition", (expression,), (place[0], span_of(kind)[1]), place, value)
+
     def repetition(self, children: list[Any]) -> Syntax:
         first, index, _, count, _, block, last = children
         span = span_of(first)[0], span_of(last)[1]

@@ -139,7 +139,8 @@ class Emission(Exponents):
             name = self.source[slice(*span_of(self.out[0]))]
             raise ParseError(
                 f"'{name}(…) = …' is not read: paste the right-hand side alone, "
-                f"or write {name.strip(chr(92))} = …",
+                f"or write {name.strip(chr(92))} = …; a function of one number ends with its kind, "
+                "f(t) = t^2: elementwise",
                 span=(start, end),
             )
         raise ParseError(
@@ -220,7 +221,7 @@ class Emission(Exponents):
             self.add("CALL", name + "'" * primes, start, end)
         elif self.last() == "LPAR" and self.last(2) == "CALL" and self.out[-2] == "D":
             self.add("STRING", name, start, end)
-        elif self.words.symbols.functions[name] == "elementwise" and not primes:
+        elif self.words.symbols.functions[name] != "scalar" and not primes:
             self.add("FUNCTION", name, start, end)
         else:
             raise ParseError(

@@ -13,10 +13,12 @@ from typing import Any, NoReturn
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import default_rank
 from matderiv.language.checker import SCALAR, Checker, Shape, kind_of_rank
+from matderiv.language.formulas import Formula
 from matderiv.language.functions import function_table, spellings
 from matderiv.language.indexing import entry
 from matderiv.language.literals import literal_value
 from matderiv.language.operators import OPERATORS
+from matderiv.limits import tick
 from matderiv.language.refusals import refuse_ambiguous
 from matderiv.language.sizes import Size, unknown
 from matderiv.language.symbols import Symbols
@@ -53,6 +55,9 @@ class Expressions:
         self.free: list[Syntax] = []  # I and vector(c): sized by their context
         self.loops: list[tuple[str, Size]] = []  # around the statement, the outermost first
         self.calls: dict[str, list[Syntax]] = {}
+        self.formulas: dict[str, Formula] = {}
+        self.parameter = ""  # of the formula that is being inferred
+        self.held: dict[str, str] = {}  # each assigned name in a formula, and whose it is
         checker.shapes = lambda: [variable.size for _, variable in self.ordered()]
 
     def ordered(self) -> list[tuple[str, Variable]]:
@@ -63,6 +68,7 @@ class Expressions:
     def infer(self, root: Syntax) -> Syntax:
         """Set the kind, size and meaning of every node of an expression."""
         for node in post_order(root):
+            tick()
             refuse_ambiguous(self.check, node)
             self.check.place = node.at
             node.kind, node.size = self._shape(node)
@@ -90,6 +96,9 @@ class Expressions:
 
     def _name(self, node: Syntax) -> Shape:
         name, symbols = node.value, self.symbols
+        if name == self.parameter:
+            node.op, node.value = "parameter", None
+            return SCALAR
         definition = self.defined.get(name)
         if definition is not None:
             return definition.kind, definition.size
@@ -171,7 +180,10 @@ class Expressions:
 
     def _call(self, node: Syntax) -> Shape:
         name = node.value
-        if name.rstrip("'") in self.symbols.functions:
+        known_as = self.symbols.functions.get(name.rstrip("'"))
+        if known_as == "formula":
+            return self._formula(node)
+        if known_as is not None:
             return self._abstract(node)
         if name == "D":
             return self._abstract_derivative(node)
@@ -222,6 +234,25 @@ class Expressions:
         place = (end - 1, end) if count < least else node.args[most].span
         got = "none" if count == 0 else str(count)
         self.check.fail(f"{node.value} takes {wanted} {plural}, got {got}", place, error=ParseError)
+
+    def _formula(self, node: Syntax) -> Shape:
+        """f(x), for f(t) = …: the formula at x."""
+        name = node.value.rstrip("'")
+        if name != node.value:
+            self.check.fail(
+                f"{name} is given by a formula: define the function that is its derivative too",
+                node.at,
+                error=ParseError,
+            )
+        if name not in self.formulas:
+            self.fail_name(f"{name} is used before it is defined", node.at)
+        if len(node.args) != 1:
+            self._refuse_count(node, 1, 1, len(node.args))
+        (argument,) = node.args
+        if argument.op in ("keyword", "string", "option"):
+            self.check.fail(f"{name} takes one expression", argument.span, error=ParseError)
+        node.op, node.value = "formula", name
+        return argument.kind, argument.size
 
     def _abstract(self, node: Syntax) -> Shape:
         """phi(z), phi'(z), l(o, y)."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from matderiv.language.expressions import Expressions
+from matderiv.language.formulas import Substitution
 from matderiv.language.sizes import Size, as_dim
 from matderiv.language.syntax import Syntax
 from matderiv.language.typed import VALUED, Assignment, Input, Repeat, Typed, TypedProgram
@@ -27,7 +28,7 @@ class Step:
 
 def typed_program(names: Expressions, steps: list[Step], output: Syntax) -> TypedProgram:
     """The program of inferred statements, every size resolved."""
-    typed = _expressions(names.nodes)
+    typed = _expressions(names)
     _mark_targets(names, typed.values())
     inputs = {
         name: Input(
@@ -43,21 +44,25 @@ def typed_program(names: Expressions, steps: list[Step], output: Syntax) -> Type
     return TypedProgram(
         names.check.source,
         inputs,
-        dict(names.symbols.functions),
+        {name: kind for name, kind in names.symbols.functions.items() if kind != "formula"},
         tuple(_statement(step, typed) for step in steps),
         typed[id(output)],
         tuple(map(names.check.finish, names.check.notes)),
     )
 
 
-def _expressions(nodes: list[Syntax]) -> dict[int, Typed]:
+def _expressions(names: Expressions) -> dict[int, Typed]:
     """The typed expression of each node, by its id; arguments come first in `nodes`."""
     typed: dict[int, Typed] = {}
-    for node in nodes:
+    substitution = Substitution(names.check)
+    for node in names.nodes:
         for arg in node.args:
             if id(arg) not in typed:  # a literal made by a shape rule
                 typed[id(arg)] = Typed(arg.op, (), arg.value, arg.kind, (), arg.span)
-        if node.op not in ("keyword", "option", "string"):
+        if node.op == "formula":
+            body, (argument,) = names.formulas[node.value].body, node.args
+            typed[id(node)] = substitution.put(typed[id(body)], typed[id(argument)])
+        elif node.op not in ("keyword", "option", "string"):
             args = tuple(typed[id(arg)] for arg in node.args)
             shape = tuple(map(as_dim, node.size))
             typed[id(node)] = Typed(node.op, args, _value(node), node.kind, shape, node.span)

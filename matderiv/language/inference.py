@@ -14,6 +14,7 @@ from matderiv.language.building import Declaration
 from matderiv.language.checker import Checker, kind_of_rank
 from matderiv.language.expressions import Expressions, Variable
 from matderiv.language.finishing import Step, typed_program
+from matderiv.language.formulas import Formula, check_elementwise
 from matderiv.language.functions import function_table
 from matderiv.language.sizes import Size, fixed, is_known, unknown
 from matderiv.language.symbols import Symbols
@@ -123,9 +124,9 @@ class _Statements(Expressions):
         """The assignments of a where clause."""
         statements = [node for node in block.args if node.op != "declaration"]
         for statement in statements:
-            if statement.op != "assignment":
+            if statement.op not in ("assignment", "definition"):
                 self.check.fail(
-                    "a where clause holds declarations and assignments",
+                    "a where clause holds declarations, assignments and functions",
                     statement.span,
                     error=ParseError,
                 )
@@ -136,12 +137,12 @@ class _Statements(Expressions):
         statements = [node for node in block.args if node.op != "declaration"]
         after = _places(statements, clause)
         for assignment in after[-1]:
-            self._assign(assignment, steps)
+            self._bind(assignment, steps)
         value = None
         for position, statement in enumerate(statements):
             value = None
-            if statement.op == "assignment":
-                value = self._assign(statement, steps)
+            if statement.op in ("assignment", "definition"):
+                value = self._bind(statement, steps)
             elif statement.op == "repetition":
                 self._repeat(statement, steps)
             elif position == len(statements) - 1:
@@ -153,7 +154,7 @@ class _Statements(Expressions):
                     error=ParseError,
                 )
             for assignment in after[position]:
-                self._assign(assignment, steps)
+                self._bind(assignment, steps)
         if value is None:
             self.check.fail(
                 "the program has no expression to compute: end with one",
@@ -161,6 +162,20 @@ class _Statements(Expressions):
                 error=ParseError,
             )
         return value
+
+    def _bind(self, statement: Syntax, steps: list[Step]) -> Syntax | None:
+        """An assignment, whose expression is returned, or the definition of a function."""
+        if statement.op == "assignment":
+            return self._assign(statement, steps)
+        name, self.parameter = statement.value
+        (body,) = statement.args
+        norms = {id(node) for node in post_order(body) if node.op == "norm"}
+        formula = Formula(name, self.parameter, self.infer(body))
+        check_elementwise(self.check, formula, norms)
+        self.held |= {node.value: name for node in post_order(body) if node.op == "name"}
+        self.formulas[name] = formula
+        self.parameter = ""
+        return None
 
     def _assign(self, statement: Syntax, steps: list[Step]) -> Syntax:
         name, symbols = statement.value, self.symbols
@@ -171,6 +186,11 @@ class _Statements(Expressions):
         variable = self.variables.get(name)
         if variable is not None and variable.used:
             self.fail_name(f"{name} is an input already and cannot be assigned", statement.at)
+        if carried and name in self.held:
+            self.fail_name(
+                f"{name} has another value in each turn, and {self.held[name]} is defined with it",
+                statement.at,
+            )
         if again and not carried:
             self.fail_name(f"{name} is assigned twice", statement.at)
         expression = self.infer(statement.args[0])
@@ -256,13 +276,25 @@ class _Statements(Expressions):
 def _places(statements: list[Syntax], clause: list[Syntax]) -> dict[int, list[Syntax]]:
     """After which statement each assignment of a where clause is due; -1 is before all.
 
-    That is the last statement which assigns a name it uses, itself or through others.
+    That is the last statement which binds a name it uses, itself or through others.
     """
-    due = {node.value: k for k, node in enumerate(statements) if node.op == "assignment"}
+    binding = ("assignment", "definition")
+    due = {_target(node): k for k, node in enumerate(statements) if node.op in binding}
     after: dict[int, list[Syntax]] = {k: [] for k in range(-1, len(statements))}
     for assignment in clause:
-        used = (node.value for node in post_order(assignment.args[0]) if node.op == "name")
+        used = {
+            str(node.value).rstrip("'")
+            for node in post_order(assignment.args[0])
+            if node.op in ("name", "call")
+        }
+        if assignment.op == "definition":
+            used.discard(assignment.value[1])
         place = max((due[name] for name in used if name in due), default=-1)
-        due.setdefault(assignment.value, place)
+        due.setdefault(_target(assignment), place)
         after[place].append(assignment)
     return after
+
+
+def _target(statement: Syntax) -> str:
+    """The name that an assignment or a definition binds."""
+    return str(statement.value if statement.op == "assignment" else statement.value[0])

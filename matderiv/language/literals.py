@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ class Expression(Protocol):
 def literal_value(root: Expression) -> int | Fraction | None:
     """The rational number that an expression of numbers is, else None."""
     values: dict[int, Fraction] = {}
-    for node in _post_order(root):
+    for node in _post_order(root, values):
         if node.op == "number" and not node.args:
             values[id(node)] = Fraction(node.value)
             continue
@@ -44,10 +44,13 @@ def literal_value(root: Expression) -> int | Fraction | None:
     return value.numerator if value.denominator == 1 else value
 
 
-def _post_order(root: Expression) -> Iterator[Expression]:
+def _post_order(root: Expression, seen: Container[int]) -> Iterator[Expression]:
+    """The expressions that are not seen yet, arguments first."""
     stack: list[tuple[Expression, bool]] = [(root, False)]
     while stack:
         node, ready = stack.pop()
+        if id(node) in seen:
+            continue
         if ready or not node.args:
             yield node
         else:

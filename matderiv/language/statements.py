@@ -7,7 +7,7 @@ expressions stay ranges of raw tokens in between.
 from __future__ import annotations
 
 from matderiv.errors import NameResolutionError, ParseError
-from matderiv.language.alphabet import canonical_name
+from matderiv.language.alphabet import canonical_name, is_single_name
 from matderiv.language.hints import near
 from matderiv.language.symbols import ATTRIBUTES, CLOSES, OPENS, Piece, Symbols
 from matderiv.language.tokens import Token, make, span_of
@@ -17,6 +17,7 @@ __all__ = ["read_statements"]
 _KINDS = ("elementwise", "scalar", "vector", "matrix")
 _SIGNS = "PLUS MINUS STAR SLASH CIRCLE DOTTIMES DOTDIVIDE BACKSLASH COMMA CARET DOTPOWER STARSTAR"
 _CONTINUES = frozenset(_SIGNS.split())
+_FORMULA = "a function of one number is written f(t) = t^2 sin(t): elementwise"
 _DECLARATION = "a declaration is written X: (n, d), λ: (), A: (n, n) symmetric or phi: elementwise"
 
 
@@ -81,7 +82,19 @@ class _Walk:
         return 0
 
     def _starts_item(self) -> bool:
-        return bool(self._names_ahead()) or (self.kind() == "WORD" and self.kind(1) == "EQUALS")
+        return (
+            bool(self._names_ahead())
+            or (self.kind() == "WORD" and self.kind(1) == "EQUALS")
+            or bool(self._heading_ahead())
+        )
+
+    def _heading_ahead(self) -> int:
+        """The number of tokens of `f(t) =` or `f(s, t) =` here, else 0."""
+        if self.kind() != "WORD" or self.kind(1) != "LPAR":
+            return 0
+        ahead = self.list_ends.get(self.position + 2, 0) - self.position
+        closed = ahead > 0 and self.kind(ahead) == "RPAR" and self.kind(ahead + 1) == "EQUALS"
+        return ahead + 2 if closed else 0
 
     # ---- statements --------------------------------------------------------------
 
@@ -125,9 +138,19 @@ class _Walk:
             self.take("EQUALS")
             self._expression()
         else:
-            self._expression()
+            heading = self._heading_ahead()
+            if not (heading and self._definition(heading)):
+                self._expression()
 
     def _expression(self) -> None:
+        start = self.position
+        self._skip_expression()
+        self.pieces.append((start, self.position))
+        if self.kind() == "COMMA":
+            self._separate()
+
+    def _skip_expression(self, also: str = "") -> None:
+        """Go to the end of an expression, or to a token of the kind `also` before it."""
         start, depth = self.position, 0
         while self.position < len(self.tokens):
             token = self.tokens[self.position]
@@ -141,16 +164,13 @@ class _Walk:
             elif kind == "WORD" and token == "where":
                 break
             elif depth <= 0:
-                if kind == "SEMICOLON":
+                if kind in ("SEMICOLON", also):
                     break
                 if kind == "NEWLINE" and not self._continues(start):
                     break
                 if kind == "COMMA" and self._comma_separates():
                     break
             self.position += 1
-        self.pieces.append((start, self.position))
-        if self.kind() == "COMMA":
-            self._separate()
 
     def _continues(self, start: int) -> bool:
         return self.position > start and self.tokens[self.position - 1].type in _CONTINUES
@@ -185,11 +205,45 @@ class _Walk:
         for name in names:
             self._declare(name, kind)
 
+    def _definition(self, heading: int) -> bool:
+        """`f(t) = t^2 sin(t): elementwise`; False, and nothing taken, if no colon follows."""
+        first = self.position
+        self.position += heading
+        body = self.position
+        self._skip_expression("COLON")
+        end = self.position
+        if self.kind() != "COLON":
+            self.position = first
+            return False
+        if self.word(1) != "elementwise":
+            self.position += 1
+            raise self.fail(_FORMULA)
+        self.position = first
+        name = self.take("TARGET", canonical_name(self.word()))
+        if heading != 5:
+            raise self.fail(f"{name} is of several arguments: {_FORMULA}")
+        self.take("LPAR")
+        argument = self.word()
+        if not is_single_name(argument) or canonical_name(argument) in (name, "e", "π", "I"):
+            raise self.fail(f"{argument} is no letter for the argument of {name}: {_FORMULA}")
+        self.take("TARGET", canonical_name(argument))
+        self.take("RPAR")
+        self.take("EQUALS")
+        self.pieces.append((body, end))
+        self.position = end
+        self.take("COLON")
+        self.take("KIND")
+        if self.word() not in ("", "where"):
+            raise self.fail(_FORMULA)
+        self._end_declaration()
+        self._declare(name, "formula")
+        return True
+
     def _declare(self, name: Token, kind: str) -> None:
         table = self.symbols
         if str(name) in table.functions or table.declared.get(name) is not None:
             raise NameResolutionError(f"{name} is declared twice", span=span_of(name))
-        if kind in ("elementwise", "scalar function"):
+        if kind in ("elementwise", "scalar function", "formula"):
             table.declared.pop(name, None)
             table.functions[name] = kind.split()[0]
         else:

@@ -30,7 +30,11 @@ VALUED = frozenset(_VALUED.split())
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Typed:
-    """An expression with its kind and shape.  Trees may be deep: never recurse."""
+    """An expression with its kind and shape.
+
+    Trees may be deep, and a value may be an argument of several others where functions
+    are given by formulas: never recurse, and look at each once.
+    """
 
     op: str
     args: tuple[Typed, ...]
@@ -43,11 +47,15 @@ class Typed:
         return f"<{self.op} {self.value!r} {self.kind} {self.shape}>"
 
     def post_order(self) -> Iterator[Typed]:
-        """Every expression in this one, arguments first, left to right."""
+        """Every expression in this one once, arguments first, left to right."""
+        seen: set[int] = set()
         stack: list[tuple[Typed, bool]] = [(self, False)]
         while stack:
             node, ready = stack.pop()
+            if id(node) in seen:
+                continue
             if ready or not node.args:
+                seen.add(id(node))
                 yield node
             else:
                 stack.append((node, True))

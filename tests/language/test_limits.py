@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -41,6 +42,11 @@ REFUSED = {
     "zeros": "0." + "0" * 100_000 + "1",
     "semicolons": ";" * 20_000,
     "quotes": '"' * 20_000,
+    "calls of calls": "\n".join(
+        ["f(t) = t sin(t) + 1: elementwise"]
+        + [f"{b}(t) = {a}({a}(t)): elementwise" for a, b in pairwise("fghjklmnopqrsuvwyz")]
+        + ["z(x)"]
+    ),
 }
 
 
@@ -62,7 +68,7 @@ _TEXT = (
     "x y X A w λ t n 1 2. .5 0 e π I T σ phi f dX Xw loss sin log tr det softmax sum max norm "
     "( ) [ ] { } | || ‖ < > , ; : = + - * / \\ @ .* ./ .^ ^ ^T ^-1 ' ² ᵀ _1 _F ∈ R where in repeat "
     '(n) axis=0 einsum "ij->ji" ones( \\frac \\sqrt{ \\|x\\| \\lambda \\mathbf{ \\hat & # D(l, '
-    "elementwise symmetric 𝐱 х \n . .T .sum() ⊗ ⊙"
+    ": elementwise f(t) = symmetric 𝐱 х \n . .T .sum() ⊗ ⊙"
 )
 PIECES = _TEXT.split(" ")
 
