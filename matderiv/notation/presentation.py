@@ -12,6 +12,7 @@ from matderiv.notation.layers import layers_of
 from matderiv.notation.lift import Lifter, lift_all
 from matderiv.notation.names import fresh_names
 from matderiv.notation.render import Equation, Span, render_lines
+from matderiv.notation.signs import agree
 from matderiv.notation.terms import Call, Einsum, Partial, Symbol, Term, walk
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import reachable
@@ -224,4 +225,16 @@ def _finish(
     used |= {node.name for node in reachable(roots) if isinstance(node, Variable)}
     used |= set(taken)
     names = fresh_names([line.name for line in where], used)
+    lines, where = _agreed(lines, where)
     return JointPresentation(tuple(lines), tuple(where), names, frozenset(used))
+
+
+def _agreed(*groups: list[Line]) -> list[list[Line]]:
+    """The lines with every difference the same way round in all of them."""
+    lines = [line for group in groups for line in group]
+    terms = iter(agree([line.term for line in lines]))
+    entries = iter(agree([line.entry for line in lines if line.entry is not None]))
+    return [
+        [replace(line, term=next(terms), entry=line.entry and next(entries)) for line in group]
+        for group in groups
+    ]

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from matderiv.notation.forms import MEAN, chain, power, transpose
-from matderiv.notation.signs import turn_heavy_first
 from matderiv.notation.terms import Bars, Call, Number, Symbol, Term
 from matderiv.tensor.dims import Dim
 from matderiv.tensor.nodes import Factor, Map, Node, Product, Size
@@ -116,7 +115,7 @@ def norm_power(node: Node, exponent: Fraction, lift: Lift) -> Term | None:
     body = lift(vector)
     if exponent == 1 and body.weight == 1 and body.order == 1:
         return chain((transpose(body), body))
-    return power(Bars(turn_heavy_first(body)), 2 * exponent)
+    return power(Bars(body), 2 * exponent)
 
 
 _P_NORM = r"\left\lVert {x} \right\rVert_{{{z}}}"

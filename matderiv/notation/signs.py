@@ -7,11 +7,12 @@ counted twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
 from matderiv.notation.terms import (
+    Bars,
     Call,
     Entry,
     Hadamard,
@@ -22,13 +23,15 @@ from matderiv.notation.terms import (
     Number,
     Ones,
     Postfix,
+    Power,
     Quotient,
     Sigma,
     Sum,
     Term,
+    rebuild,
 )
 
-__all__ = ["add", "negate", "settle", "turn_heavy_first"]
+__all__ = ["add", "agree", "negate", "settle"]
 
 
 def negate(term: Term) -> Term:
@@ -50,6 +53,8 @@ def settle(sign: int, term: Term, *, spoil: bool = True) -> tuple[int, Term]:
     flips = {place for place, found in enumerate(sums) if _merit(found) < 0}
     if sign * (-1) ** len(flips) < 0:
         neutral = [place for place, found in enumerate(sums) if _merit(found) == 0]
+        if not spoil:  # of (x - m) (x - m)' neither is turned alone
+            neutral = [place for place in neutral if sums.count(sums[place]) == 1]
         if neutral:
             flips.add(max(neutral, key=lambda place: (_gain(sums[place]), -place)))
         elif flips:
@@ -62,11 +67,44 @@ def settle(sign: int, term: Term, *, spoil: bool = True) -> tuple[int, Term]:
     return sign, _flip(term, count(), flips) if flips else term
 
 
-def turn_heavy_first(term: Term) -> Term:
-    """±term with the heavier term of a difference in front, where the sign is of no account."""
-    if isinstance(term, Sum) and not term.is_negation and _merit(term) == 0 and _gain(term) > 0:
-        return _flip(term, count(), {0})
-    return term
+def agree(terms: Sequence[Term]) -> list[Term]:
+    """The terms with every difference under ‖·‖ and even powers turned as it stands elsewhere.
+
+    X' (X w - y)/‖y - X w‖ is printed X' (X w - y)/‖X w - y‖; where the difference stands
+    nowhere else it keeps the order of the text.
+    """
+    elsewhere = {frozenset(found.members) for term in terms for found in _odd(term)}
+    return [_turn_even(term, elsewhere) for term in terms] if elsewhere else list(terms)
+
+
+def _is_even(term: Term) -> bool:
+    if isinstance(term, Power):
+        exponent = term.exponent
+        return isinstance(exponent, Number) and exponent.value % 2 == 0
+    return isinstance(term, Bars)
+
+
+def _odd(term: Term) -> Iterator[Sum]:
+    """The differences of a term whose sign is of account."""
+    stack = [term]
+    while stack:
+        term = stack.pop()
+        if isinstance(term, Sum) and _turns(term):
+            yield term
+        if isinstance(term, Power | Bars) and _is_even(term) and isinstance(term.body, Sum):
+            stack.extend(term.body.parts)
+        else:
+            stack.extend(term.parts)
+
+
+def _turn_even(term: Term, elsewhere: set[frozenset[tuple[int, Term]]]) -> Term:
+    term = rebuild(term, lambda part: _turn_even(part, elsewhere))
+    if not isinstance(term, Power | Bars) or not _is_even(term) or not isinstance(term.body, Sum):
+        return term
+    turned = frozenset((-sign, part) for sign, part in term.body.members)
+    if turned not in elsewhere or frozenset(term.body.members) in elsewhere:
+        return term
+    return replace(term, body=_flip(term.body, count(), {0}))
 
 
 def add(members: Iterable[tuple[int, Term]], order: int, symmetric: bool = False) -> Term:
@@ -140,7 +178,9 @@ def _flip(term: Term, places: Iterator[int], flips: set[int]) -> Term:
     if isinstance(term, Sum):
         if term.is_negation or next(places) not in flips:
             return term
-        turned = [(-sign, part) for sign, part in term.members]
+        turned = [
+            (1, part) if sign < 0 else settle(-1, part, spoil=False) for sign, part in term.members
+        ]
         return replace(term, members=_positive_first(turned))
     if isinstance(term, Juxtaposed | Hadamard):
         return replace(term, factors=tuple(_flip(f, places, flips) for f in term.factors))

@@ -16,10 +16,11 @@ Operators, names, numbers and functions count 1; brackets and commas are free; `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from fractions import Fraction
+from typing import Any
 
 from matderiv.tensor.dims import Dim, Shape
 
@@ -47,6 +48,7 @@ __all__ = [
     "Term",
     "Zeros",
     "as_symmetric",
+    "rebuild",
     "walk",
 ]
 
@@ -370,3 +372,23 @@ def walk(term: Term) -> Iterator[Term]:
         term = stack.pop()
         yield term
         stack.extend(term.arguments if isinstance(term, Partial) else term.parts)
+
+
+def rebuild(term: Term, change: Callable[[Term], Term]) -> Term:
+    """The term with its direct parts changed; itself where none did."""
+    changes = {}
+    for entry in fields(term):
+        old = getattr(term, entry.name)
+        new = _changed(old, change) if entry.init else old
+        if new is not old:
+            changes[entry.name] = new
+    return replace(term, **changes) if changes else term
+
+
+def _changed(value: Any, change: Callable[[Term], Term]) -> Any:
+    if isinstance(value, Term):
+        return change(value)
+    if isinstance(value, tuple):
+        new = tuple(_changed(item, change) for item in value)
+        return new if any(a is not b for a, b in zip(new, value, strict=True)) else value
+    return value

@@ -1,0 +1,32 @@
+"""Which way round differences are printed."""
+
+from __future__ import annotations
+
+import pytest
+
+import matderiv as md
+
+SAME_ORIENTATION = [
+    # the order of the text, and one way round in one formula
+    ("||y - X w||^2/σ^2 + n log(σ) where n: ()", "σ", "(n - 2 ||y - X w||^2/sigma^2)/sigma"),
+    ("||y - X w||", "w", "X' (X w - y)/||X w - y||"),
+    ("norm(y - X w)^3", "w", "3 ||X w - y|| X' (X w - y)"),
+    ("std(w)", "w", "(w - mean(w))/(sqrt(n) ||w - mean(w)||)"),
+    # a difference that occurs twice is not turned once
+    (
+        "logdet(S)/2 + (x-m)' S^-1 (x-m)/2 where S: (n, n) posdef",
+        "S",
+        "(eye(n) - S^-1 (x - m) (x - m)') S^-1/2",
+    ),
+    # a minus that a difference can take does not stay
+    ("mse(X w, y) + λ ||w||^2", "w", "2 (X' (X w - y)/n + lambda w)"),
+    ("-(y - X w)' A (y - X w) where A: (n, n) symmetric", "w", "2 X' A (y - X w)"),
+]
+
+
+@pytest.mark.parametrize(("text", "wrt", "printed"), SAME_ORIENTATION)
+def test_differences_stand_one_way_round(text: str, wrt: str, printed: str) -> None:
+    derivative = md.diff(text, wrt)
+    text = derivative.to("ascii").split(" where ")[0]
+    assert text == printed
+    assert derivative.check()
