@@ -31,12 +31,17 @@ def _is_stranger(node: Syntax) -> bool:
     return node.op == "input" and node.kind == "vector" and node.value[1] == "default"
 
 
+def _mentions(node: Syntax, name: Syntax) -> bool:
+    return any(part.op == "input" and part.value == name.value for part in post_order(node))
+
+
 def add(check: Checker, node: Syntax) -> Shape:
     left, right = node.args
     who = node.value
     node.op = "add" if who == "+" else "subtract"
     for name, other in ((left, right), (right, left)):
-        if _is_stranger(name) and other.kind == "scalar" and not is_literal(other):
+        lonely = _is_stranger(name) and not _mentions(other, name)  # in x - mean(x), x is no number
+        if lonely and other.kind == "scalar" and not is_literal(other):
             text = check.text(name)
             check.fail(
                 f"{text} is not declared, so it is a vector, and {check.text(other)} is a scalar: "

@@ -136,6 +136,7 @@ SAME = [
     ("sum(X, axis=1)", "X ones(m)"),
     ("sum(X, axis=-1)", "X ones(m)"),
     ("var(x)", "mean((x - mean(x)).^2)"),
+    ("x - mean(x)", "x - ones(n) mean(x)"),
     ("std(x)", "sqrt(mean((x - mean(x)).^2))"),
     ("std(X, axis=0)", "sqrt(var(X, axis=0))"),
     ("triu(X)", "tril(X')'"),
