@@ -156,7 +156,7 @@ def compile(
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> CompiledFunction:
-    """Generate the module of a value and its derivatives, for numpy, jax or torch.
+    """Generate the module of a value and its derivatives, for numpy, numba, jax or torch.
 
     Arrays are float64, or float32 where all inputs are.  `sizes={"n": 1000, "k": 20}` are
     the numbers for which the order of operations is chosen; any others may be passed to

@@ -29,15 +29,17 @@ class Backend:
     imports      the lines at the top of a module
     array_check  the source of `_array`, which converts an input, and of `_alike`, if any
     kind_of      the type of the arrays that the code makes, from an array {0}
-    kind         the same where all inputs are scalars
+    kind         the same where all inputs are scalars; none if the code needs no such type
     times        g times the cotangent of a scalar value
     fast_check   inputs that are float64 arrays of NumPy need no conversion
+    by_rows      they must lie row by row
     spellings    templates over the operands {0}, {1} …, the options by name or all of them
                  {options}, or everything between the brackets of the call, {call}
     functions    where a template is one call: its function by the NumPy name
     mutable      arrays can be written into through views
     reuses       results are written into operands that nobody reads again: `out=`
     frees        memory is freed at `del`
+    vector_first X' v is written v X, where a transposed matrix is slow to read
     scipy        what stands for "scipy" in the names of functions that NumPy lacks
     """
 
@@ -49,11 +51,13 @@ class Backend:
     kind: str
     times: str = "g * cotangent"
     fast_check: bool = False
+    by_rows: bool = False
     spellings: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
     mutable: bool = True
     reuses: bool = False
     frees: bool = True
+    vector_first: bool = False
     scipy: str = "scipy"
 
     def function(self, name: str) -> str:

@@ -73,22 +73,22 @@ def _variables(plan: Plan) -> list[Variable]:
     return [v for v in plan.inputs if v is not plan.cotangent]
 
 
-def sizes_given(plan: Plan, names: Names) -> list[str]:
+def sizes_given(plan: Plan, names: Names, backend: Backend) -> list[str]:
     """The identifiers of what `_inputs` returns after the inputs."""
     dims = sizes_read(plan.steps)
     if plan.cotangent is not None and plan.gradients:
         dims += names_in(plan.cotangent.shape)
     found = [names.sizes[dim] for dim in dict.fromkeys(dims) if dim not in plan.free_sizes]
-    return [*found, *([KIND] if makes_arrays(plan.steps) else [])]
+    return [*found, *([KIND] if backend.kind and makes_arrays(plan.steps) else [])]
 
 
-def given_inputs(plan: Plan, names: Names) -> list[str]:
+def given_inputs(plan: Plan, names: Names, backend: Backend) -> list[str]:
     """The line that receives the inputs."""
     inputs = [names.inputs[v] for v in _variables(plan)]
     if not inputs:
         return []
     arguments = ", ".join([*inputs, *names.free_sizes])
-    received = ", ".join([*inputs, *sizes_given(plan, names)])
+    received = ", ".join([*inputs, *sizes_given(plan, names, backend)])
     return [f"    {received} = _inputs({arguments})"]
 
 
@@ -125,7 +125,7 @@ def _inputs(plan: Plan, names: Names, backend: Backend, fast: bool) -> str:
     ]
     least = least_sizes(plan.steps, plan.shapes)
     if fast and not least:
-        lines += _fast(plan, names, variables)
+        lines += _fast(plan, names, backend, variables)
     lines.append(f"    sizes = {{{', '.join(f'{dim!r}: {name}' for dim, name in given.items())}}}")
     # Products of sizes last: their parts are known by then.
     variables = sorted(variables, key=lambda v: any(isinstance(d, Composite) for d in v.shape))
@@ -147,12 +147,13 @@ def _inputs(plan: Plan, names: Names, backend: Backend, fast: bool) -> str:
     by_name = {name: dim for dim, name in names.sizes.items()}
     kind = backend.kind_of.format(arrays[0]) if arrays else backend.kind
     results = [
-        kind if name == KIND else f"sizes[{by_name[name]!r}]" for name in sizes_given(plan, names)
+        kind if name == KIND else f"sizes[{by_name[name]!r}]"
+        for name in sizes_given(plan, names, backend)
     ]
     return "\n".join([*lines, f"    return {', '.join([*inputs, *results])}"])
 
 
-def _fast(plan: Plan, names: Names, variables: Sequence[Variable]) -> list[str]:
+def _fast(plan: Plan, names: Names, backend: Backend, variables: Sequence[Variable]) -> list[str]:
     """Lines that return at once where all inputs are float64 arrays that fit."""
     bound = {dim: name for dim, name in names.sizes.items() if dim in plan.free_sizes}
     unpacked, conditions = [], []
@@ -176,8 +177,10 @@ def _fast(plan: Plan, names: Names, variables: Sequence[Variable]) -> list[str]:
         conditions.insert(0, f"{' is '.join([*kinds, 'np.ndarray'])}")
         types = [f"{name}.dtype" for name in arrays]
         conditions.insert(1, f"{' is '.join([*types, '_FLOAT'])}")
+        if backend.by_rows:
+            conditions += [f"{name}.flags.c_contiguous" for name in arrays]
     inputs = [names.inputs[v] for v in variables]
-    results = ["_FLOAT" if name == KIND else name for name in sizes_given(plan, names)]
+    results = ["_FLOAT" if name == KIND else name for name in sizes_given(plan, names, backend)]
     body = [
         *unpacked,
         "if (",

@@ -9,7 +9,7 @@ from matderiv.program.plan import Plan
 
 __all__ = ["BACKENDS", "Emitter", "emitter"]
 
-BACKENDS = ("numpy", "jax", "torch")
+BACKENDS = ("numpy", "numba", "jax", "torch")
 
 
 class Emitter(Protocol):

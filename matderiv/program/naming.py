@@ -60,8 +60,9 @@ def function_name(function: Callee) -> str:
 # What a generated module itself calls something.
 _RESERVED = frozenset(
     {
-        *("np", "scipy", "forward", "backward", "value_and_grad", "derivative"),
+        *("np", "math", "njit", "scipy", "forward", "backward", "value_and_grad", "derivative"),
         *("cache", "cotangent", "release", "value", "gradients", "derivatives", "sizes", "kind"),
+        "found",
     }
 )
 

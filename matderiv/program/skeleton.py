@@ -24,7 +24,7 @@ from matderiv.program.steps import Ref, Step, nested
 from matderiv.program.writer import Writer, indented, wrapped
 from matderiv.tensor.dims import Shape
 
-__all__ = ["module_source"]
+__all__ = ["Functions", "module_source"]
 
 
 _UPDATE = '''
@@ -34,41 +34,12 @@ def update(inputs, gradients, rate):
 '''
 
 
-def module_source(
-    plan: Plan, backend: Backend, *, title: str, equations: Sequence[str], ending: str = ""
-) -> str:
-    """The source of a module; `title` and `equations` are text for its docstring."""
-    names = name_all(plan)
-    functions = _Functions(plan, names, backend)
-    parts = [
-        module_docstring(plan, names.inputs, title, equations),
-        _imports(plan, backend),
-        functions.forward(),
-    ]
-    if plan.gradients:
-        parts += [functions.backward(), functions.value_and_grad()]
-        if not plan.value_shape:
-            parts.append(_UPDATE.replace("np.", f"{backend.module}."))
-    if plan.derivatives:
-        parts.append(functions.derivative())
-    parts.append(input_check(plan, names, backend))
-    parts.append(ending)
-    return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
-
-
-def _imports(plan: Plan, backend: Backend) -> str:
-    lines = [backend.imports]
-    paths = {step.function.rpartition(".")[0] for step in nested(plan.steps)}
-    paths = {backend.scipy + p.removeprefix("scipy") for p in paths if p.startswith("scipy.")}
-    lines += [f"import {path}" for path in sorted(paths) if backend.scipy]
-    return "\n".join(lines) + ("\n\n_FLOAT = np.dtype(float)" if backend.fast_check else "")
-
-
-class _Functions:
+class Functions:
     """The functions of one module."""
 
     def __init__(self, plan: Plan, names: Names, backend: Backend) -> None:
         self.plan, self.names, self.backend = plan, names, backend
+        self.kernels: list[str] = []  # functions that those of the module call
         kept = [*plan.cached_inputs, *plan.cache]
         tuples = {step.alias for step in plan.steps if step.item is not None}
         self._shown = {
@@ -79,7 +50,7 @@ class _Functions:
         }
         self.carried = [s for s in self._backward_sizes() if s not in self._shown]
         self.cached = [*(names.values[k] for k in kept), *(names.sizes[d] for d in self.carried)]
-        if makes_arrays(plan.backward):
+        if backend.kind and makes_arrays(plan.backward):
             self.cached.append(KIND)
 
     def _backward_sizes(self) -> list[str]:
@@ -97,8 +68,8 @@ class _Functions:
             indented(
                 docstring(f"Return the value, {_described(plan.value_shape)}, and the cache.")
             ),
-            *given_inputs(plan, names),
-            *self._body(plan.forward, {plan.value.value, *plan.cache}),
+            *given_inputs(plan, names, self.backend),
+            *self.body("forward", plan.forward, {plan.value.value, *plan.cache}),
             *wrapped(f"return {value}, [", self.cached, "]"),
         ]
         return "\n".join(lines)
@@ -129,7 +100,7 @@ class _Functions:
         if plan.cotangent is not None:
             lines.append(self._seed())
         kept = {ref.value for ref in plan.gradients.values()}
-        lines += self._body(plan.backward, kept, plan.cache)
+        lines += self.body("backward", plan.backward, kept, plan.cache)
         lines += self._results("gradients", plan.gradients)
         if scalar:
             times = self.backend.times
@@ -149,9 +120,9 @@ class _Functions:
         lines = [
             f"def value_and_grad({parameters}):",
             indented(docstring("Return the value and the gradients by input, in one pass.")),
-            *given_inputs(plan, names),
+            *given_inputs(plan, names, self.backend),
             *([self._seed()] if seeded else []),
-            *self._body(plan.in_one_pass, kept),
+            *self.body("value_and_grad", plan.in_one_pass, kept),
             *self._results("gradients", plan.gradients),
             f"    return {result}, gradients",
         ]
@@ -162,8 +133,8 @@ class _Functions:
         lines = [
             f"def derivative({self._parameters(plan.derivative)}):",
             indented(docstring("Return the derivatives by input.")),
-            *given_inputs(plan, self.names),
-            *self._body(plan.derivative, {r.value for r in plan.derivatives.values()}),
+            *given_inputs(plan, self.names, self.backend),
+            *self.body("derivative", plan.derivative, {r.value for r in plan.derivatives.values()}),
             *self._results("derivatives", plan.derivatives),
             "    return derivatives",
         ]
@@ -179,16 +150,14 @@ class _Functions:
         pattern = shape_pattern(shape)
         return f'    cotangent = _array("cotangent", cotangent, {pattern}, {{{bound}}})'
 
-    def _body(
-        self, steps: Sequence[Step], kept: Iterable[int], given: Iterable[int] = ()
+    def body(
+        self, function: str, steps: Sequence[Step], kept: Iterable[int], given: Iterable[int] = ()
     ) -> list[str]:
+        """The lines of a function that compute `kept` from values that are there."""
         writer = Writer(self.names, self.backend, steps)
-        lines = []
-        for step, dying in zip(steps, deaths(steps, kept, given), strict=True):
-            lines += [f"    {line}" for line in writer.statement(step).splitlines()]
-            if dying and self.backend.frees:
-                lines.append(f"    del {', '.join(self.names.values[k] for k in dying)}")
-        return lines
+        kept = set(kept)
+        lines = writer.lines(steps, kept, deaths(steps, kept, given))
+        return [f"    {line}" for line in lines]
 
     def _results(self, variable: str, results: Mapping[str, Ref]) -> list[str]:
         writer = Writer(self.names, self.backend)
@@ -206,6 +175,43 @@ class _Functions:
     def _called(self, steps: Iterable[Step]) -> list[str]:
         called = {step.callee for step in nested(steps)}
         return [name for function, name in self.names.functions.items() if function in called]
+
+
+def module_source(
+    plan: Plan,
+    backend: Backend,
+    *,
+    title: str,
+    equations: Sequence[str],
+    ending: str = "",
+    functions: type[Functions] = Functions,
+) -> str:
+    """The source of a module; `title` and `equations` are text for its docstring."""
+    names = name_all(plan)
+    written = functions(plan, names, backend)
+    parts = [
+        module_docstring(plan, names.inputs, title, equations),
+        _imports(plan, backend),
+        written.forward(),
+    ]
+    if plan.gradients:
+        parts += [written.backward(), written.value_and_grad()]
+        if not plan.value_shape:
+            parts.append(_UPDATE.replace("np.", f"{backend.module}."))
+    if plan.derivatives:
+        parts.append(written.derivative())
+    parts += written.kernels
+    parts.append(input_check(plan, names, backend))
+    parts.append(ending)
+    return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+
+
+def _imports(plan: Plan, backend: Backend) -> str:
+    lines = [backend.imports]
+    paths = {step.function.rpartition(".")[0] for step in nested(plan.steps)}
+    paths = {backend.scipy + p.removeprefix("scipy") for p in paths if p.startswith("scipy.")}
+    lines += [f"import {path}" for path in sorted(paths) if backend.scipy]
+    return "\n".join(lines) + ("\n\n_FLOAT = np.dtype(float)" if backend.fast_check else "")
 
 
 def _described(shape: Shape) -> str:

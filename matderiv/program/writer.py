@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from matderiv.program.backend import Backend
 from matderiv.program.loop_text import loop_lines
@@ -20,9 +20,9 @@ from matderiv.program.steps import (
     is_number,
     nested,
 )
-from matderiv.tensor.dims import Composite, Dim
+from matderiv.tensor.dims import Composite, Dim, Shape
 
-__all__ = ["Writer", "indented", "wrapped"]
+__all__ = ["Writer", "indented", "size_text", "target", "wrapped"]
 
 _WIDTH = 88
 
@@ -55,10 +55,24 @@ class Writer:
         self.views: dict[int, Step] = {}
         if not backend.mutable:
             steps = list(nested(steps))
-            targets = {_target(step).value for step in steps if step.writes}
+            targets = {target(step).value for step in steps if step.writes}
             self.views = {step.value: step for step in steps if step.value in targets}
 
     # ---- statements ------------------------------------------------------------------
+
+    def lines(
+        self, steps: Sequence[Step], kept: Collection[int], dying: Sequence[Sequence[int]]
+    ) -> Iterator[str]:
+        """The code of steps, after each what dies with it freed; `kept` is read later."""
+        for step, dead in zip(steps, dying, strict=True):
+            yield from self.statement(step).splitlines()
+            yield from self.freed(dead)
+
+    def freed(self, numbers: Iterable[int]) -> Iterator[str]:
+        """The line that frees these values, if any."""
+        names = dict.fromkeys(self.names.values[k] for k in sorted(numbers))
+        if names and self.backend.frees:
+            yield f"del {', '.join(names)}"
 
     def statement(self, step: Step) -> str:
         """One line of code; the empty text where nothing is to be done."""
@@ -74,7 +88,7 @@ class Writer:
         return f"{self.names.values[step.value]} = {call}  # {shape_text(step.shape)}"
 
     def _call(self, step: Step) -> str:
-        operands = [self.expression(operand) for operand in step.operands]
+        operands = [self.expression(operand) for operand in self._turned(step)]
         if step.function == "getitem":
             return f"{operands[0]}[{_index(step.index)}]"
         if step.function == "part":
@@ -101,6 +115,14 @@ class Writer:
             if key in self.backend.functions:
                 return f"{self.backend.functions[key]}({', '.join(listed)})"
         return f"{self.backend.function(step.function)}({', '.join(listed)})"
+
+    def _turned(self, step: Step) -> Sequence[Operand]:
+        """The operands, those of X' v as v and X where the library wants it so."""
+        if step.function == "matmul" and self.backend.vector_first:
+            matrix, vector = step.operands
+            if isinstance(matrix, Ref) and matrix.axes == (1, 0) and self._order(vector) == 1:
+                return vector, Ref(matrix.value)
+        return step.operands
 
     def _is_scalar(self, step: Step) -> bool:
         """Whether a step is arithmetic on results without axes, where a call costs tenfold.
@@ -139,14 +161,28 @@ class Writer:
         axes = operand.axes
         return len(self.names.shapes[operand.value] if axes is None else axes)
 
+    # ---- what loops keep ---------------------------------------------------------------
+
+    def handed(self, start: Operand) -> str:
+        """What a value that a loop carries starts as."""
+        return self.expression(start)
+
+    def list_of(self, count: str, shape: Shape) -> str:
+        """An empty list of `count` arrays; `shape` is that of all of them together."""
+        return f"[None] * {count}"
+
+    def empty(self, shape: Shape) -> str:
+        """An array to be filled."""
+        return f"{self.backend.module}.empty({self.expression(Dims(shape))}, kind)"
+
     # ---- writes as updates -----------------------------------------------------------
 
     def _updated(self, step: Step) -> str:
         """base.at[index].add(source): a new array in place of a write into a view."""
-        target = _target(step)
-        view = self.views[target.value]
+        into = target(step)
+        view = self.views[into.value]
         base = self.expression(view.operands[-1])
-        source = [o for o in step.operands if o != target][-1]
+        source = [o for o in step.operands if o != into][-1]
         method = {"copyto": "set", "add": "add", "subtract": "subtract"}[step.function]
         return f"{base}.at[{self._place(view)}].{method}({self.expression(source)})"
 
@@ -169,9 +205,9 @@ class Writer:
         if isinstance(operand, Ref):
             return self._seen(names.values[operand.value], operand.axes)
         if isinstance(operand, Length):
-            return _size(operand.dim, names)
+            return size_text(operand.dim, names)
         if isinstance(operand, Dims):
-            parts = [_size(dim, names) for dim in operand.shape]
+            parts = [size_text(dim, names) for dim in operand.shape]
             return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
         if isinstance(operand, float) and not math.isfinite(operand):
             return f"float({str(operand)!r})"
@@ -195,7 +231,7 @@ class Writer:
         return f"{name}[{', '.join('None' if axis is None else ':' for axis in axes)}]"
 
 
-def _target(step: Step) -> Ref:
+def target(step: Step) -> Ref:
     """The view that a step writes through."""
     target = dict(step.options).get("out", step.operands[0])
     assert isinstance(target, Ref)
@@ -215,7 +251,7 @@ def _index(index: tuple[tuple[int, int] | None, ...]) -> str:
     return ", ".join(":" if part is None else f"{part[0]}:{part[1]}" for part in index)
 
 
-def _size(dim: Dim, names: Names) -> str:
+def size_text(dim: Dim, names: Names) -> str:
     if isinstance(dim, int):
         return str(dim)
     if isinstance(dim, str):
