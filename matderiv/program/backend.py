@@ -40,6 +40,7 @@ class Backend:
     reuses       results are written into operands that nobody reads again: `out=`
     frees        memory is freed at `del`
     vector_first X' v is written v X, where a transposed matrix is slow to read
+    vector_first X' v is written v X, where a transposed matrix is slow to read
     scipy        what stands for "scipy" in the names of functions that NumPy lacks
     """
 
@@ -57,6 +58,7 @@ class Backend:
     mutable: bool = True
     reuses: bool = False
     frees: bool = True
+    vector_first: bool = False
     vector_first: bool = False
     scipy: str = "scipy"
 

@@ -124,6 +124,14 @@ class Writer:
                 return vector, Ref(matrix.value)
         return step.operands
 
+    def _turned(self, step: Step) -> Sequence[Operand]:
+        """The operands, those of X' v as v and X where the library wants it so."""
+        if step.function == "matmul" and self.backend.vector_first:
+            matrix, vector = step.operands
+            if isinstance(matrix, Ref) and matrix.axes == (1, 0) and self._order(vector) == 1:
+                return vector, Ref(matrix.value)
+        return step.operands
+
     def _is_scalar(self, step: Step) -> bool:
         """Whether a step is arithmetic on results without axes, where a call costs tenfold.
 
