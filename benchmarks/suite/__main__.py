@@ -2,11 +2,15 @@
 
     python -m benchmarks.suite [--sizes small,medium,large] [--only TEXT] [--threads 1]
 
-Each case checks the answers of all contestants against each other before any is timed.
-All run in this process with the same number of threads, in turns; a figure is the ratio
-of medians to hand-written NumPy, less is faster.  "first" is what comes before the first
-answer: for generated code reading, deriving, generating and loading, for the frameworks
-tracing and compiling.
+Each case checks the answers of all contestants against the hand-written code before any
+is timed.  All run in this process with the same number of threads, in turns; a figure is
+the ratio of medians to hand-written NumPy, less is faster.  "first" is what comes before
+the first answer: for generated code reading, deriving, generating and loading, for the
+frameworks tracing and compiling, the first call included.  A time is the lesser of wall
+time and processor time.
+
+With --save FILE the rows are kept, those of earlier runs too, and written as a page beside
+it: RESULTS.md for results.json.
 """
 
 from __future__ import annotations
@@ -14,26 +18,38 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
-parser = argparse.ArgumentParser(prog="benchmarks.suite", description=__doc__)
+parser = argparse.ArgumentParser(
+    prog="benchmarks.suite", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+)
 parser.add_argument("--sizes", default="small,medium,large")
 parser.add_argument("--only", default="", help="cases whose name holds this text")
+parser.add_argument("--contestants", default="", help="these alone, by commas")
 parser.add_argument("--threads", type=int, default=1)
-parser.add_argument("--seconds", type=float, default=0.4, help="for each case and size")
+parser.add_argument("--seconds", type=float, default=0.3, help="for each contestant and row")
+parser.add_argument("--save", type=Path, help="a JSON file of rows")
 
 
 def main() -> int:
     options = parser.parse_args()
     # Before NumPy is loaded: libraries read these once.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(options.threads)
+    for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+        os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
     if options.threads == 1:
         os.environ["XLA_FLAGS"] = (
             "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         )
+    from benchmarks.suite.page import Table, keep
     from benchmarks.suite.race import race
 
-    return race(options.sizes.split(","), options.only, options.seconds)
+    table = Table()
+    contestants = [name for name in options.contestants.split(",") if name]
+    rows = race(options.sizes.split(","), options.only, options.seconds, contestants, table.line)
+    print(table.end(rows))
+    if options.save:
+        keep(options.save, rows, options.threads)
+    return 0
 
 
 if __name__ == "__main__":

@@ -2,136 +2,155 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from statistics import geometric_mean, median
-from time import perf_counter
+import gc
+import resource
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
 
-import matderiv as md
-from benchmarks.suite.cases import CASES, Case, Sizes, Values
-from benchmarks.suite.peers import installed
-from matderiv.program.compiled import CompiledFunction
-from matderiv.second_order import compile_hessian_product
+from benchmarks.suite.case import SIZES, Call, Case
+from benchmarks.suite.cases import CASES
+from benchmarks.suite.contestants import OURS, Contestant, installed
 
-__all__ = ["race"]
+__all__ = ["Row", "race"]
 
-_SIZES = ("small", "medium", "large")
-_SLOW = 3.0  # seconds; a contestant that needs more for one call is not timed
-OURS = "generated"
-
-Call = Callable[[], tuple[Any, ...]]
+_SLOW = 1.0  # seconds; who needs more for one call is not timed, nor asked at larger sizes
+_HAND = "hand"
 
 
-def race(sizes: Sequence[str], only: str, seconds: float) -> int:
-    peers = installed()
-    columns = [OURS, *peers]
-    print(f"{'case':32}{'size':8}{'hand':>10}" + "".join(f"{c:>13}" for c in columns) + "   first")
-    ratios: list[float] = []
-    ahead: list[bool] = []
+@dataclass(frozen=True)
+class Row:
+    """One case at one size: for each contestant the seconds of a call and before the first.
+
+    `failed` says of the others why they do not run.
+    """
+
+    case: str
+    size: str
+    seconds: Mapping[str, float]
+    first: Mapping[str, float]
+    failed: Mapping[str, str]
+
+    @property
+    def hand(self) -> float:
+        return self.seconds[_HAND]
+
+    def ratio(self, name: str) -> float:
+        return self.seconds[name] / self.hand
+
+    def best(self, names: Sequence[str]) -> tuple[str, float]:
+        """The fastest of these, and its seconds."""
+        timed = {name: self.seconds[name] for name in names if name in self.seconds}
+        name = min(timed, key=timed.__getitem__, default="")
+        return name, timed.get(name, float("inf"))
+
+
+def race(
+    sizes: Sequence[str],
+    only: str,
+    seconds: float,
+    contestants: Sequence[str] = (),
+    report: Callable[[Row], None] = lambda row: None,
+) -> list[Row]:
+    """Time the cases whose name holds `only`; `report` hears of each row when it is done."""
+    names = installed()
+    running = {k: make for k, make in names.items() if not contestants or k in contestants}
+    rows = []
     for case in CASES:
-        if only not in case.name:
-            continue
-        for size in sizes:
-            found = _row(case, case.sizes[_SIZES.index(size)], peers, seconds)
-            hand = found["hand"][1]
-            cells = "".join(f"{_cell(found.get(c), hand):>13}" for c in columns)
-            firsts = "  ".join(f"{c} {1e3 * found[c][0]:.0f} ms" for c in columns if c in found)
-            print(f"{case.name:32}{size:8}{_time(hand):>10}{cells}   {firsts}", flush=True)
-            ratios.append(found[OURS][1] / hand)
-            rest = [found[c][1] for c in peers if c in found and np.isfinite(found[c][1])]
-            ahead.append(found[OURS][1] <= min(rest, default=np.inf))
-    print(
-        f"\n{OURS} / hand: geometric mean {geometric_mean(ratios):.2f}, "
-        f"worst {max(ratios):.2f}; ahead of every framework in {sum(ahead)} of {len(ahead)} rows"
-    )
-    return 0
+        slow: dict[str, str] = {}
+        for size in SIZES:
+            if only in case.name and size in sizes:
+                row = _row(case, size, running, slow, seconds)
+                report(row)
+                rows.append(row)
+    return rows
 
 
 def _row(
-    case: Case, sizes: Sizes, peers: dict[str, Any], seconds: float
-) -> dict[str, tuple[float, float]]:
-    """For each contestant the seconds before its first answer, and the median of a call."""
-    values = case.values(sizes)
-    calls: dict[str, Call] = {"hand": lambda: case.hand(**values)}
-    first = {"hand": 0.0}
-    expected = calls["hand"]()
-    ours = partial(_generated, sizes=sizes)
-    for name, make in {OURS: ours, **peers}.items():
-        start = perf_counter()
-        call = make(case, values)
-        answer = call()
-        first[name] = perf_counter() - start
+    case: Case, size: str, running: Mapping[str, Contestant], slow: dict[str, str], seconds: float
+) -> Row:
+    values = case.values(case.sizes[SIZES.index(size)])
+    calls: dict[str, Call] = {_HAND: lambda: case.hand(**values)}
+    expected = calls[_HAND]()
+    first: dict[str, float] = {}
+    failed: dict[str, str] = {}
+    for name, make in running.items():
+        if name in slow:
+            failed[name] = slow[name]
+            continue
+        try:
+            start = _clocks()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                call = make(case, values)
+                answer = call()
+            first[name] = _since(start)
+        except Exception as error:
+            if name in OURS:
+                raise
+            failed[name] = f"{type(error).__name__}: {error}".partition("\n")[0]
+            continue
         _check(case, name, answer, expected)
-        calls[name] = call
-    return {name: (first[name], t) for name, t in _medians(calls, seconds).items()}
-
-
-def _generated(case: Case, values: Values, sizes: Sizes) -> Call:
-    md.api._compiled.cache_clear()  # a first answer, not a remembered one
-    if case.asked == "product":
-        product = compile_hessian_product(md.parse(case.source), list(case.wrt), sizes=sizes)
-        return _derivatives(product, values)
-    function = md.compile(case.source, list(case.wrt), order=case.order, sizes=sizes)
-    if case.asked == "dense":
-        return _derivatives(function, values)
-    arguments = _arguments(function, values)
-    call = function.module.value_and_grad
-
-    def both() -> tuple[Any, ...]:
-        value, gradients = call(*arguments)
-        return (value, *gradients.values())
-
-    return both
-
-
-def _derivatives(function: CompiledFunction, values: Values) -> Call:
-    arguments, call = _arguments(function, values), function.module.derivative
-    return lambda: tuple(call(*arguments).values())
-
-
-def _arguments(function: CompiledFunction, values: Values) -> list[Any]:
-    plan = function.plan
-    return [values[v.name] for v in plan.inputs if v is not plan.cotangent]
+        del answer
+        again = _timed(call, 1)
+        if again > _SLOW:
+            failed[name] = slow[name] = f"{again:.1f} s a call"
+        else:
+            calls[name] = call
+    return Row(case.name, size, _medians(calls, seconds), first, failed)
 
 
 def _check(case: Case, name: str, answer: Sequence[Any], expected: Sequence[Any]) -> None:
     for a, b in zip(answer, expected, strict=True):
         scale = np.max(np.abs(b)) or 1.0
         error = np.max(np.abs(np.asarray(a) - b)) / scale
-        assert error < 1e-9, f"{name} is wrong on {case.name}: relative error {error:.1e}"
+        if not error < 1e-9:
+            raise SystemExit(f"{name} is wrong on {case.name}: relative error {error:.1e}")
 
 
-def _medians(calls: dict[str, Call], seconds: float) -> dict[str, float]:
-    """Medians of calls taken in turns; short ones are repeated within a turn."""
-    once = {name: min(_timed(call, 1) for _ in range(2)) for name, call in calls.items()}
-    calls = {name: call for name, call in calls.items() if once[name] < _SLOW}
-    repeats = {name: max(1, int(1e-3 / once[name])) for name in calls}
-    total = sum(once[name] * repeats[name] for name in calls)
-    turns = min(201, max(7, int(seconds * len(calls) / total)))
-    samples: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(turns):
-        for name, call in calls.items():
-            samples[name].append(_timed(call, repeats[name]))
-    return {name: median(times) for name, times in samples.items()} | {
-        name: float("nan") for name in once if name not in calls
-    }
+# ----- clocks ---------------------------------------------------------------------------
+def _clocks() -> tuple[float, float]:
+    """Wall time, and the processor time of this process and of those that it ran."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return perf_counter(), process_time() + children.ru_utime + children.ru_stime
+
+
+def _since(start: tuple[float, float]) -> float:
+    """The lesser: other people's load lengthens the one, parallel work the other."""
+    return min(now - then for now, then in zip(_clocks(), start, strict=True))
 
 
 def _timed(call: Call, repeats: int) -> float:
-    start = perf_counter()
+    wall, busy = perf_counter(), process_time()
     for _ in range(repeats):
         call()
-    return (perf_counter() - start) / repeats
+    busy, wall = process_time() - busy, perf_counter() - wall
+    return min(busy, wall) / repeats
 
 
-def _time(seconds: float) -> str:
-    return f"{1e6 * seconds:.1f} µs" if seconds < 1e-3 else f"{1e3 * seconds:.2f} ms"
+def _medians(calls: Mapping[str, Call], seconds: float) -> dict[str, float]:
+    """Medians of calls taken in turns, in an order that chance draws for each turn.
 
-
-def _cell(found: tuple[float, float] | None, hand: float) -> str:
-    if found is None or not np.isfinite(found[1]):
-        return "-"
-    return f"{found[1] / hand:.2f}"
+    Short ones are repeated within a turn.  A call that is not timed goes before, so that
+    nobody pays for the caches that another one left.
+    """
+    once = {name: min(_timed(call, 1) for _ in range(2)) for name, call in calls.items()}
+    repeats = {name: max(1, int(1e-3 / once[name])) for name in calls}
+    total = sum(once[name] * repeats[name] for name in calls)
+    turns = min(201, max(9, int(seconds * len(calls) / total)))
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    names, order = list(calls), np.random.default_rng(0)
+    gc.collect()
+    gc.disable()
+    for _ in range(turns):
+        for index in order.permutation(len(names)):
+            name = names[index]
+            calls[name]()
+            samples[name].append(_timed(calls[name], repeats[name]))
+    gc.enable()
+    return {name: median(times) for name, times in samples.items()}

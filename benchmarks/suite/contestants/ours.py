@@ -1,0 +1,79 @@
+"""Our generated modules, called as a user of the file would call them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import matderiv as md
+from benchmarks.suite.case import Call, Case, Values
+from matderiv.program.compiled import CompiledFunction
+from matderiv.second_order import compile_hessian_product
+
+__all__ = ["jax_code", "numba_code", "numpy_code", "torch_code"]
+
+
+def _compiled(case: Case, values: Values, backend: str) -> tuple[CompiledFunction, list[Any]]:
+    """The module for these sizes and its arguments, nothing remembered from before."""
+    md.api._compiled.cache_clear()
+    sizes: dict[str, int] = {}
+    for name, shape in case.shapes.items():
+        sizes.update(zip(shape, np.shape(values[name]), strict=True))
+    if case.asked == "product":
+        program = md.parse(case.source)
+        function = compile_hessian_product(program, list(case.wrt), backend=backend, sizes=sizes)
+    else:
+        options: dict[str, Any] = {"order": case.order, "backend": backend, "sizes": sizes}
+        function = md.compile(case.source, list(case.wrt), **options)
+    plan = function.plan
+    return function, [values[v.name] for v in plan.inputs if v is not plan.cotangent]
+
+
+def _call(case: Case, function: CompiledFunction, arguments: list[Any]) -> Call:
+    module = function.module
+    if case.asked != "gradient":
+        dense = module.derivative
+        return lambda: tuple(dense(*arguments).values())
+    both = module.value_and_grad
+
+    def call() -> tuple[Any, ...]:
+        value, gradients = both(*arguments)
+        return (value, *gradients.values())
+
+    return call
+
+
+def _on_arrays(case: Case, values: Values, backend: str) -> Call:
+    return _call(case, *_compiled(case, values, backend))
+
+
+numpy_code = partial(_on_arrays, backend="numpy")
+numba_code = partial(_on_arrays, backend="numba")
+
+
+def jax_code(case: Case, values: Values) -> Call:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    function, arguments = _compiled(case, values, "jax")
+    placed = jax.device_put(arguments)
+    if case.asked != "gradient":
+        dense = jax.jit(function.module.derivative)
+        return lambda: tuple(jax.block_until_ready(dense(*placed)).values())
+    both = jax.jit(function.module.value_and_grad)
+
+    def call() -> tuple[Any, ...]:
+        value, gradients = jax.block_until_ready(both(*placed))
+        return (value, *(gradients[name] for name in case.wrt))  # jit sorts the keys
+
+    return call
+
+
+def torch_code(case: Case, values: Values) -> Call:
+    import torch
+
+    function, arguments = _compiled(case, values, "torch")
+    tensors = [torch.as_tensor(argument, dtype=torch.float64) for argument in arguments]
+    return _call(case, function, tensors)
