@@ -7,7 +7,7 @@ of operations.  It takes the one of fewest FLOPs, of equals the first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,8 +78,13 @@ def program_plan(
     return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
 
 
-def tradeoff(made: Plan, sizes: Mapping[str, int]) -> Tradeoff:
-    """Peak memory against FLOPs computed again, for a plan at sizes that must all be given."""
+def tradeoff(
+    made: Plan, sizes: Mapping[str, int], report: Callable[[str], None] = lambda method: None
+) -> Tradeoff:
+    """Peak memory against FLOPs computed again, for a plan at sizes that must all be given.
+
+    `report` hears of each method that is tried.
+    """
     from matderiv.program.rematerialize import Tradeoff
 
     missing = [name for name in made.sizes if name not in sizes]
@@ -88,7 +93,7 @@ def tradeoff(made: Plan, sizes: Mapping[str, int]) -> Tradeoff:
             f"bytes depend on the size of {', '.join(missing)}",
             hint=f"--at {','.join(f'{name}={made.sizes[name]}' for name in made.sizes)}",
         )
-    return Tradeoff(made, sizes)
+    return Tradeoff(made, sizes, report)
 
 
 def program_choices(

@@ -170,6 +170,12 @@ def test_the_reference_is_fresh() -> None:
     assert made == (ROOT / "docs" / "api.md").read_text("utf-8"), "run: python tests/test_docs.py"
 
 
+def test_the_page_of_commands_is_fresh() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "commands.py"))["page"]()
+    fresh = made == (ROOT / "docs" / "commands.md").read_text("utf-8")
+    assert fresh, "run: python tests/test_docs.py"
+
+
 def test_every_page_is_in_the_navigation() -> None:
     listed = re.findall(r"[\w-]+\.md", (ROOT / "mkdocs.yml").read_text("utf-8"))
     assert sorted(listed) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
@@ -272,7 +278,7 @@ def test_a_rewrite_rule_is_one_line_and_a_row_of_its_test(tmp_path: Path) -> Non
 
 
 if __name__ == "__main__":
-    for made in ("functions.py", "api.py"):
+    for made in ("functions.py", "api.py", "commands.py"):
         table = runpy.run_path(str(ROOT / "docs" / made))
         table["TARGET"].write_text(table["page"](), encoding="utf-8")
     for each in PAGES:

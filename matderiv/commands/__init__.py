@@ -3,7 +3,8 @@
     command.py    what a command is; usage.py: errors of one line
     options.py    options that several commands share
     words.py      what the words mean: a program, names, sizes
-    derivatives.py, code.py, costs.py, pictures.py, explain.py    the commands
+    terminal.py   colour and progress
+    derivatives.py, code.py, costs.py, pictures.py, explain.py, … the commands
 
 Exit status: 0, or 1 for a failed check, or 2 for bad input or usage.  Errors are one
 short message on standard error.  The engine is imported by the command that needs it.
@@ -17,10 +18,13 @@ from collections.abc import Callable, Sequence
 
 from matderiv.commands.code import bench, compile
 from matderiv.commands.command import BAD, Command, Namespace
+from matderiv.commands.completion import completion
 from matderiv.commands.costs import flops, memory, plan
 from matderiv.commands.derivatives import check, diff, verify
 from matderiv.commands.explain import explain
 from matderiv.commands.pictures import graph, serve
+from matderiv.commands.repl import repl
+from matderiv.commands.terminal import show
 from matderiv.commands.usage import Parser
 from matderiv.errors import MatderivError
 
@@ -40,7 +44,9 @@ COMMANDS: dict[str, Command] = {
         graph,
         serve,
         explain,
+        repl,
     )
+        completion,
 }
 
 
@@ -56,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run: Callable[[Namespace], int] = options.run
         return run(options)
     except MatderivError as error:
-        print(error, file=sys.stderr)
+        show(error, "error", error=True)
         return BAD
     except BrokenPipeError:
         return 0

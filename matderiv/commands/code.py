@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 from matderiv.commands.command import Namespace, command, option
 from matderiv.commands.options import AT, FORCE, LAYOUT, ORDER, OUTPUT, SHAPE
+from matderiv.commands.terminal import progress, show_code
 from matderiv.commands.words import asked_program, sizes
 from matderiv.errors import UnsupportedError
 
@@ -51,7 +50,7 @@ def compile(options: Namespace) -> int:
         budget=options.budget,
     )
     if options.output is None:
-        print(compiled.source, end="")
+        show_code(compiled.source)
     else:
         compiled.save(options.output, force=options.force)
         print(f"wrote {options.output}")
@@ -69,12 +68,8 @@ def bench(options: Namespace) -> int:
 
     program, names, _ = asked_program(options)
 
-    def report(line: str) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\033[K{line} …", end="", file=sys.stderr, flush=True)
-
-    found = bench(program, names, sizes(options), order=options.order, report=report)
-    report("done")
+    with progress("done") as report:
+        found = bench(program, names, sizes(options), order=options.order, report=report)
     rates = found[0].rates
     print(f"this machine: {rates.flops / 1e9:.1f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s")
     for timing in found:

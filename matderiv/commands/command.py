@@ -23,6 +23,7 @@ FAILED, BAD = 1, 2
 """Exit status of a failed check, and of bad input or usage."""
 
 FORMULA = "EXPR wrt NAME …"
+_EXPR = "a formula, a file, or - for standard input; then what to differentiate by"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ class Command:
 
     def fill(self, parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         """Add the words and options to a parser."""
-        parser.add_argument("words", nargs="*", metavar=self.words, help=argparse.SUPPRESS)
+        parser.add_argument(
+            "words", nargs="*", metavar=self.words, help=_EXPR if "EXPR" in self.words else None
+        )
         for each in self.options:
             parser.add_argument(*each.flags, **each.settings)
         return parser

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matderiv.commands.command import Namespace, command, option
 from matderiv.commands.options import AT, FORCE, ORDER, OUTPUT, SHAPE, formats
+from matderiv.commands.terminal import progress, show
 from matderiv.commands.words import asked_program, numbers, sizes, wanted, write
 
 __all__ = ["flops", "memory", "plan"]
@@ -37,14 +38,15 @@ def flops(options: Namespace) -> int:
     if options.modes:
         from matderiv.reports.modes import compare, mode_costs
 
-        print(compare(mode_costs(program, wanted(program, names), at), options.format, at))
+        show(compare(mode_costs(program, wanted(program, names), at), options.format, at), "table")
         return 0
+    names = program.names_of(names)
     cost = program_cost(program, names, options.order, at)
     report = cost.report(at, numbers(options.weights, "--weights exp=20,tanh=15"))
-    print(report.to(options.format))
+    show(report.to(options.format), "table")
     if options.format == "text":
         for line in program_choices(program, names, options.order, at).lines():
-            print(line)
+            show(line, "note")
     return 0
 
 
@@ -76,7 +78,7 @@ def memory(options: Namespace) -> int:
     at = sizes(options)
     made = program_plan(program, program.names_of(names), options.order, sizes=at)[0]
     if options.timeline is None:
-        print(MemoryReport(made, at).to(options.format))
+        show(MemoryReport(made, at).to(options.format), "table")
         return 0
     from matderiv.pictures import timeline
 
@@ -107,13 +109,16 @@ def plan(options: Namespace) -> int:
 
     program, names, _ = asked_program(options)
     at = sizes(options)
-    found = tradeoff(program_plan(program, wanted(program, names), sizes=at)[0], at)
-    if options.budget:
-        print("\n".join(summary(found, found.within(read_bytes(options.budget)))))
-    elif options.segments:
-        print("\n".join(summary(found, found.segments(options.segments))))
-    else:
-        print(render(curve_table(found), options.format))
+    made = program_plan(program, wanted(program, names), sizes=at)[0]
+    with progress("schedules") as report:
+        found = tradeoff(made, at, report)
+        if options.budget:
+            shown = "\n".join(summary(found, found.within(read_bytes(options.budget))))
+        elif options.segments:
+            shown = "\n".join(summary(found, found.segments(options.segments)))
+        else:
+            shown = render(curve_table(found), options.format)
+    show(shown, "" if options.budget or options.segments else "table")
     if options.output is not None:
         return write(options, curve_picture(found))
     return 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from matderiv.commands.command import FAILED, Namespace, command, option
 from matderiv.commands.options import DERIVATIVE, formats
+from matderiv.commands.terminal import show
 from matderiv.commands.words import asked_derivatives
 from matderiv.errors import MatderivError, UnsupportedError
 
@@ -68,30 +68,28 @@ def diff(options: Namespace) -> int:
         for derivative in derivatives:
             report = derivative.check()
             if not report:
-                print(
-                    f"∂/∂{by(derivative)}: {report}: the derivative is not shown",
-                    file=sys.stderr,
-                )
+                said = f"∂/∂{by(derivative)}: {report}: the derivative is not shown"
+                show(said, "check", error=True)
                 return FAILED
             reports.append(report)
     if options.steps:
         return _steps(derivatives, options.style, options.format)
     if options.form:
         for derivative in derivatives:
-            print(_form(derivative, options.form, options.format))
+            show(_form(derivative, options.form, options.format), "formula")
         return 0
     if options.format != "unicode":
         for derivative in derivatives:
             print(derivative.to(options.format))
         return 0
-    print(statements(derivatives))
+    show(statements(derivatives), "formula")
     program = derivatives[0].program
     for note in dict.fromkeys(note for d in derivatives for note in d.notes):
-        print(note)
+        show(note, "note")
     if derivatives[0].order == 1:
-        print(flops_line(program, [str(derivative.wrt) for derivative in derivatives]))
+        show(flops_line(program, [str(derivative.wrt) for derivative in derivatives]), "cost")
     if reports:
-        print(max(reports, key=lambda report: report.max_relative_error))
+        show(max(reports, key=lambda report: report.max_relative_error), "check")
     return 0
 
 
@@ -108,11 +106,12 @@ def _steps(derivatives: Sequence[Derivative], style: str, format: str) -> int:
         steps = Steps(derivatives[0].program, names, derivatives[0].layout)
     report = steps.check()
     if not report:
-        print(report, file=sys.stderr)
+        show(report, "check", error=True)
         return FAILED
-    print(steps.text(style) if format == "unicode" else getattr(steps, format)(style))
     if format == "unicode":
-        print(f"\n{report}")
+        show(f"{steps.text(style)}\n\n{report}", "steps")
+    else:
+        print(getattr(steps, format)(style))
     return 0
 
 
@@ -135,7 +134,7 @@ def check(options: Namespace) -> int:
     status = 0
     for derivative in asked_derivatives(options):
         report = derivative.check()
-        print(f"∂/∂{by(derivative)}: {report}")
+        show(f"∂/∂{by(derivative)}: {report}", "check")
         if not report:
             status = FAILED
     return status
@@ -165,5 +164,5 @@ def verify(options: Namespace) -> int:
     if len(derivatives) > 1:
         raise UnsupportedError("verify takes one name after wrt")
     report = verify_claim(derivatives[0], formula)
-    print(report)
+    show(report, "verdict")
     return 0 if report else FAILED

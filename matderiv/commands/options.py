@@ -26,8 +26,7 @@ LAYOUT = option(
     "--layout",
     choices=("mixed", "numerator", "denominator"),
     default="mixed",
-    help="how axes are ordered: mixed (a gradient has its variable's shape, the default), "
-    "numerator or denominator",
+    help="mixed gives a gradient its variable's shape, and is meant otherwise",
 )
 ORDER = option("--order", type=int, default=1, metavar="N", help="2 is the Hessian, and so on")
 MODE = option(
@@ -55,4 +54,6 @@ FORCE = option("--force", action="store_true", help="replace FILE where it exist
 
 def formats(*names: str) -> Option:
     """`--format`, of which the first is the default."""
-    return option("--format", choices=names, default=names[0], help=", ".join(names))
+    return option(
+        "--format", choices=names, default=names[0], help=f"{names[0]} unless another is asked for"
+    )

@@ -21,7 +21,7 @@ _SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
         option(
             "--format",
             choices=("svg", "dot", "mermaid"),
-            help="svg, dot or mermaid; else what FILE ends in, else mermaid",
+            help="else what FILE ends in, else mermaid",
         ),
         OUTPUT,
         FORCE,

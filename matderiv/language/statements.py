@@ -12,7 +12,7 @@ from matderiv.language.hints import near
 from matderiv.language.symbols import ATTRIBUTES, CLOSES, OPENS, Piece, Symbols
 from matderiv.language.tokens import Token, make, span_of
 
-__all__ = ["read_statements"]
+__all__ = ["is_unfinished", "read_statements"]
 
 _KINDS = ("elementwise", "scalar", "vector", "matrix")
 _SIGNS = "PLUS MINUS STAR SLASH CIRCLE DOTTIMES DOTDIVIDE BACKSLASH COMMA CARET DOTPOWER STARSTAR"
@@ -26,6 +26,19 @@ def read_statements(tokens: list[Token], symbols: Symbols) -> list[Piece]:
     walk = _Walk(tokens, symbols)
     walk.statements()
     return walk.pieces
+
+
+def is_unfinished(text: str) -> bool:
+    """Whether a text can only be the beginning of one: a bracket is open, an operand is due.
+
+    >>> is_unfinished("||X w -"), is_unfinished("repeat l in N {"), is_unfinished("x y")
+    (True, True, False)
+    """
+    from matderiv.language.grammar import raw_tokens
+
+    kinds = [token.type for token in raw_tokens(text) if token.type != "NEWLINE"]
+    depth = sum((kind in OPENS) - (kind in CLOSES) for kind in kinds)
+    return depth > 0 or (bool(kinds) and kinds[-1] in (*_CONTINUES, "EQUALS"))
 
 
 def _list_ends(tokens: list[Token]) -> dict[int, int]:

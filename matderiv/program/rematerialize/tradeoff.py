@@ -7,7 +7,7 @@ is the curve.  The general problem is NP-hard, so it is an upper bound of the be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -50,11 +50,17 @@ class Tradeoff:
     least    bytes below which no schedule can stay
     """
 
-    def __init__(self, plan: Plan, sizes: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        sizes: Mapping[str, int] | None = None,
+        report: Callable[[str], None] = lambda method: None,
+    ) -> None:
         if not plan.gradients:
             raise MatderivError(
                 "without gradients nothing is kept for later", hint="name a variable after wrt"
             )
+        self._report = report  # hears of each method that is tried
         self.plan = without_reuse(replace(plan, sizes={**plan.sizes, **(sizes or {})}))
         results = [plan.value.value, *(ref.value for ref in plan.gradients.values())]
         footprints = Memory(self.plan).footprints
@@ -90,7 +96,9 @@ class Tradeoff:
     @cached_property
     def points(self) -> list[Point]:
         found = [self.plain]
-        found += (self.point(*made) for made in self._schedules())
+        for method, schedule in self._schedules():
+            self._report(method)
+            found.append(self.point(method, schedule))
         return found
 
     def _schedules(self) -> Iterator[tuple[str, Schedule]]:

@@ -17,7 +17,7 @@ SHOWN = [
     example
     for command in COMMANDS.values()
     for example in command.examples
-    if command.name != "serve"  # which does not end
+    if command.name not in ("serve", "repl")  # which go on until told to end
 ]
 
 
@@ -38,7 +38,7 @@ def test_help_names_every_command_with_an_example(capsys: pytest.CaptureFixture[
     assert run("matderiv --help") == 0
     printed = capsys.readouterr().out
     for name, command in COMMANDS.items():
-        assert command.summary.split()[0] in printed.partition(f"\n    {name} ")[2]
+        assert re.search(rf"^    {name}\s+{command.summary.split()[0]}", printed, re.MULTILINE)
         assert f"matderiv {command.examples[0]}\n" in printed
 
 
@@ -54,6 +54,21 @@ def test_help_of_a_command_has_its_options_and_examples(
     for example in COMMANDS[name].examples:
         assert example.split()[0] == name
         assert f"matderiv {example}\n" in printed
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if "EXPR wrt" in COMMANDS[name].words])
+def test_a_name_is_looked_up_by_every_command(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claim = " equals x" if name == "verify" else ""
+    assert run(f'matderiv {name} "||W_1 x||^2" wrt q{claim}') == 2
+    assert "NameResolutionError: 'q' does not occur" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["diff", "check", "compile", "flops", "memory", "graph"])
+def test_every_spelling_of_a_name_is_taken(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f'matderiv {name} "||W_1 x||^2" wrt W₁') == 0
+    capsys.readouterr()
 
 
 def test_without_a_command_the_overview_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
