@@ -2,7 +2,8 @@
 
 A candidate replaces a node only if (printed weight, number of names in it) falls,
 lexicographically.  Both are natural numbers, so rewriting ends, whatever the rules and
-in whatever order they fire.
+in whatever order they fire.  A candidate that may cancel more than the node is never
+taken; see `accuracy.py`.
 
 Candidates for a Sum: pull a factor out of several terms; pull out a power that only
 some terms have (a common denominator); collect diagonals into one.  For both kinds:
@@ -13,8 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from matderiv.calculus.accuracy import Degrees
+from matderiv.calculus.expand import as_product, expand, may_merge
 from matderiv.calculus.weight import Weights
-from matderiv.tensor.nodes import Apply, Factor, Map, Node, Number, Product, Sum, Term
+from matderiv.tensor.nodes import Factor, Map, Node, Number, Product, Sum, Term
 from matderiv.tensor.rules import COMPLEMENTS
 from matderiv.tensor.traverse import reachable, remake
 
@@ -23,8 +26,6 @@ __all__ = ["Shortener"]
 Ports = tuple[int | None, ...]
 
 _HEAVIEST = 300  # heavier nodes are left alone
-_OPAQUE = 80  # heavier children are not looked into
-_MOST_TERMS = 40
 _DEEPEST = 3  # candidates within candidates
 
 
@@ -33,6 +34,7 @@ class Shortener:
 
     def __init__(self) -> None:
         self.weight = Weights()
+        self.degrees = Degrees()
         self._done: dict[int, tuple[int, Node]] = {}  # by the depth at which it was found
         self._depth = 0
 
@@ -53,7 +55,8 @@ class Shortener:
         self._depth += 1
         best: Node = node
         for candidate in self._candidates(node):
-            if self.weight.cost(candidate) < self.weight.cost(best):
+            shorter = self.weight.cost(candidate) < self.weight.cost(best)
+            if shorter and self.degrees(candidate)[1] <= self.degrees(node)[1]:
                 best = candidate
         self._depth -= 1
         if best is not node:
@@ -67,7 +70,7 @@ class Shortener:
             yield from self._common_denominator(node)
             yield from _collected_diagonals(node)
             yield from self._complemented(node)
-        expanded = expand(node, self.weight) if _may_merge(node, self.weight) else node
+        expanded = expand(node, self.weight) if may_merge(node, self.weight) else node
         if expanded is not node:
             yield expanded
             if isinstance(expanded, Sum):
@@ -86,7 +89,7 @@ class Shortener:
         found = {
             factor.node.id: factor.node
             for term in node.terms
-            for factor in _as_product(term.node).factors
+            for factor in as_product(term.node).factors
             if isinstance(factor.node, Map) and factor.node.function.key in COMPLEMENTS
         }
         for one in found.values():
@@ -117,7 +120,7 @@ class Shortener:
         free = [k for k, port in enumerate(ports) if port is None]
         owned = {port for port in ports if port is not None} if free else set()
         for place in group:
-            term = _as_product(node.terms[place].node)
+            term = as_product(node.terms[place].node)
             at = group[place]
             others = term.factors[:at] + term.factors[at + 1 :]
             for port in tuple(owned):
@@ -134,7 +137,7 @@ class Shortener:
         inner_terms = []
         for place in sorted(group):
             coefficient, original = node.terms[place]
-            term = _as_product(original)
+            term = as_product(original)
             at = group[place]
             others = term.factors[:at] + term.factors[at + 1 :]
             labels = term.factors[at].labels
@@ -165,21 +168,27 @@ class Shortener:
         if len(node.terms) > 12 or node.order > 2:
             return
         seen: dict[tuple[int, tuple[int, ...]], Factor] = {}
+        shared: set[tuple[int, tuple[int, ...]]] = set()
         for _, original in node.terms:
-            for factor, ports in _on_outputs(_as_product(original)):
+            term = as_product(original)
+            for factor, ports in _on_outputs(term):
+                if factor.exponent >= 0:
+                    continue
                 key = (factor.node.id, ports)
-                if factor.exponent < 0 and (
-                    key not in seen or factor.exponent < seen[key].exponent
-                ):
+                if key in seen or _is_part(factor.node, term):
+                    shared.add(key)
+                if key not in seen or factor.exponent < seen[key].exponent:
                     seen[key] = Factor(factor.node, ports, factor.exponent)
         arena = node.arena
         axes = tuple(range(node.order))
-        for factor in seen.values():
+        for key, factor in seen.items():
+            if key not in shared:
+                continue  # nothing meets above the line
             inverse = factor._replace(exponent=-factor.exponent)
             terms = []
-            for coefficient, term in node.terms:
-                factors = [Factor(term, axes, 1), inverse]
-                made = arena.product(1, factors, axes, None, frozenset({term.id}))
+            for coefficient, original in node.terms:
+                factors = [Factor(original, axes, 1), inverse]
+                made = arena.product(1, factors, axes, None, frozenset({original.id}))
                 terms.append(Term(coefficient, expand(made, self.weight)))
             inline = frozenset(t.node.id for t in terms if isinstance(t.node, Sum))
             inner = self.shorten(arena.sum(terms, node.shape, inline))
@@ -187,17 +196,10 @@ class Shortener:
             yield arena.product(1, [factor, Factor(inner, axes, 1)], axes, None, inlined)
 
 
-def _as_product(node: Node) -> Product:
-    """A term as a Product of factors, also where it is a bare node."""
-    if isinstance(node, Product):
-        return node
-    bare = Product.__new__(Product)
-    bare.arena, bare.shape, bare.id, bare.depends = node.arena, node.shape, node.id, node.depends
-    bare.coefficient, bare.wiring = 1, True
-    bare.out = tuple(range(node.order))
-    bare.factors = (Factor(node, bare.out, 1),)
-    bare.sizes = node.shape
-    return bare
+def _is_part(total: Node, term: Product) -> bool:
+    """Whether a term has a factor that is a term of a sum below the line: t/(1 + t)."""
+    parts = {child.id for child in total.children} if isinstance(total, Sum) else set()
+    return any(factor.node.id in parts for factor in term.factors)
 
 
 def _on_outputs(term: Product) -> Iterator[tuple[Factor, tuple[int, ...]]]:
@@ -214,7 +216,7 @@ def _common_factors(
     meets: dict[tuple[int, Number, Ports], dict[int, int]] = {}
     found: dict[tuple[int, Number, Ports], Factor] = {}
     for place, (_, original) in enumerate(node.terms):
-        term = _as_product(original)
+        term = as_product(original)
         for at, factor in enumerate(term.factors):
             for ports in _port_patterns(term, factor):
                 if node.order == 0 and (len(factor.labels) > 1 or not factor.labels):
@@ -248,7 +250,7 @@ def _same_diagonal_use(node: Sum, group: Iterable[int]) -> bool:
     """Whether all or none of the terms have a repeated output axis: keeps diag(s) - s s'."""
     kinds = {
         len(set(out)) == len(out)
-        for out in (_as_product(node.terms[place].node).out for place in group)
+        for out in (as_product(node.terms[place].node).out for place in group)
     }
     return len(kinds) == 1
 
@@ -273,129 +275,3 @@ def _collected_diagonals(node: Sum) -> Iterator[Node]:
     rest = [term for place, term in enumerate(node.terms) if place not in places]
     collected = arena.einsum("i->ii", inner)
     yield arena.sum([*rest, Term(1, collected)], node.shape)
-
-
-def _may_merge(node: Node, weight: Weights) -> bool:
-    """Whether expanding a node can make terms meet.
-
-    The terms of one Sum stay apart when all are multiplied by the same factors, unless a
-    factor meets itself, its inverse or a function of its argument in a term.
-    """
-    if isinstance(node, Sum):
-        return any(_opens(term.node) for term in node.terms)
-    if not isinstance(node, Product) or not _opens(node):
-        return False
-    merged = _merged(node, weight)
-    if not isinstance(merged, Product):
-        return True
-    parts = sum(len(_as_product(f.node).factors) if f.exponent == 1 else 1 for f in node.factors)
-    if merged is not node and len(merged.factors) < parts:
-        return True
-    sums = [f for f in merged.factors if isinstance(f.node, Sum)]
-    if not sums:
-        return False
-    if len(sums) > 1 or sums[0].exponent != 1 or len(merged.factors) == 1:
-        return True
-    total = sums[0]
-    others = [f for f in merged.factors if f is not total]
-    for term in total.node.children:
-        inner = _as_product(term)
-        for factor in inner.factors:
-            labels = tuple(
-                total.labels[inner.out.index(k)] if k in inner.out else -1 - k
-                for k in factor.labels
-            )
-            if any(_meet(factor.node, labels, other) for other in others):
-                return True
-    return False
-
-
-def _meet(node: Node, labels: tuple[int, ...], other: Factor) -> bool:
-    """Whether two factors of one product may merge or cancel."""
-    if node is other.node:
-        return labels == other.labels or len(labels) == 2
-    for one, two in ((node, other.node), (other.node, node)):
-        if isinstance(one, Apply) and one.primitive.is_inverse:
-            argument = one.arguments[0]
-            if two is argument or any(two is child for child in argument.children):
-                return True
-    return (
-        isinstance(node, Map)
-        and isinstance(other.node, Map)
-        and node.arguments[0] in (other.node.arguments[0], -other.node.arguments[0])
-    )
-
-
-def _merged(node: Product, weight: Weights) -> Node:
-    """A Product with the light Products among its factors merged in."""
-    inner = frozenset(
-        f.node.id
-        for f in node.factors
-        if f.exponent == 1 and isinstance(f.node, Product) and weight(f.node) <= _OPAQUE
-    )
-    if not inner:
-        return node
-    sizes = dict(enumerate(node.sizes))
-    return node.arena.product(node.coefficient, node.factors, node.out, sizes, inner)
-
-
-def _opens(node: Node) -> bool:
-    return isinstance(node, Product) and any(
-        isinstance(f.node, Sum | Product) and f.exponent in (1, 2) for f in node.factors
-    )
-
-
-def expand(node: Node, weight: Weights) -> Node:
-    """Products distributed over sums, squares of sums opened, like terms merged.
-
-    Gives the node back where nothing opens or the result is too long to be of use.
-    """
-    terms: list[tuple[Number, Node]] = []
-    stack: list[tuple[Number, Node]] = [(1, node)]
-    opened = False
-    while stack:
-        coefficient, current = stack.pop()
-        if len(stack) + len(terms) > _MOST_TERMS:
-            return node
-        if isinstance(current, Sum) and current.terms:
-            opened = opened or current is not node
-            stack += [(coefficient * c, n) for c, n in reversed(current.terms)]
-            continue
-        step = _open_factor(current, weight)
-        if step is None:
-            terms.append((coefficient, current))
-        else:
-            opened = True
-            stack += [(coefficient * c, n) for c, n in reversed(step)]
-    return node.arena.sum(terms, node.shape) if opened else node
-
-
-def _open_factor(node: Node, weight: Weights) -> list[tuple[Number, Node]] | None:
-    """A Product as a sum over the terms of its first Sum factor."""
-    if not isinstance(node, Product):
-        return None
-    arena = node.arena
-    sizes = dict(enumerate(node.sizes))
-    merged = _merged(node, weight)
-    if merged is not node:
-        return [(1, merged)]
-    for index, (child, labels, exponent) in enumerate(node.factors):
-        if exponent not in (1, 2) or not isinstance(child, Sum) or weight(child) > _OPAQUE:
-            continue
-        others = list(node.factors[:index] + node.factors[index + 1 :])
-        if exponent == 2:
-            others.append(Factor(child, labels, 1))
-        return [
-            (
-                coefficient,
-                arena.product(
-                    node.coefficient,
-                    [Factor(term, labels, 1), *others],
-                    node.out,
-                    sizes,
-                    frozenset({term.id}),
-                ),
-            )
-            for coefficient, term in child.terms
-        ]
-    return None

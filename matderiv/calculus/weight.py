@@ -27,9 +27,9 @@ class Weights:
         self._known: dict[int, int] = {}
         self._names: dict[int, int] = {}
 
-    def cost(self, node: Node) -> tuple[int, int]:
-        """The weight, then the number of names in the formula: both fall or stay."""
-        return self(node), self._names[node.id]
+    def cost(self, node: Node) -> tuple[int, int, bool]:
+        """The weight, then the number of names, then whether it is a sum: p (1 - p), not p - p^2."""
+        return self(node), self._names[node.id], isinstance(node, Sum)
 
     def __call__(self, node: Node) -> int:
         known = self._known.get(node.id)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
+from matderiv.limits import tick
 from matderiv.tensor.dims import Composite, Dim, Shape, multiply_dims
 from matderiv.tensor.elementwise import ELEMENTWISE, ElementwiseFunction
 from matderiv.tensor.loops import captured_by, last_of, stack_of
@@ -58,6 +59,7 @@ class Arena:
 
     def __init__(self) -> None:
         self._nodes: dict[Hashable, Node] = {}
+        self.products: dict[Hashable, Node] = {}  # by the factors of which they were asked
         self._count = 0
         self._bits = 0
         self._fresh = 0
@@ -72,6 +74,7 @@ class Arena:
 
     def intern(self, key: Hashable, kind: type[Node], shape: Shape, **fields: object) -> Node:
         """Return the node of this key, made with these fields if it is new."""
+        tick()
         node = self._nodes.get(key)
         if node is None:
             node = kind.__new__(kind)

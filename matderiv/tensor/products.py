@@ -36,9 +36,11 @@ _LARGEST_POWER = 4096  # bits; a larger power of a number stays a factor
 class Labels:
     """Labels with their sizes, and which of them have been unified."""
 
-    def __init__(self) -> None:
-        self.parent: list[int] = []
-        self.dims: list[Dim] = []
+    __slots__ = ("dead", "dims", "parent")
+
+    def __init__(self, dims: list[Dim]) -> None:
+        self.parent = list(range(len(dims)))
+        self.dims = dims
         self.dead: set[int] = set()
 
     def new(self, dim: Dim) -> int:
@@ -67,21 +69,40 @@ def build_product(
     sizes: Mapping[int, Dim],
     inline: frozenset[int],
 ) -> Node:
-    labels = Labels()
     names: dict[int, int] = {}
+    dims: list[Dim] = []
     stack: list[Factor] = []
     for node, axes, exponent in factors:
         for axis, dim in zip(axes, node.shape, strict=True):
             if axis not in names:
-                names[axis] = labels.new(dim)
-        stack.append(Factor(node, tuple(names[axis] for axis in axes), exponent))
+                names[axis] = len(dims)
+                dims.append(dim)
+        stack.append(Factor(node, tuple([names[axis] for axis in axes]), exponent))
+    carried = len(dims)
     for label in out:
         if label not in names:
-            names[label] = labels.new(sizes[label])
-    ends = [names[label] for label in out]
-    shape = tuple(labels.dims[end] for end in ends)
+            names[label] = len(dims)
+            dims.append(sizes[label])
+    ends = tuple([names[label] for label in out])
+    asked = tuple([(f.node.id, f.labels, f.exponent) for f in stack])
+    key = (coefficient, asked, ends, tuple(dims[carried:]), inline)
+    made = arena.products.get(key)
+    if made is None:
+        made = _build(arena, coefficient, stack[::-1], ends, Labels(dims), inline)
+        arena.products[key] = made
+    return made
 
-    coefficient, flat = _expand(arena, coefficient, stack[::-1], labels, inline)
+
+def _build(
+    arena: Arena,
+    coefficient: Number,
+    stack: list[Factor],
+    ends: Sequence[int],
+    labels: Labels,
+    inline: frozenset[int],
+) -> Node:
+    shape = tuple([labels.dims[end] for end in ends])
+    coefficient, flat = _expand(arena, coefficient, stack, labels, inline)
     if coefficient == 0:
         return arena.zero(shape)
     while True:
