@@ -134,8 +134,13 @@ def _build(
 def _expand(
     arena: Arena, coefficient: Number, stack: list[Factor], labels: Labels, inline: frozenset[int]
 ) -> tuple[Number, list[Factor]]:
-    """Merge wiring, numbers and the named children into the list of factors."""
+    """Merge wiring, numbers and the named children into the list of factors.
+
+    Merged in as well is the reciprocal of an entrywise product that meets one of its
+    factors: x (x/y)⁻¹ = y.
+    """
     flat: list[Factor] = []
+    beside = {factor.node.id for factor in stack}
     while stack:
         factor = stack.pop()
         node, axes, exponent = factor
@@ -155,7 +160,12 @@ def _expand(
                 rest = arena.product(1, node.factors, node.out, dict(enumerate(node.sizes)))
                 stack.append(Factor(rest, axes, exponent))
                 continue
-        if not (node.wiring or node.id in inline) or not _mergeable(arena, node, exponent):
+        meets = (
+            exponent < 0
+            and _is_entrywise(node)
+            and not beside.isdisjoint(child.node.id for child in node.factors)
+        )
+        if not (node.wiring or meets or node.id in inline) or not _mergeable(arena, node, exponent):
             repeated = repeated_axes(node) if exponent != 1 else frozenset[int]()
             if repeated:  # a power of values that repeat along axes is taken once
                 kept = tuple(k for i, k in enumerate(axes) if i not in repeated)
@@ -179,6 +189,12 @@ def _expand(
     if isinstance(coefficient, Fraction) and coefficient.denominator == 1:
         coefficient = coefficient.numerator
     return coefficient, flat
+
+
+def _is_entrywise(node: Product) -> bool:
+    """Whether each entry is a product of single entries: nothing summed, no diagonal."""
+    distinct = set(node.out)
+    return len(distinct) == len(node.out) == len(node.sizes)
 
 
 def repeated_axes(node: Node) -> frozenset[int]:

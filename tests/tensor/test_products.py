@@ -327,3 +327,18 @@ def test_huge_powers_of_numbers_stay_powers() -> None:
     node = arena.power(arena.number(3), 10**9)
     assert len(arena) < 20
     assert node.order == 0
+
+
+def test_the_reciprocal_of_an_entrywise_product_cancels_its_factors() -> None:
+    """x (x/y)⁻¹ = y, whatever else stands beside it: the gradient of Σ x log(x/y)."""
+    arena = Arena()
+    x, y = arena.variable("x", ("n", "m")), arena.variable("y", ("n", "m"))
+    both = (0, 1)
+    ratio = arena.product(1, [Factor(x, both, 1), Factor(y, both, -1)], both)
+    assert arena.product(1, [Factor(x, both, 1), Factor(ratio, both, -1)], both) is y
+    assert arena.product(1, [Factor(ratio, both, -2), Factor(x, both, 2)], both) is arena.product(
+        1, [Factor(y, both, 2)], both
+    )
+    total = arena.product(1, [Factor(x, both, 1), Factor(y, both, -1)], (0,))  # Σ_j: no such law
+    kept = arena.product(1, [Factor(x, both, 1), Factor(total, (0,), -1)], both)
+    assert any(factor.node is total for factor in kept.factors)
