@@ -40,8 +40,8 @@ def add(check: Checker, node: Syntax) -> Shape:
     who = node.value
     node.op = "add" if who == "+" else "subtract"
     for name, other in ((left, right), (right, left)):
-        lonely = _is_stranger(name) and not _mentions(other, name)  # in x - mean(x), x is no number
-        if lonely and other.kind == "scalar" and not is_literal(other):
+        alone = other.kind == "scalar" and _is_stranger(name) and not is_literal(other)
+        if alone and not _mentions(other, name):  # in x - mean(x), x is no number
             text = check.text(name)
             check.fail(
                 f"{text} is not declared, so it is a vector, and {check.text(other)} is a scalar: "
