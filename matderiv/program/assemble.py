@@ -22,7 +22,7 @@ from matderiv.program.tape import Tape
 from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Node, Variable
 
-__all__ = ["Plan", "assemble"]
+__all__ = ["Plan", "assemble", "split"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Plan:
     sizes        the numbers assumed where order of operations depends on them
     wrt          for each derivative the variables it is by, if not its name alone
     layout       of the derivatives
+    diagonal     whether the derivatives are diagonals, in the shape of their variables
     joint        the steps of value and gradients in one pass, where they differ from
                  forward and then backward
     """
@@ -55,6 +56,7 @@ class Plan:
     sizes: Mapping[str, int]
     wrt: Mapping[str, Sequence[str]] = field(default_factory=dict)
     layout: str = "mixed"
+    diagonal: bool = False
     joint: Sequence[Step] = ()
 
     @property
@@ -113,7 +115,7 @@ def assemble(
     outer = ancestors(steps, (ref.value for ref in gradient_refs.values())) - inner
     other = ancestors(steps, (ref.value for ref in derivative_refs.values()))
     forward = [steps[k] for k in sorted(inner)]
-    backward, cache = _split(steps, inner, [steps[k] for k in sorted(outer)])
+    backward, cache = split(steps, inner, [steps[k] for k in sorted(outer)])
     derivative = [steps[k] for k in sorted(other)]
     every = [*forward, *backward, *derivative]
     # The value is computed before there is a cotangent.
@@ -144,7 +146,7 @@ def _own(tape: Tape, ref: Ref, taken: set[int], held: set[int]) -> Ref:
     return ref
 
 
-def _split(
+def split(
     steps: Mapping[int, Step], inner: set[int], backward: Sequence[Step]
 ) -> tuple[list[Step], list[int]]:
     """Backward steps with the forward views they use made again, and the cache."""

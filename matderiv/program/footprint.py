@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from matderiv.program.polynomial import Polynomial
-from matderiv.program.steps import Ref, Step
+from matderiv.program.polynomial import ZERO, Polynomial
+from matderiv.program.steps import Body, Ref, Step
 from matderiv.program.strides import Layout, buffer_bytes, by_rows, elementwise, reshaped, seen
 from matderiv.tensor.dims import Shape, dim_value
 
@@ -64,13 +64,18 @@ _BY_ROWS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Bytes, by the names of the module's docstring; `polynomial` is the data in symbols."""
+    """Bytes, by the names of the module's docstring.
+
+    polynomial   the data in symbols
+    inside       what is hidden, as far as it is arrays of the code's own: a block of layers
+    """
 
     data: int
     header: int
     hidden: int
     workspace: int
     polynomial: Polynomial
+    inside: Polynomial = ZERO
 
     @property
     def kept(self) -> int:
@@ -96,6 +101,7 @@ class Footprints:
         self.layouts: dict[int, Layout] = {}
         self._found: dict[int, Footprint] = {}
         self._arrays: dict[int, tuple[int, Shape]] = {}
+        self._bodies: dict[int, Body] = {}
         for number, shape in given.items():
             self.layouts[number] = by_rows(self.numbers(shape))
             self._found[number] = Footprint(0, 0, 0, 0, Polynomial({}))
@@ -128,6 +134,7 @@ class Footprints:
             from matderiv.program.loop_memory import loop_footprint  # which measures bodies
 
             self.layouts[step.value] = by_rows(())
+            self._bodies[step.value] = step.body
             return loop_footprint(step.body, self)
         refs = [operand for operand in step.operands if isinstance(operand, Ref)]
         operands = [self.seen(ref) for ref in refs]
@@ -138,6 +145,12 @@ class Footprints:
             _header(seen.shape) for ref, seen in zip(refs, operands, strict=True) if ref.axes
         )
         hidden, workspace = _inside(step, operands, layout)
+        if step.function == "output":  # its arrays are in the tuple as long as that lives
+            from matderiv.program.loop_memory import output_footprint
+
+            assert step.alias is not None
+            body = self._bodies[step.alias]
+            return output_footprint(body, body.outputs[step.place], self)
         if step.function == "linalg.svd":  # a tuple, whose arrays the parts own
             whole = layout.size + layout.shape[-1] * (1 + layout.shape[-1])
             return Footprint(8 * whole, 64, views + hidden, workspace, _tall_and_square(step))

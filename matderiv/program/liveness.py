@@ -8,11 +8,11 @@ hidden.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matderiv.program.footprint import Footprints
-from matderiv.program.polynomial import Polynomial
+from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.program.steps import Step, operands_of
 
 __all__ = ["Peak", "deaths", "homes", "peak"]
@@ -22,24 +22,32 @@ __all__ = ["Peak", "deaths", "homes", "peak"]
 class Peak:
     """The most bytes alive at once, as a number and in symbols.
 
-    bytes        everything: elements, array objects, what NumPy hides in the call
-    polynomial   the elements of the arrays that are alive at that step
-    alive        these arrays, by the value that is in each
-    step         the value whose computation it is; None if it is the state before
+    bytes    everything: elements, array objects, what NumPy hides in the call
+    alive    the elements of the arrays that are alive at that step, by the value in each
+    inside   those of arrays inside that step: one layer of a loop, or one block
+    step     the value whose computation it is; None if it is the state before
     """
 
     bytes: int
-    polynomial: Polynomial
-    alive: tuple[int, ...]
+    alive: Mapping[int, Polynomial]
+    inside: Polynomial
     step: int | None = None
 
+    @property
+    def polynomial(self) -> Polynomial:
+        """All these elements together."""
+        return Polynomial.total([self.inside, *self.alive.values()])
 
-def homes(steps: Iterable[Step]) -> dict[int, int]:
-    """For each value, the value that made its buffer; the parts of a tuple own theirs."""
+
+def homes(steps: Iterable[Step], outputs: bool = False) -> dict[int, int]:
+    """For each value, the value that made its buffer; the parts of a tuple own theirs.
+
+    With `outputs` those of a loop do too.
+    """
     home: dict[int, int] = {}
     for step in steps:
         home[step.value] = step.value
-        if step.alias is not None and step.item is None:
+        if step.alias is not None and step.item is None and not (outputs and step.place >= 0):
             home[step.value] = home.get(step.alias, step.alias)
     return home
 
@@ -83,28 +91,35 @@ def peak(
     `given` are arrays alive before them, which may die; `start` counts bytes that stay
     from before to after.
     """
-    home = homes(steps)
+    home = homes(steps, outputs=True)
     given = set(given)
     sharers: dict[int, int] = {}
     for number in [*given, *(step.value for step in steps)]:
         owner = home.get(number, number)
         sharers[owner] = sharers.get(owner, 0) + 1
-    moved: dict[int, int] = {}  # out of a tuple, by its parts
-    alive = {number: number for number in given}  # a buffer, and the value now in it
     made = {step.value for step in steps}
     own = {k: footprints[k] if k in made else footprints.whole(k) for k in made | given}
+    moved: dict[int, int] = {}  # out of a tuple, by its parts
+    # A buffer, the value now in it, and its elements in symbols.
+    alive = {number: (number, own[number].polynomial) for number in given}
     total = most = start + sum(own[number].kept for number in given)
-    found, at = dict(alive), None
+    found, at, inside = dict(alive), None, ZERO
     for step, dying in zip(steps, deaths(steps, kept, given), strict=True):
         taken = own[step.value]
         total += taken.kept
-        if not step.is_view or home[step.value] == step.value:
-            alive[home[step.value]] = step.value
-        if step.item is not None and step.alias is not None:
-            moved[step.alias] = moved.get(step.alias, 0) + taken.data
-            total -= taken.data
+        owner = home[step.value]
+        if not step.is_view or owner == step.value:
+            symbols = taken.polynomial if owner == step.value else alive[owner][1]
+            alive[owner] = step.value, symbols
+        if step.alias is not None and (step.item is not None or step.place >= 0):
+            part = taken.data if step.place < 0 else taken.kept
+            moved[step.alias] = moved.get(step.alias, 0) + part
+            total -= part
+            if step.alias in alive:
+                alive[step.alias] = step.alias, alive[step.alias][1] - taken.polynomial
         if total + taken.hidden > most:
             most, found, at = total + taken.hidden, dict(alive), step.value
+            inside = taken.inside
         written = [step.alias] if step.writes and step.alias is not None else []
         for number in (*dying, *written):
             owner = home.get(number, number)
@@ -113,5 +128,4 @@ def peak(
             if not sharers[owner] and owner in alive:
                 del alive[owner]
                 total -= own[owner].data - moved.get(owner, 0)
-    polynomial = Polynomial.total(own[number].polynomial for number in found)
-    return Peak(most, polynomial, tuple(sorted(found.values())), at)
+    return Peak(most, dict(sorted(pair for pair in found.values() if pair[1])), inside, at)

@@ -23,6 +23,7 @@ class Names:
     numbers  the values that sizes alone determine
     layers   the index of each loop
     outputs  what each loop collects its outputs in
+    blocks   the length of a block of layers, the first layer in it, and where it stops
     """
 
     inputs: Mapping[Variable, str]
@@ -34,6 +35,7 @@ class Names:
     numbers: frozenset[int] = field(default=frozenset())
     layers: Mapping[int, str] = field(default_factory=dict)
     outputs: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    blocks: tuple[str, str, str] = ("", "", "")
 
 
 def name_all(plan: Plan) -> Names:

@@ -107,6 +107,8 @@ def display_names(plan: Plan) -> Names:
     for loop in nested(plan.steps):
         if loop.body is not None:
             values |= _layer_names(loop, loop.body, replace(names, values=values), shown)
+            outputs = (shown.get(name, name) for name in names.outputs[loop.value])
+            values[loop.value] = ", ".join(dict.fromkeys(outputs))
     return replace(names, values=values)
 
 
@@ -119,10 +121,17 @@ def _layer_names(
     for argument, following in body.carries:
         shown[argument] = f"{names.values[argument]}[{here}]"
         shown[following.value] = f"{names.values[argument]}[{there}]"
-    stacks = loop.operands[len(body.captured) + len(body.carries) :]
-    for (argument, shift), stack in zip(body.slices, stacks, strict=True):
-        assert isinstance(stack, Ref)
-        shown[argument] = f"{names.values[stack.value]}[{letter}{f'+{shift}' if shift else ''}]"
+    stacks = body.parts(loop.operands).stacks
+    read = [
+        (argument, stack.value, shift)
+        for (argument, shift), stack in zip(body.slices, stacks, strict=True)
+        if isinstance(stack, Ref)
+    ]
+    if body.again is not None:
+        lists = body.again.lists
+        read += [(argument, lists[place], shift) for argument, place, shift in body.again.slices]
+    for argument, source, shift in read:
+        shown[argument] = f"{names.values[source]}[{letter}{f'+{shift}' if shift else ''}]"
     for name, output in zip(names.outputs[loop.value], body.outputs, strict=True):
         if output.kind == "array":
             shown[output.source.value] = f"{results.get(name, name)}[{letter}]"
@@ -142,8 +151,8 @@ def _groups(steps: Sequence[Step], named: set[int], values: Mapping[int, str]) -
     for step in reversed(steps):
         number = step.value
         if step.body is not None:
-            starts = step.operands[len(step.body.captured) :]
-            for (argument, _), start in zip(step.body.carries, starts, strict=False):
+            starts = step.body.parts(step.operands).starts
+            for (argument, _), start in zip(step.body.carries, starts, strict=True):
                 groups[argument] = values[argument]
                 if isinstance(start, Ref):
                     reader[start.value] = argument

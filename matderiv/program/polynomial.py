@@ -18,7 +18,7 @@ from functools import reduce
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
-from matderiv.tensor.dims import Composite, Dim
+from matderiv.tensor.dims import ROOT, Composite, Dim, name_value
 from matderiv.tensor.nodes import Number
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ class Polynomial:
         >>> print(((2 * Polynomial.of("k") - 1) * Polynomial.of("m", "n")).leading)
         2 k m n
         """
-        top = max(map(len, self.terms), default=0)
-        return Polynomial({k: c for k, c in self.terms.items() if len(k) == top})
+        top = max(map(_degree, self.terms), default=0)
+        return Polynomial({k: c for k, c in self.terms.items() if _degree(k) == top})
 
     def at(self, sizes: Mapping[str, int]) -> Number:
         """The number for these sizes.
@@ -114,7 +114,7 @@ class Polynomial:
         value: Number = 0
         for monomial, coefficient in self.terms.items():
             for name in monomial:
-                coefficient *= sizes[name]
+                coefficient *= name_value(name, sizes)
             value += coefficient
         return int(value) if value == int(value) else value
 
@@ -126,9 +126,9 @@ class Polynomial:
         """
         terms: dict[Monomial, Number] = {}
         for monomial, coefficient in self.terms.items():
+            rest = tuple(name for name in monomial if name.removeprefix(ROOT) not in sizes)
             for name in monomial:
-                coefficient *= sizes.get(name, 1)
-            rest = tuple(name for name in monomial if name not in sizes)
+                coefficient *= 1 if name in rest else name_value(name, sizes)
             terms[rest] = terms.get(rest, 0) + coefficient
         return Polynomial(terms)
 
@@ -140,7 +140,7 @@ class Polynomial:
     def to_sympy(self) -> sympy.Expr:
         import sympy
 
-        symbols = {name: sympy.Symbol(name, positive=True) for k in self.terms for name in k}
+        symbols = {name: _symbol(name) for k in self.terms for name in k}
         terms: list[Any] = [
             sympy.Mul(_sympy_rational(c), *(symbols[name] for name in k))
             for k, c in self.terms.items()
@@ -163,9 +163,20 @@ class Polynomial:
         return f"<{self}>"
 
 
+def _degree(monomial: Monomial) -> float:
+    return sum(0.5 if name.startswith(ROOT) else 1 for name in monomial)
+
+
+def _symbol(name: str) -> Any:
+    import sympy
+
+    symbol = sympy.Symbol(name.removeprefix(ROOT), positive=True)
+    return sympy.sqrt(symbol) if name.startswith(ROOT) else symbol
+
+
 def monomials(polynomial: Polynomial) -> list[tuple[Number, Counter[str]]]:
     """Coefficients and powers of names, the highest degree first."""
-    ordered = sorted(polynomial.terms.items(), key=lambda item: (-len(item[0]), item[0]))
+    ordered = sorted(polynomial.terms.items(), key=lambda item: (-_degree(item[0]), item[0]))
     return [(coefficient, Counter(monomial)) for monomial, coefficient in ordered]
 
 

@@ -53,7 +53,8 @@ def sizes_read(steps: Iterable[Step]) -> list[str]:
     dims: list[Dim] = []
     for step in nested(steps):
         if step.body is not None:
-            dims += [step.body.count, *(d for o in step.body.outputs for d in o.shape)]
+            made = (o.shape for o in step.body.outputs if o.kind == "array")
+            dims += [step.body.count, *(dim for shape in made for dim in shape)]
         for operand in step.operands:
             if isinstance(operand, Length):
                 dims.append(operand.dim)

@@ -7,17 +7,22 @@ data: liveness, costs, memory and every emitter read them, none parses text.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from math import isqrt
 from typing import NamedTuple
 
 from matderiv.program.polynomial import ZERO, Polynomial
-from matderiv.tensor.dims import Dim, Shape
+from matderiv.tensor.dims import ROOT, Dim, Shape, dim_value
 from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.primitives import AbstractFunction
 
 __all__ = [
     "NUMBER_FUNCTIONS",
+    "Again",
+    "Blocks",
     "Body",
     "Callee",
     "Dims",
@@ -69,12 +74,74 @@ class Output(NamedTuple):
     array   the value of each layer, along the first axis of one array
     list    the same as a list of arrays
     trail   all that it carried in `argument`, the start among it: a list of count + 1
+    starts  what it carried in `argument` before each block of layers: a list
     """
 
     kind: str
     source: Ref
     shape: Shape
     argument: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The layers of a loop in `count` blocks of one length, the last one shorter if need be.
+
+    Without a count there are as many as a block is long, √N; either may be one less.
+    """
+
+    layers: int | str
+    count: int | None = None
+
+    @property
+    def number(self) -> Polynomial:
+        """How many blocks, in symbols."""
+        return Polynomial.of(self._root if self.count is None else self.count)
+
+    @property
+    def length(self) -> Polynomial:
+        """Layers of a block, in symbols."""
+        if self.count is None:
+            return Polynomial.of(self._root)
+        return Fraction(1, self.count) * Polynomial.of(self.layers)
+
+    @property
+    def _root(self) -> Dim:
+        if isinstance(self.layers, int):
+            return isqrt(self.layers - 1) + 1
+        return f"{ROOT}{self.layers}"
+
+    def at(self, sizes: Mapping[str, int]) -> tuple[int, int]:
+        """(how many blocks, layers of a block) at some sizes."""
+        layers = dim_value(self.layers, sizes)
+        length = isqrt(layers - 1) + 1 if self.count is None else -(-layers // self.count)
+        return -(-layers // length), length
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a loop that runs back computes again before each block of its layers.
+
+    body     the loop that ran forward, from `starts`; its operands come after those of the
+             loop itself, its outputs are lists of one block and its steps run in every layer
+    lists    the numbers of these outputs
+    slices   (argument, place, shift): the loop's own argument is lists[place][l + shift]
+    blocks   of layers
+    """
+
+    body: Body
+    lists: tuple[int, ...]
+    slices: tuple[tuple[int, int, int], ...]
+    blocks: Blocks
+
+
+class Parts(NamedTuple):
+    """The operands of a loop, by what they are to it."""
+
+    captured: tuple[Operand, ...]
+    starts: tuple[Operand, ...]
+    stacks: tuple[Operand, ...]
+    again: tuple[Operand, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +154,8 @@ class Body:
     inputs     all of these values with their shapes
     steps      those of every layer, then those that are dead in the last one computed
     always     how many are of the first kind
+    blocks     of layers, before each of which some outputs keep what is carried
+    again      what is computed again before each block of layers
     """
 
     count: Dim
@@ -98,6 +167,25 @@ class Body:
     steps: tuple[Step, ...]
     always: int
     outputs: tuple[Output, ...]
+    blocks: Blocks | None = None
+    again: Again | None = None
+
+    def parts(self, operands: tuple[Operand, ...]) -> Parts:
+        ends = list(accumulate(map(len, (self.captured, self.carries, self.slices))))
+        cut = pairwise([0, *ends, len(operands)])
+        return Parts(*(operands[start:stop] for start, stop in cut))
+
+    @property
+    def any_blocks(self) -> Blocks | None:
+        return self.again.blocks if self.again else self.blocks
+
+    def turns(self) -> Iterator[tuple[Step, Polynomial]]:
+        """Each step, and how often it runs."""
+        layers = Polynomial.of(self.count)
+        for step in self.again.body.steps if self.again else ():
+            yield step, layers
+        for place, step in enumerate(self.steps):
+            yield step, layers if place < self.always else layers - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +228,15 @@ class Step:
         return self.alias is not None and not self.writes and not self.reuses
 
     @property
+    def place(self) -> int:
+        """Which output of a loop the step is; -1 if none."""
+        if self.function != "output":
+            return -1
+        _, place = self.operands
+        assert isinstance(place, tuple)
+        return int(str(place[0]))
+
+    @property
     def leading(self) -> Polynomial:
         return self.flops.leading
 
@@ -154,10 +251,10 @@ def operands_of(step: Step) -> list[int]:
 
 
 def nested(steps: Iterable[Step]) -> Iterator[Step]:
-    """The steps, and before each loop those of its body."""
+    """The steps, and before each loop those that run in it."""
     for step in steps:
         if step.body is not None:
-            yield from nested(step.body.steps)
+            yield from nested(inner for inner, _ in step.body.turns())
         yield step
 
 
@@ -165,9 +262,7 @@ def executed(steps: Iterable[Step]) -> Iterator[Step]:
     """The steps with the costs of those in loops taken as often as they run."""
     for step in steps:
         if step.body is not None:
-            turns = Polynomial.of(step.body.count)
-            for place, inner in enumerate(step.body.steps):
-                times = turns if place < step.body.always else turns - 1
+            for inner, times in step.body.turns():
                 for part in executed([inner]):
                     yield replace(
                         part, flops=part.flops * times, evaluations=part.evaluations * times

@@ -89,13 +89,18 @@ class MemoryReport:
     def alive(self) -> Table:
         """The arrays that are alive at the peak, the largest first."""
         memory, names = self.memory, display_names(self.plan).values
+        peak = memory.peak
         found = []
-        for number in memory.peak.alive:
-            array = memory.footprints.whole(number)
+        for number, symbols in peak.alive.items():
             shape = self.plan.shapes[number]
-            one = bool(shape) or array.data <= 8  # a tuple or a list has no shape of its own
+            count = memory.footprints.whole(number).data if shape else int(symbols.at(memory.sizes))
+            one = bool(shape) or count <= 8  # a tuple has no shape of its own
             label = f"{names[number]} {shape_text(shape)}" if one else names[number]
-            found.append((label, array.polynomial, array.data))
+            found.append((label, symbols, count))
+        if peak.inside:
+            loop = next(step.body for step in self.plan.steps if step.value == peak.step)
+            label = "one block of layers" if loop and loop.again else "one layer"
+            found.append((label, peak.inside, int(peak.inside.at(memory.sizes))))
         found.sort(key=lambda row: -row[2])
         return self._table("alive at the peak", found)
 

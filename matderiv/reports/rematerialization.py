@@ -8,7 +8,7 @@ from matderiv.pictures.svg import Drawing
 from matderiv.program.operations import display_names
 from matderiv.program.rematerialize.tradeoff import Point, Tradeoff
 from matderiv.reports.quantities import bytes_text
-from matderiv.reports.tables import Code, Share, Table
+from matderiv.reports.tables import Share, Table
 
 __all__ = ["curve_picture", "curve_table", "summary"]
 
@@ -71,13 +71,19 @@ def curve_picture(tradeoff: Tradeoff) -> str:
 
 def summary(tradeoff: Tradeoff, point: Point) -> list[str]:
     """What a schedule keeps, what it computes again, and what that costs."""
-    plan, units = tradeoff.plan, tradeoff.units
-    names = display_names(plan).values
+    units, made = point.of.units, tradeoff.realised(point)
+    names = display_names(made)
     again = Counter(point.schedule.recomputed)
-    kept = [names.get(number, "") for number in tradeoff.realised(point).cache]
+    kept = [names.outputs.get(number, [names.values[number]]) for number in made.cache]
     repeated = [
-        Code(names[units.steps[unit][-1].value] + (f" ({count} times)" if count > 1 else ""))
+        names.values[units.steps[unit][-1].value] + (f" ({count} times)" if count > 1 else "")
         for unit, count in sorted(again.items())
+    ]
+    repeated += [
+        f"{names.values[number]} in blocks of layers"
+        for step in made.backward
+        if step.body is not None and step.body.again is not None
+        for number in step.body.again.lists
     ]
     highest = tradeoff.peak(tradeoff.plain).bytes
     peak = tradeoff.peak(point).bytes
@@ -85,7 +91,7 @@ def summary(tradeoff: Tradeoff, point: Point) -> list[str]:
     once = tradeoff.units.work(tradeoff.plain.schedule.forward)
     return [
         f"schedule    {point.method}",
-        f"kept        {', '.join(filter(None, kept)) or 'nothing'}",
+        f"kept        {', '.join(name for group in kept for name in group) or 'nothing'}",
         f"again       {', '.join(repeated) or 'nothing'}",
         f"peak        {peak:,} bytes, {peak / highest:.1%} of {highest:,}".replace("%", " %"),
         f"extra       {tradeoff.extra(point)} FLOPs",

@@ -10,9 +10,11 @@ plain hashable values: comparing two of them is comparing two values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import isqrt
 from typing import NamedTuple
 
 __all__ = [
+    "ROOT",
     "Composite",
     "Dim",
     "Shape",
@@ -21,7 +23,11 @@ __all__ = [
     "dimension_names",
     "divide_dims",
     "multiply_dims",
+    "name_value",
 ]
+
+ROOT = "√"
+"""Before the name of a size: the number of blocks of layers whose length is the same number."""
 
 
 class Composite(NamedTuple):
@@ -91,6 +97,17 @@ def dimension_names(dims: Iterable[Dim]) -> Iterator[str]:
         yield from _parts(dim)[1]
 
 
+def name_value(name: str, sizes: Mapping[str, int]) -> int:
+    """Return the number of a name; √N is the least integer that is no less than the root of N.
+
+    >>> name_value("m", {"m": 3}), [name_value("√N", {"N": n}) for n in (1, 9, 10, 16)]
+    (3, [1, 3, 4, 4])
+    """
+    if name.startswith(ROOT) and name not in sizes:
+        return isqrt(sizes[name[1:]] - 1) + 1
+    return sizes[name]
+
+
 def dim_value(dim: Dim, sizes: Mapping[str, int]) -> int:
     """Return the number of a size, given a number for each name.
 
@@ -99,7 +116,7 @@ def dim_value(dim: Dim, sizes: Mapping[str, int]) -> int:
     """
     value, names = _parts(dim)
     for name in names:
-        value *= sizes[name]
+        value *= name_value(name, sizes)
     return value
 
 

@@ -1,14 +1,14 @@
 """The curve of peak memory against extra FLOPs, and the plan for a budget.
 
-All methods run on all orders of the backward part; what no other schedule beats in both
-is the curve.  The general problem is NP-hard, so it is an upper bound of the best curve;
-`least` is a lower bound of every peak.
+All methods run on all orders of the backward part, and once more with the loops in blocks;
+what no other schedule beats in both is the curve.  The general problem is NP-hard, so it is
+an upper bound of the best curve; `least` is a lower bound of every peak.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from matderiv.errors import MatderivError
@@ -16,6 +16,7 @@ from matderiv.program.assemble import Plan
 from matderiv.program.liveness import Peak
 from matderiv.program.memory import Memory
 from matderiv.program.polynomial import Polynomial
+from matderiv.program.rematerialize.blocks import in_blocks
 from matderiv.program.rematerialize.chain import chain_schedules
 from matderiv.program.rematerialize.drop import cached, cheapest_first, segments, sqrt_segments
 from matderiv.program.rematerialize.evict import evict
@@ -24,6 +25,7 @@ from matderiv.program.reuse import reusing, without_reuse
 from matderiv.program.schedules import orders
 from matderiv.program.steps import executed
 from matderiv.program.units import Schedule, Units, rescheduled
+from matderiv.tensor.dims import dim_value
 
 __all__ = ["Point", "Tradeoff"]
 
@@ -33,12 +35,16 @@ _SMALL = 48  # units up to which the exact search is tried
 
 @dataclass(frozen=True)
 class Point:
-    """A schedule by some method, its peak in bytes and its work in FLOPs."""
+    """A schedule by some method, its peak in bytes and its work in FLOPs.
+
+    Its units are those of the trade-off `of`, which may have loops in blocks.
+    """
 
     method: str
     schedule: Schedule
     peak: int
     work: int
+    of: Tradeoff = field(repr=False, compare=False)
 
 
 class Tradeoff:
@@ -55,12 +61,14 @@ class Tradeoff:
         plan: Plan,
         sizes: Mapping[str, int] | None = None,
         report: Callable[[str], None] = lambda method: None,
+        label: str = "",
     ) -> None:
         if not plan.gradients:
             raise MatderivError(
                 "without gradients nothing is kept for later", hint="name a variable after wrt"
             )
         self._report = report  # hears of each method that is tried
+        self.label = label  # what its schedules are called, beside the method
         self.plan = without_reuse(replace(plan, sizes={**plan.sizes, **(sizes or {})}))
         results = [plan.value.value, *(ref.value for ref in plan.gradients.values())]
         footprints = Memory(self.plan).footprints
@@ -73,24 +81,50 @@ class Tradeoff:
 
     def point(self, method: str, schedule: Schedule) -> Point:
         every = schedule.every
-        return Point(method, schedule, self.units.peak(every), self.units.work(every))
+        return Point(method, schedule, self.units.peak(every), self.units.work(every), self)
 
     @cached_property
     def plain(self) -> Point:
-        points = [self.point("keep all", base) for base in self.bases]
+        points = [self.point(self.label or "keep all", base) for base in self.bases]
         return min(points, key=lambda point: point.peak)
 
     @property
     def least(self) -> int:
-        return self.units.least()
+        return min(found.units.least() for found in (self, *self.blocks))
+
+    @cached_property
+    def blocks(self) -> list[Tradeoff]:
+        """The same with the loops in blocks, of several lengths; the one of least peak first."""
+        found = [self.in_blocks(count) for count in (None, *self._counts())]
+        made = [tradeoff for tradeoff in found if tradeoff is not None]
+        return sorted(made, key=lambda tradeoff: tradeoff.plain.peak)
+
+    def _counts(self) -> list[int]:
+        """Numbers of blocks, more of them where loops are deep."""
+        loops = (step.body for step in self.plan.forward if step.body is not None)
+        deepest = max((dim_value(body.count, self.plan.sizes) for body in loops), default=1)
+        return [round(2 ** (k / 2)) for k in range(2, 2 * deepest.bit_length() - 1)]
+
+    def in_blocks(self, count: int | None = None) -> Tradeoff | None:
+        """The same with the loops in so many blocks, or in √N; None where there are none."""
+        made = in_blocks(self.plan, count)
+        label = f"{'√N' if count is None else count} blocks"
+        return None if made is None else Tradeoff(made, report=self._report, label=label)
 
     def segments(self, count: int | str = "sqrt") -> Point:
-        """The best of the orders for so many segments, or the square root of the values."""
+        """The best of the orders for so many segments, or the square root of the values.
+
+        Where there are loops whose values are kept, their layers are in so many blocks.
+        """
+        number = None if count == "sqrt" else _whole(count)
+        inside = self.in_blocks(number)
+        if inside is not None:
+            return inside.plain
         points = []
         for base in self.bases:
-            number = sqrt_segments(self.units, base) if count == "sqrt" else _whole(count)
-            schedule = segments(self.units, base, number)
-            points.append(self.point(f"{number} segments", schedule))
+            size = number or sqrt_segments(self.units, base)
+            schedule = segments(self.units, base, size)
+            points.append(self.point(f"{size} segments", schedule))
         return min(points, key=lambda point: (point.peak, point.work))
 
     @cached_property
@@ -98,7 +132,9 @@ class Tradeoff:
         found = [self.plain]
         for method, schedule in self._schedules():
             self._report(method)
-            found.append(self.point(method, schedule))
+            found.append(self.point(f"{self.label}, {method}".removeprefix(", "), schedule))
+        for place, other in enumerate(self.blocks):
+            found += other.points if place == 0 else [other.plain]
         return found
 
     def _schedules(self) -> Iterator[tuple[str, Schedule]]:
@@ -133,6 +169,8 @@ class Tradeoff:
 
     def realised(self, point: Point) -> Plan:
         """The plan that follows a schedule, with results written into operands."""
+        if point.of is not self:
+            return point.of.realised(point)
         if point.schedule not in self._plans:
             made = rescheduled(self.plan, self.units, point.schedule)
             self._plans[point.schedule] = reusing(made)
@@ -144,8 +182,8 @@ class Tradeoff:
 
     def extra(self, point: Point) -> Polynomial:
         """FLOPs that are computed a second time, as a formula."""
-        again = [s for unit in point.schedule.recomputed for s in self.units.steps[unit]]
-        return Polynomial.total(step.flops for step in executed(again))
+        made = self.realised(point)
+        return _flops(made) - _flops(self.plan)
 
     def within(self, budget: int) -> Point:
         """The point of least work whose code stays within a budget.
@@ -170,6 +208,11 @@ def frontier(points: Iterable[Point]) -> list[Point]:
         if not found or point.peak < found[-1].peak:
             found.append(point)
     return found
+
+
+def _flops(plan: Plan) -> Polynomial:
+    """Of forward and backward, in which views may stand twice."""
+    return Polynomial.total(s.flops for s in executed([*plan.forward, *plan.backward]))
 
 
 def _whole(count: int | str) -> int:
