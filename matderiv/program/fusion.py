@@ -33,6 +33,20 @@ class Fused:
     def made(self) -> set[int]:
         return {step.value for step in self.steps}
 
+    @property
+    def overwritten(self) -> dict[int, int]:
+        """For a value, the array from outside that dies with the loop and may hold it.
+
+        None that the loop reads at another entry than the one at hand.
+        """
+        moved = {o.value for s in self.steps for o in _refs(s) if not _in_place(o)}
+        found: dict[int, int] = {}
+        for step in self.steps:
+            if step.reuses and step.alias is not None:
+                found[step.value] = found.get(step.alias, step.alias)
+        made = self.made
+        return {k: base for k, base in found.items() if base not in made | moved}
+
 
 def is_entrywise(step: Step) -> bool:
     """Whether each entry of the result depends on one entry of each operand."""
@@ -52,30 +66,40 @@ def fused(steps: Sequence[Step], kept: Collection[int]) -> Iterator[Step | Fused
             readers.setdefault(number, []).append(step.value)
     waiting: dict[Shape, Fused] = {}
 
-    def finished(loop: Fused) -> Fused:
+    def finished(shape: Shape) -> Iterator[Fused]:
+        """A loop, after those that read what it overwrites."""
+        loop = waiting.pop(shape)
+        bases = set(loop.overwritten.values())
+        for other, reader in list(waiting.items()):
+            if other in waiting and any(not bases.isdisjoint(operands_of(s)) for s in reader.steps):
+                yield from finished(other)
         made = loop.made
         loop.stored = {
             number
             for number in made
             if number in kept or any(reader not in made for reader in readers.get(number, ()))
         }
-        return loop
+        yield loop
 
     for step in steps:
         joins = bool(step.shape) and is_entrywise(step)
         read = set(operands_of(step))
         # Another entry than the one at hand, if an axis is moved or stretched.
-        moved = {o.value for o in step.operands if isinstance(o, Ref) and not _in_place(o)}
+        moved = {o.value for o in _refs(step) if not _in_place(o)}
         for shape, loop in list(waiting.items()):
             others = moved if joins and shape == step.shape else read
-            if step.writes or not others.isdisjoint(loop.made):
-                yield finished(waiting.pop(shape))
+            if shape in waiting and (step.writes or not others.isdisjoint(loop.made)):
+                yield from finished(shape)
         if joins:
             waiting.setdefault(step.shape, Fused(step.shape)).steps.append(step)
         else:
             yield step
-    for loop in waiting.values():
-        yield finished(loop)
+    while waiting:
+        yield from finished(next(iter(waiting)))
+
+
+def _refs(step: Step) -> list[Ref]:
+    return [operand for operand in step.operands if isinstance(operand, Ref)]
 
 
 def _in_place(ref: Ref) -> bool:

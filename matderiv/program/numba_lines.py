@@ -131,7 +131,8 @@ class NumbaWriter(Writer):
             side = self.expression(step.operands[0]) if step.operands else str(options["N"])
             return f"np.eye({side}, {side}, {options.get('k', 0)}, kind)"
         if function in ("matmul", "vdot"):
-            return f"np.dot({', '.join(map(self._whole, step.operands))})"
+            flat = ".ravel()" if function == "vdot" and self._order(step.operands[0]) > 1 else ""
+            return f"np.dot({', '.join(f'{self._whole(o)}{flat}' for o in step.operands)})"
         if function in ("part", "getitem", "output"):
             if function == "getitem":
                 self._strided.add(step.value)
@@ -146,10 +147,10 @@ class NumbaWriter(Writer):
 
     def _is_dot(self, step: Step) -> bool:
         """Whether BLAS computes a contraction: of matrices and vectors as they lie."""
-        orders = [self._order(o) for o in step.operands]
         if step.function == "vdot":
-            return orders == [1, 1]
-        return step.function == "matmul" and max(orders) <= 2
+            refs = [o for o in step.operands if isinstance(o, Ref)]
+            return all(ref.axes is None or len(ref.axes) == 1 for ref in refs)
+        return step.function == "matmul" and max(map(self._order, step.operands)) <= 2
 
     def _whole(self, operand: Operand) -> str:
         """An operand laid out by rows or by columns."""
@@ -243,7 +244,11 @@ class NumbaWriter(Writer):
                 made[step.value] = name
                 lines.append(f"{inside}{name} = {text}")
                 continue
-            yield self._filled(name, step)
+            if step.value in loop.overwritten:
+                base = names[loop.overwritten[step.value]]
+                yield f"{name} = {base}  # {shape_text(step.shape)}, overwritten"
+            else:
+                yield self._filled(name, step)
             at = f"{name}[{', '.join(indices)}]"
             if step.value in read:
                 made[step.value] = self._other(f"{name}_entry")
