@@ -34,6 +34,7 @@ class Plan:
     free_sizes   dimension names that no input shows: the code takes them as arguments
     sizes        the numbers assumed where order of operations depends on them
     wrt          for each derivative the variables it is by, if not its name alone
+    along        for products with the Hessian: each variable and the input that is its direction
     layout       of the derivatives
     diagonal     whether the derivatives are diagonals, in the shape of their variables
     joint        the steps of value and gradients in one pass, where they differ from
@@ -55,6 +56,7 @@ class Plan:
     free_sizes: Sequence[str]
     sizes: Mapping[str, int]
     wrt: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    along: Mapping[str, str] = field(default_factory=dict)
     layout: str = "mixed"
     diagonal: bool = False
     joint: Sequence[Step] = ()

@@ -81,8 +81,7 @@ def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
     """Return the source of a module that checks itself when it is run."""
     _refuse(plan)
     names = name_all(plan)
-    along = plan.derivatives and not any(plan.wrt.get(name, (name,)) for name in plan.derivatives)
-    ending = "" if along else self_check(plan, names.inputs, names.functions, names.sizes)
+    ending = self_check(plan, names.inputs, names.functions, names.sizes)
     return module_source(
         plan, NUMBA, title=title, equations=equations, ending=ending, functions=_Compiled
     )

@@ -67,9 +67,7 @@ def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
     `title` and `equations` are text for its docstring; they are escaped.
     """
     names = name_all(plan)
-    # Products along directions are no derivative of forward by an input.
-    along = plan.derivatives and not any(plan.wrt.get(name, (name,)) for name in plan.derivatives)
-    ending = "" if along else self_check(plan, names.inputs, names.functions, names.sizes)
+    ending = self_check(plan, names.inputs, names.functions, names.sizes)
     return module_source(plan, NUMPY, title=title, equations=equations, ending=ending)
 
 

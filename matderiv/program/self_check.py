@@ -40,6 +40,8 @@ _DIRECTIONS = {
     "stochastic": "v - np.mean(v, axis=-1, keepdims=True)",
 }
 
+_WITHOUT_ENTRIES = frozenset(("orthogonal", "stochastic"))
+
 # What the code is given for an abstract function: sin(Σ k a_k), differentiated.
 _TEMPLATES = {
     "elementwise": "lambda *a: {factor} * np.sin(_weighted(a, np.asarray) + {phase})",
@@ -74,14 +76,14 @@ def _is_regular(rng, inputs):
 
 _DIFFERENCE = '''
 def _difference(inputs, directions, seed, step):
-    """Return the nested central difference of <seed, forward> along (input, direction)s."""
+    """Return the nested central difference of <seed, forward>, each time along some inputs."""
     if not directions:
         value, _ = forward(**inputs{functions})
         return float(np.sum(seed * value))
-    (name, v), *rest = directions
+    v, *rest = directions
     ends = [
-        _difference({**inputs, name: inputs[name] + distance * v}, rest, seed, step)
-        for distance in (step, -step)
+        _difference({**inputs, **{k: inputs[k] + h * v[k] for k in v}}, rest, seed, step)
+        for h in (step, -step)
     ]
     return (ends[0] - ends[1]) / (2 * step)
 
@@ -243,12 +245,33 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
             f"        for name, argument in {{{pairs}}}.items():",
             "            v = _direction(rng, argument, inputs[argument])",
             "            predicted = float(np.sum(found[name] * v))",
-            "            worst = max(worst, _error(predicted, inputs, [(argument, v)], seed))",
+            "            worst = max(worst, _error(predicted, inputs, [{argument: v}], seed))",
+        ]
+    if plan.along:
+        directions = {identifiers[k]: identifiers[d] for k, d in plan.along.items()}
+        lines += [
+            f"        directions = {directions!r}",
+            "        for k, d in directions.items():",
+            "            inputs[d] = _direction(rng, k, inputs[k])",
         ]
     if plan.derivatives:
         lines.append(f"        found = derivative(**inputs{_given(plan.derivative, functions)})")
     for name, ref in plan.derivatives.items():
+        if plan.along:
+            argument = identifiers[name]
+            lines += [
+                f"        v = _direction(rng, {argument!r}, inputs[{argument!r}])",
+                "        both = {k: inputs[d] for k, d in directions.items()}",
+                f"        along = [both, {{{argument!r}: v}}]",
+                f"        predicted = float(np.sum(seed * found[{name!r}] * v))",
+                "        worst = max(worst, _error(predicted, inputs, along, seed))",
+            ]
+            continue
         arguments = [identifiers[variable] for variable in plan.wrt.get(name, (name,))]
+        if plan.diagonal:
+            variable = next(v for v in inputs if identifiers[v.name] == arguments[0])
+            lines += _diagonal(plan, name, variable, arguments)
+            continue
         order = len(plan.shape(ref))
         axes = layout_axes(plan.layout, len(plan.value_shape), order)
         inverse = tuple(sorted(range(order), key=axes.__getitem__))
@@ -256,11 +279,12 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
         if inverse != tuple(range(order)):
             part = f"np.transpose({part}, {inverse})"
         lines += [
-            f"        pairs = [(k, _direction(rng, k, inputs[k])) for k in {arguments!r}]",
+            f"        along = [{{k: _direction(rng, k, inputs[k])}} for k in {arguments!r}]",
             f"        part = {part}",
-            "        for _, v in reversed(pairs):",
+            "        for v in reversed(along):",
+            "            (v,) = v.values()",
             "            part = np.tensordot(part, v, axes=np.ndim(v))",
-            "        worst = max(worst, _error(float(np.sum(seed * part)), inputs, pairs, seed))",
+            "        worst = max(worst, _error(float(np.sum(seed * part)), inputs, along, seed))",
         ]
     lines += [
         "    passed = bool(worst < 1e-4)",
@@ -273,6 +297,28 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
         "    raise SystemExit(self_check())",
     ]
     return "\n".join(lines)
+
+
+def _diagonal(plan: Plan, name: str, variable: Variable, arguments: Sequence[str]) -> list[str]:
+    """Lines that compare entries of a diagonal with differences along the same entry."""
+    if variable.attributes & _WITHOUT_ENTRIES:
+        return []  # no entry of it moves alone
+    argument = arguments[0]
+    draw = "tuple(int(rng.integers(n)) for n in np.shape(v))"
+    if variable.attributes & _DIRECTIONS.keys():
+        draw = "(int(rng.integers(len(v))),) * 2"  # entries that move alone
+    entry = "[index[::-1]]" if plan.layout == "numerator" else "[index]"
+    seed = "v" if plan.value_shape else "seed"
+    predicted = f"found[{name!r}]{entry}"
+    return [
+        "        for _ in range(4):",
+        f"            v = np.zeros(np.shape(inputs[{argument!r}]))",
+        f"            index = {draw}",
+        "            v[index] = 1.0",
+        f"            along = [{{{argument!r}: v}}] * {len(arguments)}",
+        f"            predicted = float({'' if plan.value_shape else 'seed * '}{predicted})",
+        f"            worst = max(worst, _error(predicted, inputs, along, {seed}))",
+    ]
 
 
 def _number(dim: Dim) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime, minimize
 
 import matderiv as md
 from matderiv.errors import UnsupportedError
-from matderiv.second_order import compile_hessian_product
-from matderiv.wrappers import Objective, as_objective
+from matderiv.wrappers import Objective, as_objective, compile_hessian_product
 
 LOGISTIC = "sum(log(1 + exp(-y .* (X w)))) + 1/2 w' w"
 FACTORS = "||T - U V'||_F^2 where U: (n, k), V: (m, k), T: (n, m)"
@@ -62,3 +64,22 @@ def test_a_product_with_the_hessian_mixes_variables() -> None:
     found = f.derivative({"A": A, "x": x, "y": y, "dx": np.ones(2), "dy": np.zeros(3)})
     np.testing.assert_allclose(found["x"], 0.0)
     np.testing.assert_allclose(found["y"], A.sum(0))
+
+
+@pytest.mark.parametrize(
+    ("source", "wrt"),
+    [
+        (LOGISTIC, ["w"]),
+        (FACTORS, ["U", "V"]),
+        ("logdet(S) + x' S^-1 x where S: (n, n) posdef", ["S", "x"]),
+    ],
+)
+def test_a_product_with_the_hessian_checks_itself(source: str, wrt: list[str]) -> None:
+    source = compile_hessian_product(md.parse(source), wrt).source
+    module: dict[str, Any] = {"__name__": "generated"}
+    exec(source, module)
+    assert module["self_check"]() == 0
+    wrong = re.sub(r"derivatives = \{'(\w+)': (\w+)", r"derivatives = {'\1': -\2", source)
+    assert wrong != source
+    exec(wrong, module)
+    assert module["self_check"]() == 1

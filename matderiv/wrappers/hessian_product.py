@@ -7,6 +7,7 @@ that of the whole Hessian, mixed blocks included.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from matderiv.calculus.derivative import push_forward, reverse
@@ -73,6 +74,7 @@ def compile_hessian_product(
         alternatives=[plain],
         wrt=dict.fromkeys(wrt, ()),
     )
+    made = replace(made, along={v.name: direction.name for v, direction in directions.items()})
     lines = {f"∂²value/∂{name} [d]": node for name, node in read.derivatives.items()}
     equations = present_joint({"value": read.value, **lines}, taken=taken).text("unicode")
     return CompiledFunction(
