@@ -32,6 +32,8 @@ class Dialect:
 
     symbol: Callable[[str], str]
     number: str
+    scientific: str  # x times 10 to the n
+    power_of_ten: str
     brackets: str
     marks: dict[Mark, str]
     power: str
@@ -90,6 +92,8 @@ def _none(text: str) -> str | None:
 _UNICODE = Dialect(
     symbol=unicode_name,
     number="{x}",
+    scientific="{x}e{n}",
+    power_of_ten="1e{n}",
     brackets="({x})",
     marks={
         Mark.TRANSPOSE: "{x}ᵀ",
@@ -133,6 +137,8 @@ _UNICODE = Dialect(
 _ASCII = Dialect(
     symbol=ascii_name,
     number="{x}",
+    scientific="{x}e{n}",
+    power_of_ten="1e{n}",
     brackets="({x})",
     marks={
         Mark.TRANSPOSE: "{x}'",
@@ -175,6 +181,8 @@ _ASCII = Dialect(
 _LATEX = Dialect(
     symbol=latex_name,
     number="{x}",
+    scientific=r"{x} \cdot 10^{{{n}}}",
+    power_of_ten="10^{{{n}}}",
     brackets=r"\left({x}\right)",
     marks={
         Mark.TRANSPOSE: r"{x}^{{\top}}",
@@ -221,6 +229,8 @@ _LATEX = Dialect(
 _MATHML = Dialect(
     symbol=mathml_name,
     number="<mn>{x}</mn>",
+    scientific="<mn>{x}</mn><mo>·</mo><msup><mn>10</mn><mn>{n}</mn></msup>",
+    power_of_ten="<msup><mn>10</mn><mn>{n}</mn></msup>",
     brackets="<mrow><mo>(</mo>{x}<mo>)</mo></mrow>",
     marks={
         Mark.TRANSPOSE: "<msup>{x}<mo>⊤</mo></msup>",

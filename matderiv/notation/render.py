@@ -109,18 +109,26 @@ def _dim(dim: Dim) -> str:
     return str(dim)
 
 
-def _decimal(value: int | Fraction) -> str:
+_PLACES = 4  # 0.0001, and then 1e-5
+
+
+def _number(value: int | Fraction, dialect: Dialect) -> str:
     """An exact decimal: the denominator has no prime factors but 2 and 5."""
     if isinstance(value, int) or value.denominator == 1:
-        return str(int(value))
+        return dialect.number.format(x=int(value))
     places = 0
     while (value * 10**places).denominator != 1:
         places += 1
-    digits = str(int(value * 10**places)).rjust(places + 1, "0")
-    if places > 8 and len(digits.strip("0")) < 8:
-        mantissa = digits.strip("0")
-        return f"{mantissa}e-{places - (len(digits) - len(digits.rstrip('0')))}"
-    return f"{digits[:-places]}.{digits[-places:]}"
+    digits = str(int(value * 10**places))
+    mantissa = digits.rstrip("0")
+    if places > _PLACES and len(mantissa) <= _PLACES:
+        power = len(digits) - 1 - places
+        if mantissa == "1":
+            return dialect.power_of_ten.format(n=power)
+        mantissa = f"{mantissa[0]}.{mantissa[1:]}".rstrip(".")
+        return dialect.scientific.format(x=mantissa, n=power)
+    digits = digits.rjust(places + 1, "0")
+    return dialect.number.format(x=f"{digits[:-places]}.{digits[-places:]}")
 
 
 class _Writer:
@@ -160,7 +168,7 @@ class _Writer:
         return self.name(term.name), Level.ATOM
 
     def number(self, term: Number) -> tuple[str, Level]:
-        return self.dialect.number.format(x=_decimal(term.value)), Level.ATOM
+        return _number(term.value, self.dialect), Level.ATOM
 
     def ones(self, term: Ones) -> tuple[str, Level]:
         dims = ", ".join(map(_dim, term.dims))

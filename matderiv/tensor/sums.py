@@ -1,7 +1,7 @@
 """The constructor of sums: like terms merged, common content pulled out.
 
-Content is the rational gcd, the sign of the first term, and every scalar factor that
-all terms share; it becomes the surrounding Product's, so that 2 (X w - y) and X w - y
+Content is the rational gcd (or what leaves short decimals, see `_content`), the sign of
+the first term, and every scalar factor that all terms share; it becomes the surrounding Product's, so that 2 (X w - y) and X w - y
 are built on one node.
 """
 
@@ -75,10 +75,27 @@ def _exact(value: Number) -> Number:
 
 
 def _content(coefficients: list[Number]) -> Fraction:
-    """The gcd of the coefficients, with the sign of the first."""
+    """The number to pull out, with the sign of the first coefficient.
+
+    It is the gcd, which leaves integers: (3 x + 2 y)/6.  Where that would blow a decimal
+    up to a power of ten, it is the largest: x' x + 1e-8 stays, no 100000000 x' x + 1.
+    """
     top = gcd(*(c.numerator for c in coefficients))
     bottom = lcm(*(c.denominator for c in coefficients))
-    return Fraction(top if coefficients[0] > 0 else -top, bottom)
+    content = Fraction(top, bottom)
+    if bottom != 1:
+        largest = Fraction(max(map(abs, coefficients)))
+        if (largest / content) % 10 == 0 and all(_is_decimal(c / largest) for c in coefficients):
+            content = largest
+    return content if coefficients[0] > 0 else -content
+
+
+def _is_decimal(number: Number) -> bool:
+    rest = number.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1
 
 
 def _shared_scalars(nodes: list[Node]) -> list[Factor]:

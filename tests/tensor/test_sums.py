@@ -75,16 +75,33 @@ def test_rebuilding_a_sum_gives_the_sum(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_content_is_outside(seed: int) -> None:
-    """Coefficients of a Sum are coprime integers, the first positive; no Product in it has one."""
+    """Coefficients of a Sum are coprime integers, or decimals up to 1; no Product in it has one."""
     raw = RawSum(seed)
     node = raw.arena.sum(raw.terms, SHAPE)
     sums = [n for n in (node, *node.children) if isinstance(n, Sum) and n.terms]
     for made in sums:
         coefficients = [term.coefficient for term in made.terms]
-        assert all(isinstance(c, int) for c in coefficients)
         assert coefficients[0] > 0
-        assert np.gcd.reduce(coefficients) == 1
+        if all(isinstance(c, int) for c in coefficients):
+            assert np.gcd.reduce(coefficients) == 1
+        else:
+            assert max(map(abs, coefficients)) == 1
         assert all(not isinstance(n, Product) or n.coefficient == 1 for n in made.children)
+
+
+def test_decimals_are_not_blown_up() -> None:
+    arena = Arena()
+    a, b = arena.variable("A", SHAPE), arena.variable("B", SHAPE)
+    for decimal in (Fraction(1, 10), Fraction(3, 100), Fraction(1, 10**8)):
+        near = arena.sum([(1, a), (decimal, b)], SHAPE)
+        assert isinstance(near, Sum)
+        assert [term.coefficient for term in near.terms] == [1, decimal]
+        assert arena.sum([(Fraction(2, 3), a), (Fraction(2, 3) * decimal, b)], SHAPE) is near * (
+            Fraction(2, 3)
+        )
+    thirds = arena.sum([(1, a), (Fraction(1, 30), b)], SHAPE)
+    assert isinstance(thirds, Product)
+    assert thirds.coefficient == Fraction(1, 30)
 
 
 def test_like_terms_merge_and_vanish() -> None:
