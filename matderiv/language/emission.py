@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 
 from matderiv.errors import ParseError
-from matderiv.language.alphabet import canonical_name, look_alike
+from matderiv.language.alphabet import canonical_name, look_alike, plain
 from matderiv.language.exponents import Exponents
 from matderiv.language.tokens import Token, make, span_of
 
@@ -93,6 +93,20 @@ class Emission(Exponents):
 
     # ---- odd characters ----------------------------------------------------------
 
+    def _fraction(self, token: Token, start: int, end: int) -> None:
+        """½ x is (1/2) x."""
+        if self.last() == "NUMBER":
+            raise ParseError(
+                f"'{token}' after a number has two readings: a sum and a product",
+                span=(start, end),
+            )
+        above, below = unicodedata.normalize("NFKD", token).split("⁄")
+        self.add("LPAR", "(", start, start)
+        self.add("NUMBER", above, start, end)
+        self.add("MULTIPLY", "/", start, end)
+        self.add("NUMBER", below, start, end)
+        self.add("RPAR", ")", end, end)
+
     def _hexadecimal(self, token: Token, start: int, end: int) -> None:
         raise ParseError(
             "hexadecimal numbers are not read; write 0 x … for a product", span=(start, end)
@@ -156,7 +170,7 @@ class Emission(Exponents):
         self.add("HADAMARD", _CIRCLES[token], start, end)
 
     def _subscript(self, token: Token, start: int, end: int) -> None:
-        made = make("SUFFIX", token.strip("_{}"), start, end)
+        made = make("SUFFIX", plain(token).strip("_"), start, end)
         closing = ("BAR", "CLOSENORM")
         if self.last() in closing:
             self.out.append(made)

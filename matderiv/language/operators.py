@@ -58,6 +58,13 @@ def hadamard(check: Checker, node: Syntax) -> Shape:
     return check.broadcast(left, right, node.value, node.at)
 
 
+def _function_hint(check: Checker, left: Syntax) -> str:
+    """What the note on f(x), read as a product, says of f."""
+    note = f"{check.text(left)}(…) is a product"
+    found = next((known for known in check.notes if known.startswith(note)), None)
+    return f"; {found.partition('; ')[2]}" if found else ""
+
+
 def multiply(check: Checker, node: Syntax) -> Shape:
     left, right = node.args
     if left.kind == "scalar" or right.kind == "scalar":
@@ -71,7 +78,8 @@ def multiply(check: Checker, node: Syntax) -> Shape:
         a, b = (f"({t})" if " " in t and not n.bracketed else t for t, n in ((a, left), (b, right)))
         check.fail(
             f"{check.text(left)} and {check.text(right)} are both columns; their product is "
-            f"{a}' {b} (a scalar), {a} {b}' (a matrix) or {a} .* {b} (entry by entry)",
+            f"{a}' {b} (a scalar), {a} {b}' (a matrix) or {a} .* {b} (entry by entry)"
+            + _function_hint(check, left),
             node.at,
         )
     if "tensor" in kinds:

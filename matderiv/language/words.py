@@ -80,6 +80,9 @@ class Words:
             return [make("CALL" if called else "FUNCTION", self.functions[word], *place)]
         if name == "σ" and called:
             return [make("CALL", "sigmoid", *place)]
+        if called and len(word) > 2 and (known := self.functions.get(word.lower())):
+            self.note(f"{word} is read as {known}")
+            return [make("CALL", known, *place)]
         if word in _KEYWORDS:
             raise ParseError(f"'{word}' is a keyword and stands elsewhere", span=place)
         if name == "D" and called and symbols.functions:

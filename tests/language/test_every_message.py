@@ -110,6 +110,8 @@ REFUSED = [
     ("A, B C: (n, n); A", ""),
     ("A + quux B", ""),
     ("x.zz()", "there is no method"),
+    ("2½ x", "has two readings: a sum and a product"),
+    ("f(x)", "if f is a function, declare f: elementwise"),
     ("np.sum(x)", "np is a module of Python: write its functions without it"),
     ("x[:-1]", "an index is an integer from 0, or a slice a:b"),
     ("\\frac{1}{q} ||x||", "declare q: ()"),
