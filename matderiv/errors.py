@@ -8,7 +8,8 @@ is text the user can follow as it stands; where none can be computed there is no
     ├── NameResolutionError   a name is unknown, or means two things
     ├── ShapeError            kinds or sizes do not fit
     ├── DomainError           a value outside the domain of an operation
-    └── UnsupportedError      meaningful, but not something the engine does
+    ├── UnsupportedError      meaningful, but not something the engine does
+    └── LimitError            longer, or more work, than one call may take
 
 >>> print(ShapeError("x has 2 axes", span=(4, 5), source="1 + x", hint="sum(x)"))
 ShapeError: x has 2 axes
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 
 __all__ = [
     "DomainError",
+    "LimitError",
     "MatderivError",
     "NameResolutionError",
     "ParseError",
@@ -110,6 +112,17 @@ class UnsupportedError(MatderivError, NotImplementedError):
 
         broken  matderiv diff "A x" wrt x --form hvp
         fixed   matderiv diff "A x" wrt x --form jvp
+    """
+
+
+class LimitError(MatderivError, RuntimeError):
+    """A text is longer, or its work takes more time, than one call may have.
+
+    Every call has 10 seconds of processor time and may read 1,000,000 characters; both
+    are options (`--seconds`, `md.limits`).
+
+        broken  matderiv diff "det(X)^64" wrt X --order 3 --seconds 0.001
+        fixed   matderiv diff "det(X)^64" wrt X --seconds 60
     """
 
 
