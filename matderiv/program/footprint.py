@@ -25,15 +25,22 @@ __all__ = ["Footprint", "Footprints", "item_size"]
 _MASKS = frozenset({"equal", "greater", "less"})
 _ITERATOR = 1100  # the iterator of a call whose operands do not lie alike
 _SCALAR = 104  # a Python number as an operand
+_COPY = 400  # the array objects of a copy that is made flat
+_PAIR = 300  # the tuple of a sign and a logarithm
 # Bytes hidden in a call, besides what depends on its operands.
 _CALLS = {
-    **dict.fromkeys(("sum", "amax", "amin"), 960),
-    **dict.fromkeys(("vecdot", "tensordot"), 450),
-    **dict.fromkeys(("linalg.inv", "linalg.solve", "linalg.cholesky", "linalg.svdvals"), 900),
-    "vdot": 350,
-    "einsum": 1350,
-    "eye": 5450,
-    "linalg.svd": 1700,
+    **dict.fromkeys(("sum", "amax", "amin", "argmax", "argmin"), 960),
+    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 800),
+    **dict.fromkeys(("linalg.det", "linalg.slogdet"), 670),
+    "matmul": 100,
+    "vdot": 330,
+    "vecdot": 420,
+    "take": 800,
+    "tensordot": 1430,
+    "linalg.solve": 1000,
+    "linalg.svd": 1080,
+    "einsum": 1580,
+    "eye": 5500,
 }
 # Copies of the first operand's size that a function makes inside.
 _COPIES = {
@@ -158,7 +165,8 @@ class Footprints:
             header = 0 if step.writes else _header(layout.shape)
             return Footprint(0, header, views + hidden, workspace, Polynomial({}))
         polynomial = Polynomial.of(item, *step.shape)
-        return Footprint(layout.data, _header(layout.shape), views + hidden, workspace, polynomial)
+        header = _header(layout.shape) + _PAIR * (step.function == "linalg.slogdet")
+        return Footprint(layout.data, header, views + hidden, workspace, polynomial)
 
     def _laid_out(self, step: Step, operands: Sequence[Layout], item: int) -> tuple[Layout, bool]:
         """The layout of a result, and whether a view turns out to be a copy."""
@@ -240,7 +248,7 @@ def _inside(step: Step, operands: Sequence[Layout], result: Layout) -> tuple[int
     elif function == "matmul":
         workspace = sum(a.data for a in operands if not _for_blas(a))
     elif function == "vdot":
-        hidden += sum(a.data for a in operands if not a.is_by_rows)
+        hidden += sum(a.data + _COPY for a in operands if not a.is_by_rows)
     elif function == "tensordot":
         hidden += _unfolded(step, operands)
     elif function in ("tril", "triu"):

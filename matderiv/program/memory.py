@@ -15,12 +15,17 @@ from matderiv.program.assemble import Plan
 from matderiv.program.footprint import Footprints
 from matderiv.program.liveness import Peak, peak
 from matderiv.program.polynomial import Polynomial
-from matderiv.program.steps import Step
+from matderiv.program.steps import Step, nested
 
 __all__ = ["Memory"]
 
 # Frames, dictionaries of sizes and of results; the checks of each input, of a number more.
-_CALL, _INPUT, _NUMBER = 700, 30, 400
+_CALL, _INPUT, _NUMBER = 230, 60, 800
+# What setting how NumPy treats errors leaves behind, and the functions that set it.
+_STATE = 450
+_GUARDED = frozenset(
+    f"linalg.{name}" for name in ("inv", "solve", "cholesky", "svd", "svdvals", "pinv")
+)
 
 
 class Memory:
@@ -44,32 +49,35 @@ class Memory:
         shapes = {value: variable.shape for variable, value in self.plan.inputs.items()}
         return Footprints(steps, shapes, self.sizes)
 
-    @property
-    def _start(self) -> int:
+    def _start(self, steps: Sequence[Step]) -> int:
+        """What a call takes before its first array, and leaves behind in the interpreter."""
         numbers = sum(not variable.shape for variable in self.plan.inputs)
-        return _CALL + _INPUT * len(self.plan.inputs) + _NUMBER * numbers
+        guarded = any(step.function in _GUARDED for step in nested(steps))
+        inputs = _INPUT * len(self.plan.inputs) + _NUMBER * numbers
+        return _CALL + inputs + _STATE * guarded
 
     @cached_property
     def forward(self) -> Peak:
-        kept = {self.plan.value.value, *self.plan.cache}
-        return peak(self.plan.forward, kept, self.footprints, start=self._start)
+        kept, steps = {self.plan.value.value, *self.plan.cache}, self.plan.forward
+        return peak(steps, kept, self.footprints, start=self._start(steps))
 
     @cached_property
     def backward(self) -> Peak:
-        kept = {ref.value for ref in self.plan.gradients.values()}
-        return peak(self.plan.backward, kept, self.footprints, self.plan.cache, start=self._start)
+        kept, steps = {ref.value for ref in self.plan.gradients.values()}, self.plan.backward
+        start = self._start(steps)
+        return peak(steps, kept, self.footprints, self.plan.cache, start=start)
 
     @cached_property
     def value_and_grad(self) -> Peak:
         """Both in one pass: a forward value may be written into where it is read last."""
         kept = {self.plan.value.value, *(ref.value for ref in self.plan.gradients.values())}
         steps = self.plan.in_one_pass
-        return peak(steps, kept, self._footprints(steps), start=self._start)
+        return peak(steps, kept, self._footprints(steps), start=self._start(steps))
 
     @cached_property
     def derivative(self) -> Peak:
-        kept = {ref.value for ref in self.plan.derivatives.values()}
-        return peak(self.plan.derivative, kept, self.footprints, start=self._start)
+        kept, steps = {ref.value for ref in self.plan.derivatives.values()}, self.plan.derivative
+        return peak(steps, kept, self.footprints, start=self._start(steps))
 
     @property
     def peak(self) -> Peak:
