@@ -364,11 +364,7 @@ class Derivative:
         """How the derivative comes about: see `matderiv.steps`."""
         from matderiv.steps import Steps
 
-        if self.order > 1:
-            raise UnsupportedError("a derivation in steps is of a derivative of order 1")
-        if self.structured:
-            raise UnsupportedError("a derivation in steps is of the free-entry derivative")
-        return Steps(self.program, self._names, self.layout)
+        return Steps([self])
 
 
 def differentiate(

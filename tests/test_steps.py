@@ -16,6 +16,7 @@ import matderiv as md
 from matderiv.calculus.derivative import forward
 from matderiv.commands import main
 from matderiv.language import lower, read
+from matderiv.program.polynomial import Polynomial
 from matderiv.steps import STYLES, Steps
 from matderiv.steps.decompose import decompose
 from matderiv.steps.laws import STATED
@@ -54,7 +55,7 @@ PAGES: dict[str, tuple[str, list[str], str]] = {
 
 def page(name: str) -> str:
     source, names, layout = PAGES[name]
-    steps = Steps(md.parse(source), names, layout)
+    steps = Steps(md.diff(source, names, layout=layout).values())
     return "\n\n".join(steps.text(style) for style in STYLES) + "\n"
 
 
@@ -106,7 +107,7 @@ def test_every_step_holds(source: str, layout: str) -> None:
 def test_a_wrong_step_is_found(style: str) -> None:
     """Doubling the right side of any equation is seen in that equation."""
     steps = md.diff("a = X w; ||tanh(a) - y||^2", "w").steps()
-    numbers = next(steps.points())
+    numbers = next(steps.stages[0].page.numbers())
     for step in steps.of(style):
         assert step.error(numbers) < 1e-8
         assert replace(step, right=2 * step.right).error(numbers) > 0.1, step.statement()
@@ -156,9 +157,28 @@ def test_chain_rule_in_numerator_layout_is_a_product_of_rows() -> None:
 
 
 def test_cotangents_by_entries() -> None:
-    steps = Steps(md.parse(NETWORK), ["w2"])
+    steps = md.diff(NETWORK, "w2").steps()
     found = {step.statement(): step.by_entries() for step in steps.of()}
     assert found["δw2 = δh2 ∂h2/∂w2 = h1ᵀ δh2"] == "δw2[i,j] = Σ_k δh2[k,j] h1[k,i]"
+
+
+def test_flops_of_the_chain_rule_are_those_of_the_notes() -> None:
+    """4 B D² + 4 B D K with the gradient of the input, 2 B D² + 4 B D K without."""
+    by_hand = {
+        "δh2": "B*K",
+        "δh1": "2*B*D*K - B*D",
+        "δx": "2*B*D**2 - B*D",
+        "δw1": "2*B*D**2 - D**2",
+        "δw2": "2*B*D*K - D*K",
+    }
+    steps = Steps(md.diff(NETWORK, ["w2", "w1", "x"]).values())
+    chain = [step for step in steps.of() if step.section.startswith("Chain rule")]
+    found = {s.statement().partition(" ")[0]: s.flops for s in chain}
+    assert {k: str(f.to_sympy()) for k, f in found.items() if f is not None} == by_hand
+    total = Polynomial.total(flops for flops in found.values() if flops is not None)
+    assert str(total.leading) == "4 B D^2 + 4 B D K"
+    assert found["δx"] is not None
+    assert str((total - found["δx"]).leading) == "2 B D^2 + 4 B D K"
 
 
 def test_attributes_are_named() -> None:
@@ -178,11 +198,83 @@ def test_markdown_and_latex(style: str) -> None:
     assert markdown.count("$") % 2 == 0
 
 
+HIGHER = {
+    "||X w - y||^2": ("w", 2),
+    "sum(exp(A x))": ("x", 2),
+    "b' x + x' A x": ("x", 3),
+    "h = tanh(X w); ||h - y||^2": ("w", 2),
+    "c = A b; (c' x)^3": ("x", 2),
+    "φ: elementwise; sum(φ(A x))": ("x", 2),
+    "||X||_F^4": ("X", 2),
+    "t^3 + sin(t) where t: ()": ("t", 4),
+    "x' A x where A: (n, n) symmetric": ("x", 2),
+    "b' x": ("x", 2),
+    "Q, K, V: (n, d); A = softmax(Q K'); ||A V||^2": ("Q", 2),
+    "w_1: (n); β_hat = X w_1; β_hat' β_hat": ("w1", 2),
+}
+
+
+@pytest.mark.parametrize("layout", ["mixed", "numerator", "denominator"])
+@pytest.mark.parametrize("source", HIGHER)
+def test_every_step_to_a_higher_order_holds(source: str, layout: str) -> None:
+    name, order = HIGHER[source]
+    derivative = md.diff(source, name, order=order, layout=layout)
+    steps = derivative.steps()
+    assert steps.check()
+    for style in STYLES:
+        last = steps.of(style)[-1]
+        assert last.shape == derivative.shape
+        shown = str(derivative).split("\nwhere")[0]
+        assert last.right_side() == shown or len(derivative.shape) > 2
+
+
+def test_a_mixed_partial() -> None:
+    steps = md.diff("x' A y + ||x||^2 ||y||^2", "x").diff("y").steps()
+    assert steps.check()
+    assert [stage.heading for stage in steps.stages] == ["First derivative", "Second derivative"]
+    statements = [step.statement() for step in steps.of()]
+    assert statements[-1].startswith("∂²f/∂x∂y = ")
+
+
+def test_a_wrong_step_of_a_second_stage_is_found() -> None:
+    steps = md.diff("||X w - y||^2", "w", order=2).steps()
+    for stage in steps.stages:
+        numbers = next(stage.page.numbers())
+        for step in stage.of("backpropagation"):
+            assert step.error(numbers) < 1e-8
+            assert replace(step, right=2 * step.right).error(numbers) > 0.1, step.statement()
+
+
+def test_what_an_earlier_stage_says_is_not_said_again() -> None:
+    steps = md.diff("||X w - y||^2", "w", order=2).steps()
+    statements = [step.statement() for step in steps.of()]
+    assert statements.count("a = X w") == statements.count("∂a/∂w = X") == 1
+    assert "g = ∂f/∂w = 2 Xᵀ b" in statements
+
+
+@pytest.mark.parametrize(
+    "structure", ["symmetric", "posdef", "diagonal", "lower", "upper", "orthogonal"]
+)
+def test_a_structured_gradient_is_the_free_one_projected(structure: str) -> None:
+    source = f"tr(A B) + ||A x||^2 where A: (n, n) {structure}"
+    derivative = md.diff(source, "A", structured=True)
+    steps = derivative.steps()
+    assert steps.check()
+    last = steps.of()[-1]
+    assert last.statement().startswith("P(∂f/∂A) = ")
+    assert last.right_side() == str(derivative)
+
+
+def test_the_law_of_a_projection_is_cited() -> None:
+    steps = md.diff("tr(A B) where A: (n, n) symmetric", "A", structured=True).steps()
+    assert "P projects onto the symmetric matrices, P(G) = (G + Gᵀ)/2" in steps.text()
+
+
 def test_refusals() -> None:
-    with pytest.raises(md.UnsupportedError, match="order 1"):
-        md.diff("x' A x", "x", order=2).steps()
-    with pytest.raises(md.UnsupportedError, match="free-entry"):
-        md.diff("tr(A B) where A: (n, n) symmetric", "A", structured=True).steps()
+    with pytest.raises(md.UnsupportedError, match="which has 3 axes"):
+        md.diff("A softmax(B x) x'", "x", order=2).steps()
+    with pytest.raises(md.UnsupportedError, match="leave out diagonal"):
+        md.diff("x' A x", "x", order=2, diagonal=True).steps()
     with pytest.raises(md.UnsupportedError, match="repeat"):
         md.diff("x: (n); W: (3, n, n); z = x; repeat l in 3 { z = W[l] z }; sum(z)", "x").steps()
     with pytest.raises(md.MatderivError, match="no style"):

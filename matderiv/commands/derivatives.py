@@ -99,11 +99,7 @@ def _steps(derivatives: Sequence[Derivative], style: str, format: str) -> int:
 
     if format not in ("unicode", "markdown", "latex"):
         raise UnsupportedError("--steps are written as unicode, markdown or latex")
-    if len(derivatives) == 1:
-        steps = derivatives[0].steps()
-    else:
-        names = [str(derivative.wrt) for derivative in derivatives]
-        steps = Steps(derivatives[0].program, names, derivatives[0].layout)
+    steps = Steps(derivatives) if len(derivatives) > 1 else derivatives[0].steps()
     report = steps.check()
     if not report:
         show(report, "check", error=True)

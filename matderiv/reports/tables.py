@@ -24,7 +24,16 @@ from fractions import Fraction
 
 from matderiv.program.polynomial import Polynomial, monomials
 
-__all__ = ["TABLE_FORMATS", "Cell", "Code", "Share", "Table", "count_text", "render"]
+__all__ = [
+    "TABLE_FORMATS",
+    "Cell",
+    "Code",
+    "Share",
+    "Table",
+    "count_latex",
+    "count_text",
+    "render",
+]
 
 TABLE_FORMATS = ("text", "markdown", "latex", "csv")
 
@@ -104,7 +113,7 @@ def _markdown(cell: Cell) -> str:
 
 def _latex(cell: Cell) -> str:
     if isinstance(cell, Polynomial):
-        return f"${_latex_count(cell)}$"
+        return f"${count_latex(cell)}$"
     text = "".join(_ESCAPED.get(letter, letter) for letter in _text(cell))
     return rf"\texttt{{{text}}}" if isinstance(cell, Code) and text else text
 
@@ -124,7 +133,12 @@ _WRITERS: dict[str, Callable[[Cell], str]] = {
 }
 
 
-def _latex_count(count: Polynomial) -> str:
+def count_latex(count: Polynomial) -> str:
+    """A count as LaTeX, for mathematics.
+
+    >>> count_latex(2 * Polynomial.of("B", "D", "D"))
+    '2 B D^{2}'
+    """
     from matderiv.notation.names import latex_name
 
     text = ""

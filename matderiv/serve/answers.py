@@ -210,11 +210,7 @@ def _graph(program: Program, wrt: Sequence[str], request: Request) -> Part:
 
 
 def _steps(program: Program, wrt: Sequence[str], request: Request) -> Part:
-    if request.order > 1 or request.structured:
-        raise UnsupportedError("a derivation is of a gradient or Jacobian with free entries")
-    if not set(wrt) <= program.inputs.keys():
-        raise UnsupportedError("a derivation is by inputs of the program")
-    steps = Steps(program, wrt, request.layout)
+    steps = Steps(_derivatives(program, wrt, request))
     report = steps.check()
     if not report:
         raise DomainError(f"{report}: the steps are not shown")

@@ -103,6 +103,7 @@ def sections(steps: Iterable[Step]) -> list[dict[str, Any]]:
             {
                 "math": [_element(text) for text in equations],
                 "shape": shape_text(step.shape),
+                "flops": step.flops_text(),
                 "laws": laws,
             }
         )

@@ -5,6 +5,7 @@
     laws.py        the laws that steps cite, each declared once
     step.py        one step: both sides as nodes, the law, the text
     derivation.py, differentials.py, backpropagation.py    the two styles
+    stage.py       one derivation for each order, one after the other
 
 >>> import matderiv as md
 >>> steps = md.diff("(<x, w> - y)^2 where y: ()", "w", layout="numerator").steps()
@@ -14,30 +15,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from collections.abc import Iterable
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from matderiv.check import CheckReport
 from matderiv.errors import DomainError, MatderivError
 from matderiv.notation import render
-from matderiv.steps.backpropagation import backpropagation
-from matderiv.steps.derivation import Derivation
-from matderiv.steps.differentials import differential
-from matderiv.steps.laws import Law, partial
-from matderiv.steps.page import Numbers, Page
+from matderiv.steps.laws import Law
+from matderiv.steps.stage import STYLES, TOLERANCE, stages
 from matderiv.steps.step import Step
 
 if TYPE_CHECKING:
-    from matderiv.results import Program
+    from matderiv.results import Derivative
 
 __all__ = ["STYLES", "Step", "Steps"]
 
-STYLES = {"backpropagation": backpropagation, "differential": differential}
-"""The style -> the steps of a derivation in it."""
-
-_TOLERANCE = 1e-8
-_POINTS = 6
 _WIDTH = 60
 
 
@@ -48,53 +41,34 @@ class StepsReport(CheckReport):
 
 
 class Steps:
-    """The derivation of the derivatives of a program by some of its inputs, in one layout.
+    """The derivation of derivatives of a program, in one layout.
 
     `of(style)` gives the steps, `text`, `markdown` and `latex` write them down;
-    `check` evaluates both sides of every equation.
+    `check` evaluates both sides of every equation.  A derivative of higher order comes in
+    `stages`: the first one is derived, named, and differentiated again.
     """
 
-    def __init__(self, program: Program, names: Sequence[str], layout: str = "mixed") -> None:
-        from matderiv.results import differentiate
-
-        self.layout = layout
-        self.names = tuple(names)
-        derivatives = {
-            name: differentiate(program, [(name,)], layout, "auto")[name] for name in names
-        }
-        self._page = Page(program, self.names)
-        self._derivation = Derivation(self._page, derivatives)
-        self._made: dict[str, tuple[Step, ...]] = {}
+    def __init__(self, derivatives: Iterable[Derivative]) -> None:
+        self.derivatives = tuple(derivatives)
+        self.layout = self.derivatives[0].layout
+        self.stages = stages(self.derivatives)
 
     def of(self, style: str = "backpropagation") -> tuple[Step, ...]:
         """The steps in a style, "backpropagation" or "differential"."""
         if style not in STYLES:
             raise MatderivError(f"there is no style {style!r}; the styles are {', '.join(STYLES)}")
-        if style not in self._made:
-            self._made[style] = tuple(STYLES[style](self._derivation))
-        return self._made[style]
-
-    def points(self, seed: int = 0) -> Iterator[Numbers]:
-        """Random points, with what every symbol is there: see `Step.error`."""
-        return self._page.numbers(seed)
+        return tuple(step for stage in self.stages for step in stage.of(style))
 
     def check(self, seed: int = 0) -> StepsReport:
-        """Evaluate both sides of every equation of both styles.
+        """Evaluate both sides of every equation of both styles at random points.
 
-        Where they do not agree at a point, a matrix there may be all but singular: a step
-        that is wrong is wrong at the next points too.  Raises DomainError where there is
-        no point at which every step is finite.
+        Raises DomainError where there is no point at which every step is finite.
         """
-        steps = [step for style in STYLES for step in self.of(style)]
-        best: float | None = None
-        for numbers in islice(self.points(seed), _POINTS):
-            error = max(step.error(numbers) for step in steps)
-            best = error if best is None else min(best, error)
-            if best <= _TOLERANCE:
-                break
-        if best is None:
+        errors = [stage.error(seed) for stage in self.stages]
+        if None in errors:
             raise DomainError("no point was found at which every step is finite")
-        return StepsReport(best <= _TOLERANCE, best, 1)
+        worst = max(error for error in errors if error is not None)
+        return StepsReport(worst <= TOLERANCE, worst, 1)
 
     # ---- text ----------------------------------------------------------------------
 
@@ -106,8 +80,10 @@ class Steps:
             lines += ["", section]
             rows = [(f"{n:>3}. {step.statement()}".splitlines(), step) for n, step in numbered]
             width = max((len(row[0]) for row, _ in rows if len(row[0]) <= _WIDTH), default=0)
+            shaped = max(len(step.shape_text) for _, step in rows)
             for row, step in rows:
-                lines.append(f"{row[0].ljust(width)}   {step.shape_text}")
+                line = f"{row[0].ljust(width)}   {step.shape_text:{shaped}}   {step.flops_text()}"
+                lines.append(line.rstrip())
                 lines += [f"     {line}" for line in row[1:]]
                 if step.entries is not None:
                     lines.append(f"     {step.by_entries()}")
@@ -151,7 +127,9 @@ class Steps:
         return self.markdown()
 
     def _title(self, style: str, format: str) -> str:
-        labels = [partial(self._page.root.name, name, 1) for name in self.names]
+        # Of stages one after the other the last has what was asked for.
+        asked = self.stages[-1:] if self.stages[-1].heading else self.stages
+        labels = [label for stage in asked for label in stage.labels]
         if format == "unicode":
             shown = ", ".join(render(label) for label in labels)
         else:
@@ -169,9 +147,9 @@ _BY = {"backpropagation": "backpropagation", "differential": "differentials"}
 
 
 def _aside(step: Step, cited: set[Law]) -> str:
-    """The shape and the laws of a step, for Markdown and LaTeX."""
+    """The shape, the FLOPs and the laws of a step, for Markdown and LaTeX."""
     laws = [_citation(law, cited, "latex") for law in step.laws]
-    return "; ".join([f"shape {step.shape_text}", *laws])
+    return "; ".join(filter(None, [f"shape {step.shape_text}", step.flops_text("latex"), *laws]))
 
 
 def _citation(law: Law, cited: set[Law], dialect: str) -> str:

@@ -27,8 +27,9 @@ def backpropagation(d: Derivation) -> Iterator[Step]:
     """Definitions, local derivatives, the chain rule, the result."""
     yield from d.definitions()
     for part in d.page.parts:
-        for other in d.page.arguments(part):
-            yield _local(d, part, other)
+        if part.name not in d.page.earlier:
+            for other in d.page.arguments(part):
+                yield _local(d, part, other)
     if d.page.parts == [d.page.root]:
         for part in d.page.wrt:
             by = simplify(reverse(d.page.root.definition, [part.symbol]))[0]
@@ -42,10 +43,11 @@ def _local(d: Derivation, part: Part, other: Part) -> Step:
     by = simplify(reverse(part.definition, [other.symbol]))[0]
     node, row = d.arranged(by, part, other)
     raw, _ = d.arranged(forward(part.definition, [other.symbol])[0], part, other)
+    node = d.in_parts(part, simplify([node])[0])
     label = partial(part.name, other.name, node.order)
     section = f"Local derivatives, in {d.layout} layout"
     cited = laws_of(part.definition, [other.symbol])
-    return d.step(section, label, raw, simplify([node])[0], *cited, row=row)
+    return d.step(section, label, raw, node, *cited, row=row)
 
 
 def _chain_in_rows(d: Derivation) -> Iterator[Step]:
@@ -56,7 +58,7 @@ def _chain_in_rows(d: Derivation) -> Iterator[Step]:
     for part in [*reversed(d.page.parts[:-1]), *reversed(d.page.wrt)]:
         (user,) = d.page.users(part)
         by = pull_back(user.definition, [part.symbol], found[user])[0]
-        found[part] = simplify([by])[0]
+        found[part] = d.in_parts(user, simplify([by])[0])
         label = partial(root.name, part.name, by.order)
         if user is not root:
             outer = partial(root.name, user.name, found[user].order)
@@ -65,7 +67,14 @@ def _chain_in_rows(d: Derivation) -> Iterator[Step]:
             node, _ = d.arranged(found[part], root, part)
             through = Juxtaposed((outer, inner), order=by.order)
             made = d.step(
-                "Chain rule", label, left, node, laws.CHAIN["rows"], through=through, row=row
+                "Chain rule",
+                label,
+                left,
+                node,
+                laws.CHAIN["rows"],
+                through=through,
+                row=row,
+                counted=True,
             )
             last[part] = made.right_side()
             yield made
@@ -91,7 +100,8 @@ def _chain(d: Derivation) -> Iterator[Step]:
             if user.symbol.order > 1 or user.symbol.order == 1 < part.symbol.order:
                 summed.append(user.name)
             above = start if user is root else user.cotangent
-            terms.append((1, pull_back(user.definition, [part.symbol], above)[0]))
+            pulled = pull_back(user.definition, [part.symbol], above)[0]
+            terms.append((1, d.in_parts(user, pulled)))
             products.append(_through(d, user, part))
         total = simplify([d.page.arena.sum(terms, part.symbol.shape)])[0]
         found[part] = total
@@ -105,6 +115,7 @@ def _chain(d: Derivation) -> Iterator[Step]:
             cited,
             through=_sum(products, part.symbol.order),
             entries=_contracts(total),
+            counted=True,
         )
     whole: dict[int, Node] = {}
     for part in backwards:

@@ -101,6 +101,9 @@ class _Decomposition:
             self.moving.add(name)
         self.places.setdefault(name, expression.span[0])
         self.statements.append(Assignment(name, made))
+        if made.op not in _LEAVES:
+            leaf = Typed("name", (), name, made.kind, made.shape, made.span)
+            self.known.setdefault(self.keys[id(made)], self.noted(leaf))
 
     def rebuilt(self, expression: Typed) -> Typed:
         for part in expression.post_order():

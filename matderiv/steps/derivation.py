@@ -7,6 +7,7 @@ goes from the derivative over these values to the formula that the engine prints
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from matderiv.calculus.layout import arrange, is_row
@@ -17,7 +18,7 @@ from matderiv.steps import laws
 from matderiv.steps.laws import Law, partial
 from matderiv.steps.page import Page, Part
 from matderiv.steps.step import Step
-from matderiv.tensor.nodes import Name, Node, Variable
+from matderiv.tensor.nodes import Apply, Map, Name, Node, Variable
 from matderiv.tensor.traverse import reachable, substitute
 
 if TYPE_CHECKING:
@@ -31,8 +32,15 @@ LONGEST = 60  # tokens of an equation on the way; longer ones are left out
 class Derivation:
     """The steps to the derivatives of a program by some of its inputs, in one layout."""
 
-    def __init__(self, page: Page, derivatives: Mapping[str, Derivative]) -> None:
+    def __init__(
+        self,
+        page: Page,
+        derivatives: Mapping[str, Derivative],
+        meant: tuple[Term, Node] | None = None,
+    ) -> None:
+        """`meant` is what the value is, where an earlier derivation found it: ∂f/∂x."""
         self.page = page
+        self.meant = meant
         self.derivatives = derivatives
         self.layout = next(iter(derivatives.values())).layout
         self.value = page.root
@@ -47,6 +55,12 @@ class Derivation:
             and all(len(page.users(part)) == 1 for part in parts if part is not page.root)
         )
 
+    def in_parts(self, part: Part, node: Node) -> Node:
+        """A derivative of a part, in which f(x) is written as the part that it is."""
+        if not isinstance(part.definition, Map | Apply):
+            return node
+        return substitute([node], {part.definition.id: part.symbol})[0]
+
     # ---- what both styles share ----------------------------------------------------
 
     def step(
@@ -60,6 +74,7 @@ class Derivation:
         row: bool = False,
         shown: Presentation | None = None,
         entries: bool = False,
+        counted: bool = False,
     ) -> Step:
         shown = shown or present(right, row=row, taken=self.page.taken)
         by_entries = present_entries(right, taken=self.page.taken) if entries else None
@@ -74,18 +89,26 @@ class Derivation:
             row,
             by_entries,
             frozenset(self.known),
+            counted,
         )
 
     def definitions(self) -> Iterator[Step]:
         for name in self.constants:
-            label = Symbol(name.name, order=name.order)
-            yield self.step("Intermediate values", label, name, name.definition)
+            if name.name not in self.page.earlier:
+                symbol = Symbol(name.name, order=name.order)
+                yield self.step("Intermediate values", symbol, name, name.definition, counted=True)
         for part in self.page.parts:
+            if part.name in self.page.earlier:
+                continue
+            given = self.meant if part is self.page.root else None
+            through, left = given or (None, self.page.full[part])
             yield self.step(
                 "Intermediate values",
                 symbol_of(part.symbol),
-                self.page.full[part],
+                left,
                 part.definition,
+                through=through,
+                counted=True,
             )
 
     def arranged(self, node: Node, value: Part, by: Part) -> tuple[Node, bool]:
@@ -101,34 +124,35 @@ class Derivation:
         derivative = self.derivatives[part.name]
         label = partial(self.value.name, part.name, found.order)
         left, _ = self.arranged(self.page.derivative(part), self.value, part)
-        said = False
+        said: list[Step] = []
 
-        def stage(node: Node, *cited: Law, shown: Presentation | None = None) -> Iterator[Step]:
-            nonlocal last, said
-            made = self.step(
+        def stage(node: Node, *cited: Law, shown: Presentation | None = None) -> Step:
+            return self.step(
                 "Result", label, left, node, *cited, row=derivative.is_row, shown=shown
             )
-            text, final = made.right_side(), shown is not None
-            news = not is_same(text, last) and (final or made.shown.weight <= LONGEST)
-            if news or (final and not said):
-                last, said = text, True
-                yield made
+
+        def say(made: Step) -> None:
+            nonlocal last
+            if not is_same(made.right_side(), last) and made.shown.weight <= LONGEST:
+                last = made.right_side()
+                said.append(made)
 
         found, _ = self.arranged(simplify([found])[0], self.value, part)
-        yield from stage(simplify([found])[0], *cited)
+        say(stage(simplify([found])[0], *cited))
         opened = found
         for other in reversed(self.page.parts):
             if other.made_up:
                 opened = substitute([opened], {other.symbol.id: other.definition})[0]
         if opened is not found:
-            yield from stage(opened, laws.SUBSTITUTION)
+            say(stage(opened, laws.SUBSTITUTION))
         for law, shorter in laws.simplifications(opened):
-            yield from stage(shorter, law)
+            say(stage(shorter, law))
         marks = sorted(derivative.program.inputs[part.name].attributes)
         why = laws.attribute(part.name, marks) if marks else laws.COLLECTED
-        yield from stage(
-            derivative.node, *([why] if said else cited), shown=derivative.presentation
-        )
+        end = stage(derivative.node, *([why] if said else cited), shown=derivative.presentation)
+        if said and is_same(end.right_side(), last):
+            end = replace(end, laws=said.pop().laws)  # the same, in the order that is printed
+        yield from (*said, end)
 
 
 def is_same(one: str, other: str) -> bool:

@@ -33,7 +33,7 @@ def differential(d: Derivation) -> Iterator[Step]:
         below = d.page.arguments(part)
         tangents = {other.symbol: other.change for other in below}
         raw = push_forward([part.definition], tangents)[0]
-        change = changes[part] = simplify([raw])[0]
+        change = changes[part] = d.in_parts(part, simplify([raw])[0])
         label, cited = symbol_of(part.change), laws_of(part.definition, tangents)
         first = d.step("Differentials", label, part.change, raw, *cited)
         short = d.step("Differentials", label, part.change, change, laws.COLLECTED)

@@ -10,12 +10,13 @@ product rule, d(U V) = dU V + U dV
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from matderiv.calculus.derivative import push_forward
 from matderiv.calculus.simplify import simplify
+from matderiv.calculus.structure import project
 from matderiv.language import lower, read
 from matderiv.notation import present, render
 from matderiv.notation.dialects import DIALECTS
@@ -174,9 +175,11 @@ ACROSS = Law(
 )
 
 
-def partial(value: str, by: str, order: int) -> Term:
-    """∂value/∂by."""
-    return Partial(value, (Symbol(by, order=1),), (0,), "", order=order)
+def partial(value: str, by: str | Sequence[str], order: int) -> Term:
+    """∂value/∂by, or ∂²value/∂x∂y for several names."""
+    names = (by,) if isinstance(by, str) else tuple(by)
+    slots = tuple(names.index(name) for name in names)
+    return Partial(value, tuple(Symbol(n, order=1) for n in names), slots, "", order=order)
 
 
 # ----- the derivation itself ---------------------------------------------------------
@@ -216,6 +219,24 @@ def chain_over(names: tuple[str, ...]) -> Law:
 
 def attribute(name: str, marks: Iterable[str]) -> Law:
     return Law(f"{', '.join(marks)}:", names=(name,))
+
+
+def repeated(layout: str) -> Law:
+    if layout == "mixed":
+        return Law("the derivative of the derivative")
+    return Law(f"the derivative of the derivative, its axes in {layout} layout")
+
+
+def projected(term: Term) -> Term:
+    return Call("P", (term,), order=term.order, latex=r"\mathrm{{P}}({x})")
+
+
+def projection(structure: str) -> Law:
+    """What P does in the space of a structure, as `calculus.structure` does it."""
+    arena = Arena()
+    point, gradient = (arena.variable(name, ("n", "n")) for name in "XG")
+    right = present(project(gradient, 0, point, frozenset({structure}))).headline
+    return Law(f"P projects onto the {structure} matrices", projected(Symbol("G", order=2)), right)
 
 
 def simplifications(node: Node) -> Iterator[tuple[Law, Node]]:

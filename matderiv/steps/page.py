@@ -62,7 +62,8 @@ class Page:
     (['a', 'b', 'f'], 'f')
     """
 
-    def __init__(self, program: Program, wrt: Sequence[str]) -> None:
+    def __init__(self, program: Program, wrt: Sequence[str], *, before: Page | None = None) -> None:
+        """`before` is the page whose names this one goes on with; its value is made up."""
         self.program = program
         self.arena = arena = Arena()
         made = decompose(program.typed, wrt)
@@ -74,6 +75,13 @@ class Page:
         named = _moving(lowered, wrt, made.value)
         nodes = {**lowered.variables, **named}
         self.taken = {*program.typed.functions, *nodes, *lowered.names}
+        made_up = made.made_up
+        self.earlier: frozenset[str] = frozenset()
+        if before is not None:
+            self.taken |= before.taken
+            self.earlier = before.earlier | before.names
+            made_up |= {made.value, *(part.name for part in before.parts if part.made_up)}
+        self.names: frozenset[str] = frozenset(lowered.names)
         self.taken |= {str(dim) for entry in inputs.values() for dim in entry.shape}
         seed = fresh_name("GKQ", self.taken)
 
@@ -106,11 +114,12 @@ class Page:
                 changes[name],
                 cotangents[name],
                 definitions.get(name, values[name]),
-                name in made.made_up,
+                name in made_up,
             )
             for name in (*wrt, *named)
         ]
-        self.wrt, self.parts = every[: len(wrt)], every[len(wrt) :]
+        self.wrt: list[Part] = every[: len(wrt)]
+        self.parts: list[Part] = every[len(wrt) :]
         self.root = self.parts[-1]
 
     @cached_property

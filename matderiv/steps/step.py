@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,8 +14,12 @@ from matderiv.notation.terms import Entry, Term
 from matderiv.steps.laws import Law
 from matderiv.steps.page import Numbers
 from matderiv.tensor.dims import Shape
-from matderiv.tensor.nodes import Node
+from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.traverse import reachable
 from matderiv.values import Array, shape_text
+
+if TYPE_CHECKING:
+    from matderiv.program.polynomial import Polynomial
 
 __all__ = ["Step"]
 
@@ -30,6 +35,7 @@ class Step:
     shown    the right side as it is printed, by its entries where no matrix notation fits
     row      whether the right side is a vector written as a row
     hidden   names that the page has defined, so that no line below repeats them
+    counted  whether the right side is computed on the way, so that its FLOPs are of interest
     """
 
     section: str
@@ -42,6 +48,7 @@ class Step:
     row: bool = False
     entries: Presentation | None = None
     hidden: Collection[str] = ()
+    counted: bool = False
 
     @property
     def shape(self) -> Shape:
@@ -50,6 +57,27 @@ class Step:
     @property
     def shape_text(self) -> str:
         return shape_text(self.shape) + (", a row" if self.row else "")
+
+    def flops_text(self, dialect: str = "unicode") -> str:
+        """The FLOPs in words; nothing where there are none to count."""
+        from matderiv.reports.tables import count_latex, count_text
+
+        flops = self.flops
+        if not flops:
+            return ""
+        count = f"${count_latex(flops)}$" if dialect == "latex" else count_text(flops)
+        return f"{count} FLOP{'' if count.strip('$') == '1' else 's'}"
+
+    @property
+    def flops(self) -> Polynomial | None:
+        """FLOPs of the right side from what it names, where it is computed on the way."""
+        if not self.counted:
+            return None
+        from matderiv.program.cost import Cost
+        from matderiv.program.plan import plan
+
+        leaves = [leaf for leaf in reachable([self.right]) if isinstance(leaf, Variable)]
+        return Cost(plan(self.right, {}, inputs=leaves)).polynomials.forward
 
     def error(self, numbers: Numbers) -> float:
         """The largest difference of both sides, over the largest entry."""

@@ -50,7 +50,8 @@ def test_every_example_is_answered(example: dict[str, Any], order: int) -> None:
     assert list(found) == ["program", "derivative", "cost", "code", "graph", "steps"]
     assert found["program"]["wrt"] == wrt
     faults = [part["of"] for part in found.values() if part["part"] == "error"]
-    assert faults == (["steps"] if order == 2 else [])
+    # The second derivative of an inverse would begin at one of four axes.
+    assert faults == (["steps"] if (order, example["name"]) == (2, "Inverse") else [])
     assert found["derivative"]["verdict"].startswith("checked against finite differences")
     for row in [*found["program"]["value"], *found["derivative"]["rows"]]:
         assert_is_mathematics(row["math"])
