@@ -158,3 +158,21 @@ def test_exit_status(words: list[str], status: int, capsys: pytest.CaptureFixtur
     printed = capsys.readouterr()
     assert bool(printed.out) == (status < 2)
     assert bool(printed.err) == (status == 2)
+
+
+CORPUS = json.loads((Path(__file__).parent / "corpus" / "formulas.json").read_text("utf-8"))
+OWN_PRINTS = [
+    *((case["expr"], case["wrt"], case["order"], case["shapes"], case["attrs"]) for case in CORPUS),
+    # singular at some sizes, or 0 up to rounding: such points say nothing
+    ("logdet(A' diag(x) A)", "x", 1, None, None),
+    ("g .* (x - mean(x)) / std(x)", "x", 1, None, None),
+]
+
+
+def test_what_is_printed_is_verified() -> None:
+    for text, wrt, order, shapes, attributes in OWN_PRINTS:
+        given = {"order": order, "shapes": shapes, "attributes": attributes or None}
+        derivative = md.diff(text, wrt, **given)
+        if len(derivative.shape) <= 2:
+            report = md.verify(text, wrt, derivative.to("ascii"), **given)
+            assert report.verdict is Verdict.RIGHT, f"{text}: {report}"

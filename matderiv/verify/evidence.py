@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Evidence", "array_text", "gather"]
 
 _ATTEMPTS = 4
+_SHAKE, _SETTLED = 1e-14, 1e-9
 _LONGEST = 12  # entries of an array that is printed whole
 
 
@@ -61,15 +62,36 @@ def gather(
                 mixed = np.transpose(arranged, np.argsort(axes))
                 claimed = claim.evaluate(arrays, sizes, functions)
                 value = program.evaluate(arrays, functions)
+                shaken = derivative.evaluate(_shaken(arrays), functions)
             except (DomainError, np.linalg.LinAlgError):
                 continue
-            if all(np.all(np.isfinite(array)) for array in (mixed, claimed, value)):
+            finite = all(np.all(np.isfinite(array)) for array in (mixed, claimed, value))
+            if finite and _settles(arranged, shaken):
                 found.append(Evidence(arrays, sizes, mixed, claimed, value))
             if len(found) == count:
                 return found
     if not found:
         raise DomainError("no point was found at which the derivative and the claim are finite")
     return found
+
+
+def _shaken(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays with entries changed in their last digits."""
+    random = np.random.default_rng(11)
+    return {
+        name: array * (1 + _SHAKE * random.normal(size=array.shape))
+        for name, array in arrays.items()
+    }
+
+
+def _settles(derivative: Array, shaken: Array) -> bool:
+    """Whether the last digits of the inputs leave the derivative what it is.
+
+    Near a singular matrix, or where all that is left of a difference is rounding, a
+    derivative says nothing of a claim.
+    """
+    scale = np.max(np.abs(derivative), initial=0.0)
+    return bool(np.max(np.abs(shaken - derivative), initial=0.0) <= _SETTLED * scale)
 
 
 def _points(
@@ -85,8 +107,7 @@ def _points(
     for number, domain in enumerate(DOMAINS):
         for attempt in range(_ATTEMPTS):
             # Sizes change from point to point: a factor of n is no number.
-            smallest = 2 if readable else 2 + attempt // 2
-            sizes = draw_sizes(shapes, smallest, falling=attempt % 2 == 1)
+            sizes = draw_sizes(shapes, 2 + attempt // 2, falling=attempt % 2 == 1)
             random = np.random.default_rng([7, number, attempt])
             arrays = draw(inputs, sizes, random, domain)
             if not readable:
