@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from matderiv.calculus.squares import squared
-from matderiv.calculus.weight import Weights
+from matderiv.calculus.weight import Weights, has_diagonal
 from matderiv.tensor.dims import Dim
 from matderiv.tensor.nodes import Apply, Factor, Map, Node, Number, Product, Sum
 
@@ -55,6 +55,8 @@ def may_merge(node: Node, weight: Weights) -> bool:
     if len(sums) > 1 or sums[0].exponent != 1 or len(merged.factors) == 1:
         return True
     total = sums[0]
+    if has_diagonal(total.node):
+        return True  # I makes two axes one, on which factors may meet
     others = [f for f in merged.factors if f is not total]
     for term in total.node.children:
         inner = as_product(term)

@@ -1,8 +1,8 @@
 """Shorter forms of one value: factor, expand, cancel, whatever prints with less.
 
-A candidate replaces a node only if (printed weight, number of names in it) falls,
-lexicographically.  Both are natural numbers, so rewriting ends, whatever the rules and
-in whatever order they fire.  A candidate that may cancel more than the node is never
+A candidate replaces a node only if (weight in print, number of names, whether it is a
+sum) falls, lexicographically.  These are natural numbers, so rewriting ends, whatever
+the rules and in whatever order they fire.  A candidate that may cancel more than the node is never
 taken; see `accuracy.py`.
 
 Candidates for a Sum: pull a factor out of several terms; pull out a power that only
@@ -13,11 +13,12 @@ expand everything and merge like terms.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 
 from matderiv.calculus.accuracy import Degrees
 from matderiv.calculus.expand import as_product, expand, may_merge
 from matderiv.calculus.weight import Weights
-from matderiv.tensor.nodes import Factor, Map, Node, Number, Product, Sum, Term
+from matderiv.tensor.nodes import Factor, Map, Node, Product, Sum, Term
 from matderiv.tensor.rules import COMPLEMENTS
 from matderiv.tensor.traverse import reachable, remake
 
@@ -134,20 +135,28 @@ class Shortener:
         axes = [k for k in range(order) if k not in owned]
         if len(axes) + len(free) > 2:  # a product over such a sum would be distributed again
             return
+        leads = len(ports) == 2 and ports[1] is None  # A (B + C), not (B' + C')' behind A
         inner_terms = []
         for place in sorted(group):
             coefficient, original = node.terms[place]
             term = as_product(original)
             at = group[place]
-            others = term.factors[:at] + term.factors[at + 1 :]
             labels = term.factors[at].labels
-            out = [term.out[k] for k in axes] + [labels[k] for k in free]
+            rest_of_power = term.factors[at].exponent - factor.exponent
+            others = (
+                *term.factors[:at],
+                *[Factor(factor.node, labels, rest_of_power)] * (rest_of_power != 0),
+                *term.factors[at + 1 :],
+            )
+            outer, summed = [term.out[k] for k in axes], [labels[k] for k in free]
+            out = summed + outer if leads else outer + summed
             part = arena.product(term.coefficient, others, out, dict(enumerate(term.sizes)))
             inner_terms.append(Term(coefficient, part))
         inner = self.shorten(arena.sum(inner_terms, inner_terms[0].node.shape))
         contracted = {k: order + i for i, k in enumerate(free)}
         labels = tuple(contracted[k] if port is None else port for k, port in enumerate(ports))
-        inner_labels = (*axes, *(contracted[k] for k in free))
+        summed = [contracted[k] for k in free]
+        inner_labels = (*summed, *axes) if leads else (*axes, *summed)
         pulled = arena.product(
             1,
             [Factor(factor.node, labels, factor.exponent), Factor(inner, inner_labels, 1)],
@@ -212,17 +221,22 @@ def _on_outputs(term: Product) -> Iterator[tuple[Factor, tuple[int, ...]]]:
 def _common_factors(
     node: Sum,
 ) -> Iterator[tuple[dict[int, int], Factor, Ports]]:
-    """Factors that at least two terms share, with the output axes on which they agree."""
-    meets: dict[tuple[int, Number, Ports], dict[int, int]] = {}
-    found: dict[tuple[int, Number, Ports], Factor] = {}
+    """Factors that at least two terms share, with the output axes on which they agree.
+
+    Of a factor that stands in different powers the one nearest to 0 is shared.
+    """
+    meets: dict[tuple[int, bool, Ports], dict[int, int]] = {}
+    found: dict[tuple[int, bool, Ports], Factor] = {}
     for place, (_, original) in enumerate(node.terms):
         term = as_product(original)
         for at, factor in enumerate(term.factors):
             for ports in _port_patterns(term, factor):
                 if node.order == 0 and (len(factor.labels) > 1 or not factor.labels):
                     continue
-                key = (factor.node.id, factor.exponent, ports)
-                found.setdefault(key, factor)
+                key = (factor.node.id, factor.exponent > 0, ports)
+                least = found.setdefault(key, factor)
+                if abs(Fraction(factor.exponent)) < abs(Fraction(least.exponent)):
+                    found[key] = factor
                 meets.setdefault(key, {}).setdefault(place, at)
     for key, group in meets.items():
         if len(group) > 1 and _same_diagonal_use(node, group):
