@@ -25,6 +25,8 @@ _MAPS: dict[str, Callable[..., Any]] = {
     "erf": jax.scipy.special.erf,
     "normcdf": jax.scipy.stats.norm.cdf,
     "normpdf": jax.scipy.stats.norm.pdf,
+    "lognormcdf": jax.scipy.stats.norm.logcdf,
+    "logcosh": lambda x: jnp.logaddexp(x, -x) - jnp.log(2.0),
     "sigmoid": jax.nn.sigmoid,
     "softplus": jax.nn.softplus,
     "relu": jax.nn.relu,

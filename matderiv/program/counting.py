@@ -31,7 +31,8 @@ WEIGHTS: dict[str, int] = {
     **dict.fromkeys(("exp", "expm1", "log", "log1p"), 10),
     **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan"), 15),
     **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), 15),
-    "scipy.special.erf": 20,
+    **dict.fromkeys(("scipy.special.erf", "scipy.special.erfc"), 20),
+    "scipy.special.log_ndtr": 40,
 }
 
 UFUNCS = (ARITHMETIC | set(WEIGHTS)) - {"kron"}

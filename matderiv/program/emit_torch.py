@@ -70,6 +70,8 @@ TORCH = Backend(
         "matrix_transpose": "torch.adjoint",
         "arcsin": "torch.asin",
         "scipy.special.erf": "torch.erf",
+        "scipy.special.erfc": "torch.erfc",
+        "scipy.special.log_ndtr": "torch.special.log_ndtr",
         "scipy.linalg.expm": "torch.linalg.matrix_exp",
     },
 )

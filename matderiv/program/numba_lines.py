@@ -43,6 +43,7 @@ _ENTRIES = {
     "abs": "abs({0})",
     "heaviside": "1.0 if {0} > 0.0 else 0.0",
     "scipy.special.erf": "math.erf({0})",
+    "scipy.special.erfc": "math.erfc({0})",
 }
 
 # Calls on whole arrays, which Numba wants contiguous.

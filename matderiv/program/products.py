@@ -16,7 +16,7 @@ from matderiv.program.gram import weighed_on_both_sides
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
-from matderiv.program.powers import guarded_power, number_power, positive_power
+from matderiv.program.powers import guarded_log, guarded_power, number_power, positive_power
 from matderiv.program.scalars import Scalar, scalar_value, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
@@ -24,6 +24,7 @@ from matderiv.program.wired import Wired, dense, plain, renumber
 from matderiv.tensor.dims import Dim, dim_value
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
 from matderiv.tensor.properties import is_factor_nonnegative, is_sum_of_squares, is_symmetric
+from matderiv.tensor.stable import inside
 
 __all__ = ["Scalar", "ScaleKey", "Values", "lower_product", "scale_keys", "scaled"]
 
@@ -86,7 +87,7 @@ def lower_product(values: Values, node: Product, coefficient: Number = 1) -> Wir
     keys = iter(scale_keys(node, coefficient))
     for factor in factors:
         key = next(keys) if factor.labels else None
-        _add_factor(values, work, factor, key)
+        _add_factor(values, work, factor, key, vanishing=_vanishes_beside(factor, factors))
     for labels, start, stop in selections:
         _select(tape, work, labels, start, stop)
     _settle_labels(tape, work)
@@ -128,7 +129,21 @@ def _split_selections(node: Product) -> tuple[list[Factor], list[Selection]]:
     return factors, selections
 
 
-def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | None) -> None:
+def _vanishes_beside(factor: Factor, factors: Iterable[Factor]) -> bool:
+    """Whether this is log z, and another factor is 0 wherever z is: z log z, or z log(z y)."""
+    if factor.exponent != 1 or (z := inside(factor.node, "log")) is None:
+        return False
+    zeros = {(z, factor.labels)}
+    if isinstance(z, Product) and z.out == tuple(range(len(z.sizes))):
+        for inner, labels, exponent in z.factors:
+            if exponent > 0:
+                zeros.add((inner, tuple(factor.labels[k] for k in labels)))
+    return any(other.exponent > 0 and (other.node, other.labels) in zeros for other in factors)
+
+
+def _add_factor(
+    values: Values, work: _Work, factor: Factor, key: ScaleKey | None, vanishing: bool
+) -> None:
     node, labels, exponent = factor
     tape = values.tape
     if node.id in values.negated:
@@ -140,7 +155,11 @@ def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | Non
             work.pieces.append(Piece(argument, labels, inverse=True, symmetric=symmetric))
             work.keys.append(None)
             return
-    wired = values.value(node)
+    wired = values.value(node.children[0]) if vanishing else values.value(node)
+    if vanishing:
+        if wired.has_delta:
+            wired = plain(dense(tape, wired, node.shape), node.order)
+        wired = wired._replace(source=guarded_log(tape, wired.source))
     if exponent < 0 and wired.has_delta:  # 1/0 off the diagonal
         wired = plain(dense(tape, wired, node.shape), node.order)
     place: dict[int, int] = {}

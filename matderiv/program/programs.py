@@ -20,7 +20,7 @@ from matderiv.tensor.dims import Dim, Shape, divide_dims, multiply_dims
 __all__ = ["Call", "calls_on", "constant", "cost", "parse", "record", "sharing"]
 
 _BEYOND_NUMPY = {
-    "erf": "scipy.special.erf",
+    **{name: f"scipy.special.{name}" for name in ("erf", "erfc", "log_ndtr")},
     **{
         name: f"scipy.linalg.{name}"
         for name in ("expm", "expm_frechet", "sqrtm", "solve_sylvester")

@@ -52,7 +52,9 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "elu": lambda t: sp.Piecewise((t, t > 0), (sp.exp(t) - 1, True)),
     "gelu": lambda t: t * _normal(t),
     "silu": lambda t: t / (1 + sp.exp(-t)),
+    "logcosh": lambda t: sp.log(sp.cosh(t)),
     "normcdf": _normal,
+    "lognormcdf": lambda t: sp.log(_normal(t)),
     "normpdf": _normal_density,
 }
 """A function of the language -> what it is of one SymPy expression."""

@@ -159,6 +159,7 @@ _MAP_RULES: dict[str, Callable[..., Node | None]] = {
     "log": _log,
     "cos": lambda arena, x: _constant(arena, x, {0: 1}) or _even("cos")(arena, x),
     "cosh": lambda arena, x: _constant(arena, x, {0: 1}) or _even("cosh")(arena, x),
+    "logcosh": lambda arena, x: _constant(arena, x, {0: 0}) or _even("logcosh")(arena, x),
     "abs": _even("abs"),
     "step": _step,
     "relu": _relu,

@@ -4,7 +4,8 @@
     log(1 + eᵗ)        softplus(t)         1/(1 + e⁻ᵗ)            sigmoid(t)
     log softmax(z)     z - logsumexp(z)    log sigmoid(t)         -softplus(-t)
     log det X          logdet(X)           log(1 - sigmoid(t))    -softplus(t)
-                                           sigmoid(t) e⁻ᵗ         sigmoid(-t)
+    log cosh t         logcosh(t)         sigmoid(t) e⁻ᵗ         sigmoid(-t)
+    log Φ(t)           lognormcdf(t)      sinh(t)/cosh(t)        tanh(t)
 
 Recognition happens in the constructors, so a user's formula and a derivative meet the
 same rules, and each leaves fewer exponentials, logarithms or determinants.
@@ -96,6 +97,20 @@ def _merge_exponential(
     return None
 
 
+def _merge_cosh(
+    arena: Arena, factors: list[Factor], index: int, t: Node
+) -> list[Factor] | None:
+    """sinh(t)/cosh(t) = tanh(t): the quotient of ∞ by ∞ is no number."""
+    cosh = factors[index]
+    for place, other in enumerate(factors):
+        if inside(other.node, "sinh") is t and other.labels == cosh.labels and other.exponent == 1:
+            rest = [f for k, f in enumerate(factors) if k not in (index, place)]
+            left = cosh._replace(exponent=cosh.exponent + 1)
+            tanh = Factor(arena.map("tanh", t), cosh.labels, 1)
+            return [*rest, left, tanh] if left.exponent else [*rest, tanh]
+    return None
+
+
 def _inverse(order: list[int]) -> list[int]:
     return sorted(range(len(order)), key=order.__getitem__)
 
@@ -106,6 +121,10 @@ def stable_log(arena: Arena, x: Node) -> Node | None:
         return arena.apply("logdet", inner)
     if (inner := inside(x, "sigmoid")) is not None:
         return -arena.map("softplus", -inner)
+    if (inner := inside(x, "cosh")) is not None:
+        return arena.map("logcosh", inner)
+    if (inner := inside(x, "normcdf")) is not None:
+        return arena.map("lognormcdf", inner)
     if (inner := inside(x, "softmax")) is not None:
         total = arena.apply("logsumexp", inner)
         return inner - arena.broadcast(total, inner.shape, range(inner.order - 1))
@@ -130,6 +149,11 @@ def stable_factors(arena: Arena, factors: list[Factor]) -> list[Factor]:
                 merged = _merge_exponential(arena, factors, index, t)
                 if merged is not None:
                     return merged
+            continue
+        if (t := inside(node, "cosh")) is not None:
+            merged = _merge_cosh(arena, factors, index, t)
+            if merged is not None:
+                return merged
             continue
         rest = factors[:index] + factors[index + 1 :]
         found = _one_plus(node)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 
 from matderiv.tensor import matrix_rules, rules
 from matderiv.tensor.nodes import Factor, Node
@@ -113,6 +114,12 @@ ELEMENTWISE_RULES = {
         ("pow",),
     ),
 }
+ELEMENTWISE_RULES["logcosh even"] = Rule(
+    lambda s: s.m("logcosh", -2 * s.x),
+    lambda s: s.m("logcosh", 2 * s.x),
+    lambda x: np.log(np.cosh(2 * x)),
+    ("logcosh",),
+)
 for _name in ("cos", "cosh", "abs"):
     ELEMENTWISE_RULES[f"{_name} even"] = Rule(
         lambda s, name=_name: s.m(name, -2 * s.x),  # type: ignore[misc]
@@ -165,6 +172,30 @@ STABLE_RULES = {
         lambda s: s.m("log", 1 - s.m("sigmoid", s.x)),
         lambda s: -s.m("softplus", s.x),
         lambda x: -np.log(1 + np.exp(x)),
+        (),
+    ),
+    "log cosh": Rule(
+        lambda s: s.m("log", s.m("cosh", s.x)),
+        lambda s: s.m("logcosh", s.x),
+        lambda x: np.log(np.cosh(x)),
+        (),
+    ),
+    "log normcdf": Rule(
+        lambda s: s.m("log", s.m("normcdf", s.x)),
+        lambda s: s.m("lognormcdf", s.x),
+        lambda x: scipy.special.log_ndtr(x),
+        (),
+    ),
+    "sinh / cosh": Rule(
+        lambda s: s.m("sinh", s.x) / s.m("cosh", s.x),
+        lambda s: s.m("tanh", s.x),
+        lambda x: np.tanh(x),
+        (),
+    ),
+    "sinh / cosh^2": Rule(
+        lambda s: s.m("sinh", s.x) / s.m("cosh", s.x) ** 2,
+        lambda s: s.m("tanh", s.x) / s.m("cosh", s.x),
+        lambda x: np.sinh(x) / np.cosh(x) ** 2,
         (),
     ),
     "log softmax": Rule(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from matderiv.tensor.elementwise.base import elementwise, of
-from matderiv.tensor.elementwise.smooth import erf
+from matderiv.tensor.elementwise.smooth import normal
 
 __all__ = ["ACTIVATIONS"]
 
@@ -81,7 +81,7 @@ ACTIVATIONS = (
     ),
     elementwise(
         "elu",
-        lambda y, x: of("min", of("exp", x), x.arena.ones(*x.shape)),
+        lambda y, x: of("exp", of("min", x, x.arena.constant(0, x.shape))),
         reference=lambda x: np.where(np.asarray(x) > 0, x, np.expm1(np.minimum(x, 0.0))),
         numpy="a = minimum(x, 0.0); b = expm1(a); c = maximum(x, 0.0); add(b, c)",
         latex=r"\operatorname{{elu}}({x})",
@@ -89,10 +89,9 @@ ACTIVATIONS = (
     elementwise(
         "gelu",
         lambda y, x: of("normcdf", x) + x * of("normpdf", x),
-        reference=lambda x: x * 0.5 * (1 + erf(x / _SQRT_2)),
+        reference=lambda x: x * normal(x),
         numpy=(
-            f"a = multiply(x, {1 / _SQRT_2!r}); b = erf(a); c = add(b, 1.0); "
-            "d = multiply(c, 0.5); multiply(x, d)"
+            f"a = multiply(x, {-1 / _SQRT_2!r}); b = erfc(a); c = multiply(b, 0.5); multiply(x, c)"
         ),
         latex=r"\operatorname{{gelu}}({x})",
     ),

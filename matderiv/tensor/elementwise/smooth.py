@@ -10,13 +10,29 @@ import numpy as np
 
 from matderiv.tensor.elementwise.base import elementwise, of
 
-__all__ = ["EXPONENTIAL", "NORMAL", "TRIGONOMETRIC", "erf"]
+__all__ = ["EXPONENTIAL", "NORMAL", "TRIGONOMETRIC", "erf", "normal"]
 
 _SQRT_2 = math.sqrt(2.0)
 
 
 def erf(x: Any) -> Any:
     return np.vectorize(math.erf, otypes=[float])(x)
+
+
+def normal(x: Any) -> Any:
+    """Φ by erfc, whose left tail keeps its digits."""
+    return 0.5 * np.vectorize(math.erfc, otypes=[float])(-x / _SQRT_2)
+
+
+def _log_normal(x: float) -> float:
+    """log Φ; far to the left Laplace's series of the tail (Abramowitz & Stegun 26.2.12)."""
+    if x > -20.0:
+        return math.log(0.5 * math.erfc(-x / _SQRT_2))
+    series, term = 1.0, 1.0
+    for k in range(1, 9):
+        term *= (1 - 2 * k) / (x * x)
+        series += term
+    return -x * x / 2 - math.log(-x * math.sqrt(2 * math.pi)) + math.log(series)
 
 
 EXPONENTIAL = (
@@ -79,6 +95,18 @@ TRIGONOMETRIC = (
     elementwise("sinh", lambda y, x: of("cosh", x), reference=np.sinh),
     elementwise("cosh", lambda y, x: of("sinh", x), reference=np.cosh, nonnegative=True),
     elementwise("tanh", lambda y, x: 1 - y**2, reference=np.tanh),
+    elementwise(
+        "logcosh",
+        lambda y, x: of("tanh", x),
+        reference=lambda x: np.logaddexp(x, -x) - math.log(2.0),
+        # log cosh x = |x| + log(1 + e^(-2|x|)) - log 2: cosh itself overflows at 711.
+        numpy=(
+            "a = abs(x); b = multiply(a, -2.0); c = exp(b); d = log1p(c); e = add(a, d); "
+            f"subtract(e, {math.log(2.0)!r})"
+        ),
+        latex=r"\log \cosh({x})",
+        nonnegative=True,
+    ),
 )
 
 NORMAL = (
@@ -92,11 +120,19 @@ NORMAL = (
     elementwise(
         "normcdf",
         lambda y, x: of("normpdf", x),
-        reference=lambda x: 0.5 * (1 + erf(x / _SQRT_2)),
-        numpy=f"a = multiply(x, {1 / _SQRT_2!r}); b = erf(a); c = add(b, 1.0); multiply(c, 0.5)",
+        reference=normal,
+        numpy=f"a = multiply(x, {-1 / _SQRT_2!r}); b = erfc(a); multiply(b, 0.5)",
         latex=r"\Phi({x})",
         nonnegative=True,
         unit=True,
+    ),
+    elementwise(
+        "lognormcdf",
+        # φ/Φ as one exponential: far to the left both are 0.
+        lambda y, x: (2 * x.arena.apply("pi")) ** Fraction(-1, 2) * of("exp", -(x**2) / 2 - y),
+        reference=np.vectorize(_log_normal, otypes=[float]),
+        numpy="log_ndtr(x)",
+        latex=r"\log \Phi({x})",
     ),
     elementwise(
         "normpdf",
