@@ -62,11 +62,13 @@ def gather(
                 mixed = np.transpose(arranged, np.argsort(axes))
                 claimed = claim.evaluate(arrays, sizes, functions)
                 value = program.evaluate(arrays, functions)
-                shaken = derivative.evaluate(_shaken(arrays), functions)
+                shaken = _shaken(arrays)
+                again = derivative.evaluate(shaken, functions)
+                reclaimed = claim.evaluate(shaken, sizes, functions)
             except (DomainError, np.linalg.LinAlgError):
                 continue
             finite = all(np.all(np.isfinite(array)) for array in (mixed, claimed, value))
-            if finite and _settles(arranged, shaken):
+            if finite and _settles(arranged, again) and _settles(claimed, reclaimed):
                 found.append(Evidence(arrays, sizes, mixed, claimed, value))
             if len(found) == count:
                 return found
@@ -84,14 +86,14 @@ def _shaken(arrays: Mapping[str, Array]) -> dict[str, Array]:
     }
 
 
-def _settles(derivative: Array, shaken: Array) -> bool:
-    """Whether the last digits of the inputs leave the derivative what it is.
+def _settles(value: Array, again: Array) -> bool:
+    """Whether the last digits of the inputs leave a value what it is.
 
     Near a singular matrix, or where all that is left of a difference is rounding, a
-    derivative says nothing of a claim.
+    derivative says nothing of a claim, nor a claim of a derivative.
     """
-    scale = np.max(np.abs(derivative), initial=0.0)
-    return bool(np.max(np.abs(shaken - derivative), initial=0.0) <= _SETTLED * scale)
+    scale = np.max(np.abs(value), initial=0.0)
+    return bool(np.max(np.abs(again - value), initial=0.0) <= _SETTLED * scale)
 
 
 def _points(
