@@ -221,6 +221,11 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
 
 
 # Of one matrix: a batch of matrices is left alone.
+def _idempotent(arena: Arena, x: Node, name: str) -> Node | None:
+    """f(f(X)) = f(X)"""
+    return x if inside(x, name) is not None else None
+
+
 _MATRIX_RULES: dict[str, Callable[..., Node | None]] = {
     "inv": _inv,
     "det": _det,
@@ -233,6 +238,7 @@ _MATRIX_RULES: dict[str, Callable[..., Node | None]] = {
         for rule, names in {
             _of_transpose: ("norm_nuclear", "norm_op"),
             _transpose_outside: ("polar", "leading_dyad"),
+            _idempotent: ("tril", "triu"),
         }.items()
         for name in names
     },

@@ -372,6 +372,13 @@ MATRIX_RULES = {
         (),
     ),
 }
+for _name in ("tril", "triu"):
+    MATRIX_RULES[f"{_name} twice"] = Rule(
+        lambda s, name=_name: s.f(name, s.f(name, s.A)),  # type: ignore[misc]
+        lambda s, name=_name: s.f(name, s.A),  # type: ignore[misc]
+        lambda A, name=_name: _reference(name, A),
+        (_name,),
+    )
 for _name in ("expm", "sqrtm", "polar", "leading_dyad"):
     MATRIX_RULES[f"{_name} of transpose"] = Rule(
         lambda s, name=_name: s.f(name, s.t(s.A)),  # type: ignore[misc]
