@@ -9,12 +9,14 @@ from matderiv.api import check, compile, cost, diff, modes, parse, verify
 from matderiv.check import CheckReport
 from matderiv.errors import (
     DomainError,
+    LimitError,
     MatderivError,
     NameResolutionError,
     ParseError,
     ShapeError,
     UnsupportedError,
 )
+from matderiv.limits import limits
 from matderiv.notebook import load_ipython_extension as load_ipython_extension
 from matderiv.results import Derivative, Program
 
@@ -24,6 +26,7 @@ __all__ = [
     "CheckReport",
     "Derivative",
     "DomainError",
+    "LimitError",
     "MatderivError",
     "NameResolutionError",
     "ParseError",
@@ -34,6 +37,7 @@ __all__ = [
     "compile",
     "cost",
     "diff",
+    "limits",
     "modes",
     "parse",
     "verify",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from matderiv.calculus.derive import checked_order
 from matderiv.check import CheckReport
 from matderiv.errors import UnsupportedError, one_of
+from matderiv.limits import limited
 from matderiv.reports.quantities import read_bytes
 from matderiv.results import Derivative, Program, differentiate
 from matderiv.values import is_sympy
@@ -26,6 +27,7 @@ Options = tuple[int, str, str, int | None]
 Source = Any  # text, a Program, or a SymPy expression, which has no type here
 
 
+@limited
 def parse(source: Source, *, shapes: Shapes = None, attributes: Attributes = None) -> Program:
     """Read a program: a text, or a SymPy expression (an (n, 1) MatrixSymbol is a vector).
 
@@ -68,6 +70,7 @@ def diff(
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> dict[str, Derivative]: ...
+@limited
 def diff(
     source: Source,
     wrt: str | Sequence[str],
@@ -103,6 +106,7 @@ def diff(
     return {str(asked): result[name] for asked, name in zip(wrt, names, strict=True)}
 
 
+@limited
 def check(
     source: Source,
     wrt: str,
@@ -122,6 +126,7 @@ def check(
     return derivative.check(seed)
 
 
+@limited
 def verify(
     source: Source,
     wrt: str,
@@ -144,6 +149,7 @@ def verify(
     return verify_claim(derivative, formula)
 
 
+@limited
 def compile(
     source: Source,
     wrt: str | Sequence[str] = (),
@@ -219,6 +225,7 @@ def _compile(
     )
 
 
+@limited
 def cost(
     source: Source,
     wrt: str | Sequence[str] = (),
@@ -239,6 +246,7 @@ def cost(
     return program_cost(program, names, order, sizes)
 
 
+@limited
 def modes(
     source: Source,
     wrt: str | Sequence[str],

@@ -21,6 +21,7 @@ from matderiv.errors import (
     UnsupportedError,
     one_of,
 )
+from matderiv.limits import limited
 from matderiv.source import (
     Program,
     bind_values,
@@ -89,6 +90,7 @@ class Form:
         taken = taken_names(self.program) | set(self.seeds)
         return self._presentation or present(self.node, taken=taken)
 
+    @limited
     def to(self, format: str = "unicode") -> Any:
         """As "unicode", "ascii", "latex", "mathml", or a "sympy" expression."""
         one_of(format, (*_DIALECTS, "sympy"), "format")
@@ -96,6 +98,7 @@ class Form:
             return self.program.reread(self.to("ascii"), self.seeds).to_sympy()
         return self.presentation.text(format)
 
+    @limited
     def evaluate(
         self,
         values: Mapping[str, Any],
@@ -184,6 +187,7 @@ class Derivative:
 
     # ---- numbers -------------------------------------------------------------------
 
+    @limited
     def evaluate(
         self,
         values: Mapping[str, Any],
@@ -193,6 +197,7 @@ class Derivative:
         arrays, sizes = bind_values(self.program, values)
         return evaluated(self.node, arrays, sizes, functions)
 
+    @limited
     def check(self, seed: int = 0) -> CheckReport:
         """Compare with finite differences at random points; see `matderiv.check`.
 
@@ -220,6 +225,7 @@ class Derivative:
 
         return present(self.node, row=self.is_row, taken=taken_names(self.program))
 
+    @limited
     def to(self, format: str = "unicode") -> Any:
         """The derivative as "unicode", "ascii", "latex", "mathml", "index", "json", "numpy",
         or "sympy", a SymPy expression.
@@ -285,6 +291,7 @@ class Derivative:
 
     # ---- linear maps ---------------------------------------------------------------
 
+    @limited
     def differential(self) -> Form:
         """dY in terms of dX (of order 2: d²Y, the same dX twice), in matrix notation.
 
@@ -302,6 +309,7 @@ class Derivative:
 
     jvp = differential
 
+    @limited
     def vjp(self) -> Form:
         """X̄ in terms of a cotangent G of the value: <G, dY> = <X̄, dX>."""
         if self.order != 1:
@@ -312,6 +320,7 @@ class Derivative:
         node = adjoint(family.value, family.plain[self._names[0]], cotangent)
         return self._form(node, [cotangent], f"{name} ↦")
 
+    @limited
     def hvp(self) -> Form:
         """H V for the Hessian H of a scalar value, without forming H."""
         if self._family.value.order or len(set(self._names)) != 1:
@@ -323,6 +332,7 @@ class Derivative:
         node = hessian_map(self._family.value, variable, direction)
         return self._form(node, [direction], f"{name} ↦")
 
+    @limited
     def vec(self) -> Form:
         """∂vec(Y)/∂vec(X)ᵀ, columns stacked, in Kronecker products; a matrix in any layout.
 
@@ -348,18 +358,21 @@ class Derivative:
 
     # ---- more ----------------------------------------------------------------------
 
+    @limited
     def diff(self, wrt: str) -> Derivative:
         """The derivative of this derivative by a variable: a mixed partial."""
         names = (*self._names, self.program.name_of(wrt))
         made = differentiate(self.program, [names], self.layout, self.mode, self.structured)
         return made[names[0]]
 
+    @limited
     def cost(self) -> Cost:
         """FLOPs and memory of the value and this derivative."""
         from matderiv.api import cost
 
         return cost(self.program, self._names[0], order=self.order)
 
+    @limited
     def steps(self) -> Steps:
         """How the derivative comes about: see `matderiv.steps`."""
         from matderiv.steps import Steps

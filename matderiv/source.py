@@ -14,6 +14,7 @@ from matderiv.errors import DomainError, NameResolutionError, ShapeError, Unsupp
 from matderiv.language import canonical_name, lower, read
 from matderiv.language.hints import near
 from matderiv.language.typed import Assignment, Input, Repeat
+from matderiv.limits import limited
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Composite, Shape, dim_text, dim_value
 from matderiv.tensor.nodes import Node, Variable
@@ -131,6 +132,7 @@ class Program:
         }
         return lower(replace(self.typed, inputs=inputs), arena)
 
+    @limited
     def evaluate(
         self,
         values: Mapping[str, Any],
@@ -195,6 +197,7 @@ class Program:
 
         return present(self.output, row=self._lowered.row)
 
+    @limited
     def __str__(self) -> str:
         return self.presentation.text("unicode")
 

@@ -27,6 +27,7 @@ from matderiv.commands.repl import repl
 from matderiv.commands.terminal import show
 from matderiv.commands.usage import Parser
 from matderiv.errors import MatderivError
+from matderiv.limits import limits
 
 __all__ = ["COMMANDS", "main", "overview", "read_options"]
 
@@ -43,10 +44,10 @@ COMMANDS: dict[str, Command] = {
         bench,
         graph,
         serve,
-        explain,
         repl,
-    )
+        explain,
         completion,
+    )
 }
 
 
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = read_options(words)
     try:
         run: Callable[[Namespace], int] = options.run
-        return run(options)
+        with limits(seconds=getattr(options, "seconds", None)):
+            return run(options)
     except MatderivError as error:
         show(error, "error", error=True)
         return BAD

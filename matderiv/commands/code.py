@@ -62,6 +62,7 @@ def compile(options: Namespace) -> int:
     "how fast generated code is on this machine, next to what the machine could do",
     options=(SHAPE, ORDER, AT),
     examples=('bench "||X w - y||^2" wrt w --at n=1000,m=20',),
+    timed=False,
 )
 def bench(options: Namespace) -> int:
     from matderiv.bench import bench

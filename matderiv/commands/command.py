@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from matderiv.commands.usage import Parser
+from matderiv.limits import SECONDS as LIMIT
+from matderiv.limits import limited
 
 __all__ = ["BAD", "FAILED", "Command", "Namespace", "Option", "command", "option"]
 
@@ -36,6 +38,15 @@ class Option:
 
 def option(*flags: str, **settings: Any) -> Option:
     return Option(flags, settings)
+
+
+SECONDS = option(
+    "--seconds",
+    type=float,
+    metavar="S",
+    default=LIMIT,
+    help=f"the processor time that the command may take (default {LIMIT:g}); inf for any",
+)
 
 
 @dataclass(frozen=True)
@@ -79,10 +90,12 @@ def command(
     options: Sequence[Option] = (),
     examples: Sequence[str],
     words: str = FORMULA,
+    timed: bool = True,
 ) -> Callable[[Callable[[Namespace], int]], Command]:
-    """Declare a command by its function."""
+    """Declare a command by its function; `timed`, its work must end in `--seconds`."""
 
     def declare(run: Callable[[Namespace], int]) -> Command:
-        return Command(name, summary, run, tuple(options), tuple(examples), words)
+        known = (*options, SECONDS) if timed else tuple(options)
+        return Command(name, summary, limited(run) if timed else run, known, tuple(examples), words)
 
     return declare

@@ -19,6 +19,7 @@ _FILES = ("words", "output", "timeline")
     "a script that teaches bash, zsh or fish to complete",
     examples=("completion bash",),
     words="SHELL",
+    timed=False,
 )
 def completion(options: Namespace) -> int:
     try:

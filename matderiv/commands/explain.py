@@ -20,6 +20,7 @@ __all__ = ["explain", "explanation"]
     "what an error means, with an input that meets it and its fix",
     examples=("explain ShapeError", "explain"),
     words="[ERROR]",
+    timed=False,
 )
 def explain(options: Namespace) -> int:
     print(explanation(" ".join(options.words)))

@@ -47,6 +47,7 @@ def graph(options: Namespace) -> int:
     ),
     examples=("serve", 'serve "||X w - y||^2" wrt w --port 8000 --no-open'),
     words="[EXPR [wrt NAME …]]",
+    timed=False,
 )
 def serve(options: Namespace) -> int:
     from matderiv.serve import serve

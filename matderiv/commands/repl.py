@@ -151,6 +151,7 @@ class Session:
     options=(SHAPE,),
     examples=("repl",),
     words="[EXPR]",
+    timed=False,
 )
 def repl(options: Namespace) -> int:
     from matderiv.language.statements import is_unfinished

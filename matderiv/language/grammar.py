@@ -20,6 +20,7 @@ from lark.lexer import BasicLexer, Lexer, LexerState
 from matderiv.language.building import Build
 from matderiv.language.syntax import Syntax
 from matderiv.language.tokens import Token
+from matderiv.limits import tick
 
 __all__ = ["grammar_text", "parse_tokens", "raw_tokens"]
 
@@ -54,7 +55,9 @@ class MadeTokens(Lexer):
         type(self).raw = BasicLexer(conf)
 
     def lex(self, data: list[Token]) -> Iterator[Token]:  # type: ignore[override]
-        return iter(data)
+        for token in data:
+            tick()
+            yield token
 
 
 def build_parser(**options: Any) -> Lark:

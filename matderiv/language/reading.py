@@ -23,11 +23,10 @@ from matderiv.language.symbols import ATTRIBUTES, Piece, Symbols, find_uses
 from matderiv.language.tokens import Token, span_of
 from matderiv.language.typed import TypedProgram
 from matderiv.language.words import Words
+from matderiv.limits import refuse_long
 from matderiv.tensor.dims import Composite, Dim
 
-__all__ = ["LIMIT", "read_program"]
-
-LIMIT = 1_000_000
+__all__ = ["read_program"]
 
 
 def read_program(
@@ -38,8 +37,7 @@ def read_program(
     """See `matderiv.language.read`."""
     if not isinstance(source, str):
         raise ParseError(f"the source is a text, not {type(source).__name__}")
-    if len(source) > LIMIT:
-        raise ParseError(f"the text has {len(source):,} characters; the limit is {LIMIT:,}")
+    refuse_long(source)
     try:
         return _read(source, _given(shapes, attributes))
     except MatderivError as error:

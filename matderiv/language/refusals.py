@@ -52,7 +52,8 @@ def _refuse_mixed_products(check: Checker, node: Syntax, operand: Syntax) -> Non
     """An explicit `*` `@` `\\` of non-scalars beside a Hadamard operator."""
     while operand.op in ("product", "outer", "inner", "solve", "multiply", "divide", "negate"):
         enclosed = operand.op != "negate" and operand.at[0] <= operand.span[0]  # <x, y>, outer(…)
-        if operand.bracketed or enclosed or not operand.args:
+        looked_at = operand.value in (".*", "./")  # by this function, when it was inferred
+        if operand.bracketed or enclosed or looked_at or not operand.args:
             return
         explicit = check.source[slice(*operand.at)].strip() in ("*", "@", "\\", "∗")
         if (

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matderiv.errors import UnsupportedError
+from matderiv.limits import refuse_large, tick
 from matderiv.tensor.dims import dim_value
 from matderiv.tensor.elementwise import Elementwise
 from matderiv.tensor.nodes import (
@@ -71,6 +72,7 @@ def _compute(
     for node in reachable(roots, lambda n: n.id in known):
         if node.id in known:
             continue
+        tick()
         if isinstance(node, Loop):
             known[node.id] = _layers(node, known, sizes, functions)
         elif isinstance(node, Last):
@@ -110,6 +112,7 @@ def _value(
     functions: Mapping[object, Callable[..., Any]],
 ) -> Array:
     shape = tuple(dim_value(dim, sizes) for dim in node.shape)
+    refuse_large(shape)
     if isinstance(node, Product):
         return _product(node, known, sizes)
     if isinstance(node, Sum):

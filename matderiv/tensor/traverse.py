@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from matderiv.limits import tick
 from matderiv.tensor.dims import dimension_names
 from matderiv.tensor.nodes import (
     Apply,
@@ -43,6 +44,7 @@ def reachable(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None)
 
     Where `stop` holds, the node is listed and its children are not followed.
     """
+    tick()
     seen: dict[int, Node] = {}
     stack = list(roots)
     while stack:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from matderiv.errors import MatderivError, ParseError
+from matderiv.errors import LimitError, MatderivError
 from matderiv.language import lower, read
 from matderiv.tensor.arena import Arena
 
@@ -60,7 +60,7 @@ def test_odd_long_texts_are_refused_quickly(source: str) -> None:
 
 
 def test_texts_beyond_the_limit_are_not_read() -> None:
-    with pytest.raises(ParseError, match="1,000,001 characters; the limit is 1,000,000"):
+    with pytest.raises(LimitError, match="1,000,001 characters; the limit is 1,000,000"):
         read("x" * 1_000_001)
 
 

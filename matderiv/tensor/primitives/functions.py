@@ -38,7 +38,7 @@ def _expm(x: Any) -> Any:
     """Taylor's series of x / 2^s to rounding, squared s times."""
     norm = np.max(np.sum(np.abs(x), axis=-1), initial=0.0)
     squarings = max(0, int(np.ceil(np.log2(norm))) + 2) if 0 < norm < np.inf else 0
-    x = x / 2.0**squarings
+    x = np.ldexp(x, -squarings)
     total = term = np.broadcast_to(np.eye(np.shape(x)[-1]), np.shape(x))
     for k in range(1, 16):
         term = term @ x / k
