@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from matderiv.commands.command import Namespace, command, option
@@ -12,6 +13,7 @@ from matderiv.commands.words import asked_program, numbers, sizes, wanted, write
 __all__ = ["flops", "memory", "plan"]
 
 TABLES = ("text", "markdown", "latex", "csv")
+FLOAT = option("--dtype", choices=("float64", "float32"), default="float64", help="of the inputs")
 
 
 @command(
@@ -57,6 +59,7 @@ def flops(options: Namespace) -> int:
         SHAPE,
         ORDER,
         AT,
+        FLOAT,
         option(
             "--timeline",
             nargs="?",
@@ -72,11 +75,13 @@ def flops(options: Namespace) -> int:
 )
 def memory(options: Namespace) -> int:
     from matderiv.generate import program_plan
+    from matderiv.program.memory import FLOATS
     from matderiv.reports.memory import MemoryReport
 
     program, names, _ = asked_program(options)
     at = sizes(options)
     made = program_plan(program, program.names_of(names), options.order, sizes=at)[0]
+    made = replace(made, item=FLOATS[options.dtype])
     if options.timeline is None:
         show(MemoryReport(made, at).to(options.format), "table")
         return 0
@@ -93,6 +98,7 @@ def memory(options: Namespace) -> int:
     options=(
         SHAPE,
         AT,
+        FLOAT,
         option("--budget", metavar="2GB", help="memory of value and gradients"),
         option("--segments", metavar="sqrt", help="so many, sqrt for the square root"),
         formats(*TABLES),
@@ -103,6 +109,7 @@ def memory(options: Namespace) -> int:
 )
 def plan(options: Namespace) -> int:
     from matderiv.generate import program_plan, tradeoff
+    from matderiv.program.memory import FLOATS
     from matderiv.reports.quantities import read_bytes
     from matderiv.reports.rematerialization import curve_picture, curve_table, summary
     from matderiv.reports.tables import render
@@ -110,6 +117,7 @@ def plan(options: Namespace) -> int:
     program, names, _ = asked_program(options)
     at = sizes(options)
     made = program_plan(program, wanted(program, names), sizes=at)[0]
+    made = replace(made, item=FLOATS[options.dtype])
     with progress("schedules") as report:
         found = tradeoff(made, at, report)
         if options.budget:

@@ -39,6 +39,7 @@ class Plan:
     diagonal     whether the derivatives are diagonals, in the shape of their variables
     joint        the steps of value and gradients in one pass, where they differ from
                  forward and then backward
+    item         bytes of a float, by which memory is planned
     """
 
     inputs: Mapping[Variable, int]
@@ -60,6 +61,7 @@ class Plan:
     layout: str = "mixed"
     diagonal: bool = False
     joint: Sequence[Step] = ()
+    item: int = 8
 
     @property
     def in_one_pass(self) -> Sequence[Step]:
@@ -102,7 +104,7 @@ def assemble(
     gradient_refs = {name: lowering.array(node) for name, node in gradients.items()}
     derivative_refs = {name: lowering.array(node) for name, node in derivatives.items()}
     inner = ancestors({step.value: step for step in tape.steps}, [value_ref.value])
-    views = {s.value for s in tape.steps if s.is_view and s.function != "output"}
+    views = {s.value for s in tape.steps if s.is_view and not _is_own(s)}
     held = set(lowering.inputs.values()) | views
     taken: set[int] = set()
     value_ref = _own(tape, value_ref, taken, held)
@@ -138,6 +140,11 @@ def assemble(
         free_sizes=[name for name in sizes_read(every) if name not in bound],
         sizes=dict(tape.sizes),
     )
+
+
+def _is_own(step: Step) -> bool:
+    """Whether nobody else holds a part of a tuple: an output of a loop, or a number."""
+    return step.function == "output" or (step.function == "part" and not step.shape)
 
 
 def _own(tape: Tape, ref: Ref, taken: set[int], held: set[int]) -> Ref:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -12,11 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from matderiv.errors import DomainError, MatderivError, NameResolutionError, ShapeError
+from matderiv.errors import (
+    DomainError,
+    MatderivError,
+    NameResolutionError,
+    ShapeError,
+    one_of,
+)
 from matderiv.files import write_file
 from matderiv.program.cost import Cost
 from matderiv.program.emitters import emitter
-from matderiv.program.memory import Memory
+from matderiv.program.memory import FLOATS, Memory
 from matderiv.program.names import Names, name_all
 from matderiv.program.naming import function_name, identifier
 from matderiv.program.plan import Plan
@@ -71,9 +78,13 @@ class CompiledFunction:
         exec(compile(self.source, "<generated>", "exec"), module.__dict__)
         return module
 
-    def memory(self, **sizes: int) -> Memory:
-        """Peaks of the module's functions at these sizes; others are those planned for."""
-        return Memory(self.plan, sizes)
+    def memory(self, dtype: str = "float64", **sizes: int) -> Memory:
+        """Peaks of the module's functions at these sizes; others are those planned for.
+
+        `dtype` is that of the inputs, float64 or float32.
+        """
+        one_of(dtype, tuple(FLOATS), "float type")
+        return Memory(replace(self.plan, item=FLOATS[dtype]), sizes)
 
     # ---- calls -----------------------------------------------------------------------
 

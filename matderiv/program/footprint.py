@@ -24,6 +24,7 @@ __all__ = ["Footprint", "Footprints", "item_size"]
 
 _MASKS = frozenset({"equal", "greater", "less"})
 _ITERATOR = 1100  # the iterator of a call whose operands do not lie alike
+_DOUBLE = 8
 _SCALAR = 104  # a Python number as an operand
 _COPY = 400  # the array objects of a copy that is made flat
 _PAIR = 300  # the tuple of a sign and a logarithm
@@ -31,6 +32,7 @@ _PAIR = 300  # the tuple of a sign and a logarithm
 _CALLS = {
     **dict.fromkeys(("sum", "amax", "amin", "argmax", "argmin"), 960),
     **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 800),
+    "inverse_of_lower": 950,
     **dict.fromkeys(("linalg.det", "linalg.slogdet"), 670),
     "matmul": 100,
     "vdot": 330,
@@ -90,32 +92,38 @@ class Footprint:
         return self.data + self.header
 
 
-def item_size(function: str) -> int:
-    """Bytes of an element of the result: 1 for a mask."""
-    return 1 if function in _MASKS else 8
+def item_size(function: str, item: int) -> int:
+    """Bytes of an element of the result: 1 for a mask, else those of the floats."""
+    return 1 if function in _MASKS else item
 
 
 class Footprints:
     """The footprint and the layout of each value of some steps, at some sizes.
 
-    `given` are the shapes of arrays that the caller holds, laid out row by row.
+    `given` are the shapes of arrays that the caller holds, laid out row by row; `item` are
+    the bytes of a float.
     """
 
     def __init__(
-        self, steps: Iterable[Step], given: Mapping[int, Shape], sizes: Mapping[str, int]
+        self,
+        steps: Iterable[Step],
+        given: Mapping[int, Shape],
+        sizes: Mapping[str, int],
+        item: int = 8,
     ) -> None:
         self.sizes = sizes
+        self.item = item
         self.layouts: dict[int, Layout] = {}
         self._found: dict[int, Footprint] = {}
         self._arrays: dict[int, tuple[int, Shape]] = {}
         self._bodies: dict[int, Body] = {}
         for number, shape in given.items():
-            self.layouts[number] = by_rows(self.numbers(shape))
+            self.layouts[number] = by_rows(self.numbers(shape), item)
             self._found[number] = Footprint(0, 0, 0, 0, Polynomial({}))
         for step in steps:
             if step.value not in self._found:
                 self._found[step.value] = self._measure(step)
-                self._arrays[step.value] = (item_size(step.function), step.shape)
+                self._arrays[step.value] = (item_size(step.function, item), step.shape)
 
     def __getitem__(self, value: int) -> Footprint:
         """What the step that makes a value takes."""
@@ -145,13 +153,13 @@ class Footprints:
             return loop_footprint(step.body, self)
         refs = [operand for operand in step.operands if isinstance(operand, Ref)]
         operands = [self.seen(ref) for ref in refs]
-        item = item_size(step.function)
+        item = item_size(step.function, self.item)
         layout, copied = self._laid_out(step, operands, item)
         self.layouts[step.value] = layout
         views = sum(
             _header(seen.shape) for ref, seen in zip(refs, operands, strict=True) if ref.axes
         )
-        hidden, workspace = _inside(step, operands, layout)
+        hidden, workspace = _inside(step, operands, layout, self.item)
         if step.function == "output":  # its arrays are in the tuple as long as that lives
             from matderiv.program.loop_memory import output_footprint
 
@@ -159,8 +167,12 @@ class Footprints:
             body = self._bodies[step.alias]
             return output_footprint(body, body.outputs[step.place], self)
         if step.function == "linalg.svd":  # a tuple, whose arrays the parts own
-            whole = layout.size + layout.shape[-1] * (1 + layout.shape[-1])
-            return Footprint(8 * whole, 64, views + hidden, workspace, _tall_and_square(step))
+            whole = item * (layout.size + layout.shape[-1] * (1 + layout.shape[-1]))
+            hidden += whole * (item < _DOUBLE)
+            polynomial = item * _tall_and_square(step)
+            return Footprint(whole, 64, views + hidden, workspace, polynomial)
+        if step.function.startswith("linalg.") and item < _DOUBLE:
+            hidden += layout.data
         if step.alias is not None and step.item is None and not copied:
             header = 0 if step.writes else _header(layout.shape)
             return Footprint(0, header, views + hidden, workspace, Polynomial({}))
@@ -175,14 +187,14 @@ class Footprints:
         if step.alias is not None and not step.is_view:  # the array itself, written into
             return self.layouts[step.alias], False
         if function == "getitem":
-            return Layout(shape, operands[0].strides), False
+            return Layout(shape, operands[0].strides, item), False
         if function in ("part", "output"):
-            return by_rows(shape), False
+            return by_rows(shape, item), False
         if function in ("reshape", "squeeze", "expand_dims"):
             return reshaped(operands[0], shape)
         if function == "matrix_transpose":
             *batch, rows, columns = operands[0].strides
-            return Layout(shape, (*batch, columns, rows)), False
+            return Layout(shape, (*batch, columns, rows), item), False
         if function == "broadcast_to":
             base = operands[0]
             missing = len(shape) - len(base.shape)
@@ -190,7 +202,7 @@ class Footprints:
                 0 if length == 1 else stride
                 for length, stride in zip(base.shape, base.strides, strict=True)
             ]
-            return Layout(shape, (*[0] * missing, *strides)), False
+            return Layout(shape, (*[0] * missing, *strides), item), False
         if function == "einsum" and step.alias is not None:
             return _diagonal(str(step.operands[0]), operands[0], shape), False
         if function in ("sum", "amax", "amin"):
@@ -206,9 +218,9 @@ def _header(shape: tuple[int, ...]) -> int:
 
 
 def _tall_and_square(step: Step) -> Polynomial:
-    """The bytes of U (m, n), s (n) and V' (n, n) together."""
+    """The elements of U (m, n), s (n) and V' (n, n) together."""
     *_, n = step.shape
-    return 8 * (Polynomial.of(*step.shape) + Polynomial.of(n) + Polynomial.of(n, n))
+    return Polynomial.of(*step.shape) + Polynomial.of(n) + Polynomial.of(n, n)
 
 
 def _diagonal(spec: str, base: Layout, shape: tuple[int, ...]) -> Layout:
@@ -217,14 +229,14 @@ def _diagonal(spec: str, base: Layout, shape: tuple[int, ...]) -> Layout:
     steps: dict[str, int] = {}
     for letter, stride in zip(inputs, base.strides, strict=True):
         steps[letter] = steps.get(letter, 0) + stride
-    return Layout(shape, tuple(steps[letter] for letter in output))
+    return Layout(shape, tuple(steps[letter] for letter in output), base.item)
 
 
 def _reduced(step: Step, operand: Layout, shape: tuple[int, ...]) -> Layout:
     axes = {k % len(operand.shape) for k in _axes(dict(step.options).get("axis"), operand)}
     left = [k for k in range(len(operand.shape)) if k not in axes]
-    kept = Layout(tuple(operand.shape[k] for k in left), tuple(operand.strides[k] for k in left))
-    result = elementwise([kept], kept.shape, 8)
+    lengths, strides = (tuple(own[k] for k in left) for own in (operand.shape, operand.strides))
+    result = elementwise([Layout(lengths, strides)], lengths, operand.item)
     return result if result.shape == shape else reshaped(result, shape)[0]
 
 
@@ -235,7 +247,7 @@ def _axes(option: object, operand: Layout) -> tuple[int, ...]:
     return (option,) if isinstance(option, int) else tuple(range(len(operand.shape)))
 
 
-def _inside(step: Step, operands: Sequence[Layout], result: Layout) -> tuple[int, int]:
+def _inside(step: Step, operands: Sequence[Layout], result: Layout, item: int) -> tuple[int, int]:
     """Bytes hidden in a call, and those of its workspace."""
     function = step.function
     if step.callee is not None or step.is_view:
@@ -245,20 +257,25 @@ def _inside(step: Step, operands: Sequence[Layout], result: Layout) -> tuple[int
     workspace = _WORKSPACES.get(function, 0) * first
     if function == "linalg.solve":
         workspace = operands[0].data + operands[1].data
+    if function.startswith("linalg.") and item < _DOUBLE:  # NumPy computes these in double
+        hidden += 2 * sum(a.data for a in operands)
+        workspace *= 2
     elif function == "matmul":
         workspace = sum(a.data for a in operands if not _for_blas(a))
     elif function == "vdot":
         hidden += sum(a.data + _COPY for a in operands if not a.is_by_rows)
     elif function == "tensordot":
         hidden += _unfolded(step, operands)
+    elif function == "inverse_of_lower":
+        hidden += _row_blocks(operands[0].shape[0], result.item)
     elif function in ("tril", "triu"):
         hidden += result.size + 1500  # the mask
     elif function == "kron":
-        hidden += _kron_buffers(operands)
+        hidden += _kron_buffers(operands, item)
     elif function not in _CALLS and function not in _BY_ROWS and "." not in function:
         axes = [a for a in operands if a.shape]
         whole = operands[0] if step.writes else result
-        copied = buffer_bytes(axes, whole) if axes else 0
+        copied = buffer_bytes(axes, whole, item) if axes else 0
         hidden += copied + (_ITERATOR if copied else 0)
         hidden += _SCALAR if len(axes) < len(step.operands) else 0
     return hidden, workspace
@@ -268,6 +285,15 @@ def _for_blas(matrix: Layout) -> bool:
     """Whether BLAS can read a matrix where it lies: one of its last two axes has stride 1."""
     pairs = list(zip(matrix.shape, matrix.strides, strict=True))[-2:]
     return any(length == 1 or stride == 1 for length, stride in pairs)
+
+
+def _row_blocks(n: int, item: int) -> int:
+    """What `_inverse_of_lower` holds at most: inverses of a block of rows, a product, the last one."""
+    found = [0]
+    for start in range(0, n, 64):
+        rows, last = min(64, n - start), 64 * max(0, start - 64)
+        found.append(rows * rows + max(rows * (rows + start), last + rows * start))
+    return item * max(found)
 
 
 def _unfolded(step: Step, operands: Sequence[Layout]) -> int:
@@ -287,12 +313,12 @@ def _unfolded(step: Step, operands: Sequence[Layout]) -> int:
     return total
 
 
-def _kron_buffers(operands: Sequence[Layout]) -> int:
+def _kron_buffers(operands: Sequence[Layout], item: int) -> int:
     """A Kronecker product is an outer product of arrays with axes of size 1 put in."""
     order = max(len(a.shape) for a in operands)
     shapes = [(1,) * (order - len(a.shape)) + a.shape for a in operands]
-    left = by_rows([n for length in shapes[0] for n in (length, 1)])
-    right = by_rows([n for length in shapes[1] for n in (1, length)])
+    left = by_rows([n for length in shapes[0] for n in (length, 1)], item)
+    right = by_rows([n for length in shapes[1] for n in (1, length)], item)
     pairs = zip(shapes[0], shapes[1], strict=True)
-    full = by_rows([n for pair in pairs for n in pair])
-    return _ITERATOR + buffer_bytes([left, right], full)
+    full = by_rows([n for pair in pairs for n in pair], item)
+    return _ITERATOR + buffer_bytes([left, right], full, item)

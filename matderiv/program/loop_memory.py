@@ -39,7 +39,7 @@ def loop_footprint(body: Body, outer: Footprints, block: Blocks | None = None) -
         data, header = data + part.data, header + part.header + 8
         polynomial = polynomial + part.polynomial
         if part.data and output.kind not in ("array", "starts") and not _is_argument(body, output):
-            layer = layer.plus(-_element(output), outer)
+            layer = layer.plus(-_element(output, outer), outer)
     layer = layer.plus(_carried(body, outer, _stored(body) | _just_kept(body, outer)), outer)
     if body.again is None:
         return Footprint(data, header, layer.number, 0, polynomial, layer.symbols)
@@ -57,7 +57,7 @@ def output_footprint(
     body: Body, output: Output, outer: Footprints, block: Blocks | None = None
 ) -> Footprint:
     """One output: the arrays that the loop makes for it, array objects and lists."""
-    element, objects = _element(output), 0
+    element, objects = _element(output, outer), 0
     if output.kind == "last":
         count, symbols = 1, ONE * (output.source.value not in _stored(body))
     else:
@@ -88,9 +88,9 @@ def _layers(
     return dim_value(body.count, outer.sizes), Polynomial.of(body.count)
 
 
-def _element(output: Output) -> Polynomial:
+def _element(output: Output, outer: Footprints) -> Polynomial:
     """Bytes of what one layer adds."""
-    return Polynomial.of(8, *output.shape[output.kind != "last" :])
+    return Polynomial.of(outer.item, *output.shape[output.kind != "last" :])
 
 
 # ---- one layer -----------------------------------------------------------------------
@@ -100,7 +100,7 @@ def _layer(body: Body, outer: Footprints) -> Bytes:
     """The most that one layer adds to what is there before it."""
     from matderiv.program.liveness import peak  # which reads footprints itself
 
-    inner = Footprints(body.steps, dict(body.inputs), outer.sizes)
+    inner = Footprints(body.steps, dict(body.inputs), outer.sizes, outer.item)
     always, rest = body.steps[: body.always], body.steps[body.always :]
     handed = {ref.value for _, ref in body.carries}
     made = {step.value for step in always}
@@ -119,7 +119,7 @@ def _carried(body: Body, outer: Footprints, counted: set[int]) -> Polynomial:
         return ZERO  # what the first layer receives is the caller's
     shapes = dict(body.inputs)
     return Polynomial.total(
-        Polynomial.of(8, *shapes[argument])
+        Polynomial.of(outer.item, *shapes[argument])
         for argument, following in body.carries
         if not {argument, following.value} & counted
     )

@@ -17,10 +17,15 @@ from matderiv.program.liveness import Peak, peak
 from matderiv.program.polynomial import Polynomial
 from matderiv.program.steps import Step, nested
 
-__all__ = ["Memory"]
+__all__ = ["FLOATS", "Memory"]
 
-# Frames, dictionaries of sizes and of results; the checks of each input, of a number more.
-_CALL, _INPUT, _NUMBER = 230, 60, 800
+FLOATS = {"float64": 8, "float32": 4}
+"""The types that a generated module computes in, and the bytes of one number."""
+
+# Frames and dictionaries of results; for each input.  More, in all and for each input, where
+# one of them must be converted or is not float64.
+_CALL, _INPUT = 230, 60
+_CONVERTED, _CONVERSION = 170, 210
 # What setting how NumPy treats errors leaves behind, and the functions that set it.
 _STATE = 450
 _GUARDED = frozenset(
@@ -47,14 +52,15 @@ class Memory:
 
     def _footprints(self, steps: Sequence[Step]) -> Footprints:
         shapes = {value: variable.shape for variable, value in self.plan.inputs.items()}
-        return Footprints(steps, shapes, self.sizes)
+        return Footprints(steps, shapes, self.sizes, self.plan.item)
 
     def _start(self, steps: Sequence[Step]) -> int:
         """What a call takes before its first array, and leaves behind in the interpreter."""
-        numbers = sum(not variable.shape for variable in self.plan.inputs)
+        inputs = self.plan.inputs
+        converted = self.plan.item != FLOATS["float64"] or not all(v.shape for v in inputs)
         guarded = any(step.function in _GUARDED for step in nested(steps))
-        inputs = _INPUT * len(self.plan.inputs) + _NUMBER * numbers
-        return _CALL + inputs + _STATE * guarded
+        each = _INPUT + _CONVERSION * converted
+        return _CALL + _CONVERTED * converted + each * len(inputs) + _STATE * guarded
 
     @cached_property
     def forward(self) -> Peak:

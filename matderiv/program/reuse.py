@@ -87,7 +87,7 @@ def _target(step: Step, free: Sequence[int], memory: Memory) -> int | None:
             and plain
             and memory.plan.shapes[ref.value] == step.shape
             and layouts[ref.value] == layouts[step.value]
-            and layouts[step.value].item == item_size(step.function)
+            and layouts[step.value].item == item_size(step.function, memory.plan.item)
         ):
             return ref.value
     return None

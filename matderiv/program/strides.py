@@ -173,7 +173,7 @@ def buffer_bytes(operands: Sequence[Layout], result: Layout, item: int = 8) -> i
     (64000, 0)
     """
     arrays = [operand for operand in operands if operand.shape]
-    cast = sum(8 * min(a.size, BUFFER) for a in arrays if a.item != item)
+    cast = sum(item * min(a.size, BUFFER) for a in arrays if a.item != item)
     alike = [a for a in arrays if a.item == item]
     if all(a.shape == result.shape for a in alike) and (
         all(a.is_by_rows for a in alike) or all(a.is_by_columns for a in alike)

@@ -1,6 +1,6 @@
 """Memory for people: peaks in symbols and bytes, what is alive at the peak, and training.
 
-Symbols count the elements of arrays, 8 bytes each and 1 in a mask; bytes at sizes count
+Symbols count the elements of arrays, 8 bytes each (4 in float32) and 1 in a mask; bytes count
 all that Python's accounting sees.  Inputs are the caller's and not counted, but the
 parameters are in what training takes.
 """
@@ -44,7 +44,7 @@ class Training:
         wanted = [v for v in plan.inputs if v.name in plan.gradients]
         top = memory.value_and_grad
         return Training(
-            Polynomial.total(Polynomial.of(8, *variable.shape) for variable in wanted),
+            Polynomial.total(Polynomial.of(plan.item, *v.shape) for v in wanted),
             memory.cache,
             top.polynomial,
             top.bytes,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import matderiv as md
+from matderiv.errors import MatderivError
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.strides import Layout, buffer_bytes, elementwise
 from tests.program.measuring import PROGRAMS, SECOND_ORDER, arguments, measure, sizes_from
@@ -38,6 +39,32 @@ def test_predicted_peaks_are_measured(name: str, start: int) -> None:
     _agree(memory.value_and_grad.bytes, measure(function.module.value_and_grad, **given))
     if function.plan.derivatives:
         _agree(memory.derivative.bytes, measure(function.module.derivative, **inputs))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_float32_takes_half_and_what_is_computed_in_double(name: str) -> None:
+    """NumPy's linear algebra converts float32 and back; the rest stays as small as it is."""
+    function = _compiled(name)
+    sizes = sizes_from(function, 170)
+    given = {
+        key: np.asarray(value, np.float32) if np.ndim(value) else value
+        for key, value in arguments(function, sizes).items()
+    }
+    small, large = function.memory("float32", **sizes), function.memory(**sizes)
+    predicted = small.value_and_grad.bytes
+    assert small.cache_bytes <= 0.51 * large.cache_bytes
+    is_large = large.value_and_grad.bytes > 100_000
+    if is_large and not any("linalg" in step.function for step in function.plan.steps):
+        assert predicted < 0.7 * large.value_and_grad.bytes
+    measured = measure(function.module.value_and_grad, **given)
+    if measured > 60_000:
+        assert predicted == pytest.approx(measured, rel=0.005 if measured > 150_000 else 0.01)
+
+
+def test_a_float_type_is_one_of_two() -> None:
+    with pytest.raises(MatderivError, match="no float type 'int8'"):
+        _compiled("linear").memory("int8")
 
 
 def test_the_programs_are_many_and_large_enough() -> None:
