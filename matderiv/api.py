@@ -23,7 +23,7 @@ __all__ = ["check", "compile", "cost", "diff", "modes", "parse", "verify"]
 
 Shapes = Mapping[str, Any] | None
 Attributes = Mapping[str, Any] | None
-Options = tuple[int, str, str, int | None]
+Options = tuple[int, str, str, int | None, int | str | None, bool]
 Source = Any  # text, a Program, or a SymPy expression, which has no type here
 
 
@@ -55,6 +55,7 @@ def diff(
     layout: str = "mixed",
     mode: str = "auto",
     structured: bool = False,
+    diagonal: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> Derivative: ...
@@ -67,6 +68,7 @@ def diff(
     layout: str = "mixed",
     mode: str = "auto",
     structured: bool = False,
+    diagonal: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> dict[str, Derivative]: ...
@@ -79,6 +81,7 @@ def diff(
     layout: str = "mixed",
     mode: str = "auto",
     structured: bool = False,
+    diagonal: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> Derivative | dict[str, Derivative]:
@@ -89,6 +92,8 @@ def diff(
     order   2 is the Hessian, and so on
     structured  for a variable declared symmetric, diagonal, lower, upper or orthogonal:
             the gradient inside that space, not the free-entry one
+    diagonal  the diagonal of a Jacobian by a variable of the value's shape, or of a Hessian,
+            in the shape of the variable (`calculus.diagonal`)
 
     >>> print(diff("x' A x", "x").to("ascii"))
     (A + A') x
@@ -100,7 +105,7 @@ def diff(
     groups = [chains] if order == 1 else [[chain] for chain in chains]
     result: dict[str, Derivative] = {}
     for group in groups:
-        result |= differentiate(program, group, layout, mode, structured)
+        result |= differentiate(program, group, layout, mode, structured, diagonal)
     if isinstance(wrt, str) or is_sympy(wrt):
         return result[names[0]]
     return {str(asked): result[name] for asked, name in zip(wrt, names, strict=True)}
@@ -113,6 +118,7 @@ def check(
     *,
     order: int = 1,
     layout: str = "mixed",
+    diagonal: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
     seed: int = 0,
@@ -122,7 +128,15 @@ def check(
     >>> bool(check("logdet(X)", "X"))
     True
     """
-    derivative = diff(source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes)
+    derivative = diff(
+        source,
+        wrt,
+        order=order,
+        layout=layout,
+        diagonal=diagonal,
+        shapes=shapes,
+        attributes=attributes,
+    )
     return derivative.check(seed)
 
 
@@ -156,9 +170,11 @@ def compile(
     *,
     order: int = 1,
     layout: str = "mixed",
+    diagonal: bool = False,
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
     budget: int | str | None = None,
+    segments: int | str | None = None,
     shapes: Shapes = None,
     attributes: Attributes = None,
 ) -> CompiledFunction:
@@ -167,8 +183,10 @@ def compile(
     Arrays are float64, or float32 where all inputs are.  `sizes={"n": 1000, "k": 20}` are
     the numbers for which the order of operations is chosen; any others may be passed to
     the functions.  `budget="2MB"` keeps fewer values for backward and computes others
-    again, so that at these sizes the peak of `value_and_grad` stays below; NumPy alone
-    obeys.  The same text with the same options is generated once in a process.
+    again, so that at these sizes the peak of `value_and_grad` stays below; `segments` keeps
+    the values between so many parts, "sqrt" for the square root, at any sizes; NumPy alone
+    obeys.  `diagonal` computes the diagonal alone of a Jacobian or Hessian.  The same text
+    with the same options is generated once in a process.
 
     >>> f = compile("||X w - y||^2", "w")
     >>> f is compile("||X w - y||^2", "w")
@@ -177,9 +195,12 @@ def compile(
     from matderiv.program.emitters import BACKENDS
 
     one_of(backend, BACKENDS, "backend")
-    if budget is not None and backend != "numpy":
+    if (budget is not None or segments is not None) and backend != "numpy":
         raise UnsupportedError("a budget of memory is kept by numpy alone")
-    options = (order, layout, backend, None if budget is None else read_bytes(budget))
+    if budget is not None and segments is not None:
+        raise UnsupportedError("a budget and a number of segments are two plans: give one")
+    most = None if budget is None else read_bytes(budget)
+    options = order, layout, backend, most, segments, diagonal
     if isinstance(source, str):
         asked = wrt if isinstance(wrt, str) else tuple(wrt)
         try:
@@ -215,13 +236,22 @@ def _compile(
 ) -> CompiledFunction:
     from matderiv.generate import compile_program
 
-    order, layout, backend, budget = options
+    order, layout, backend, budget, segments, diagonal = options
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
     asked = [wrt] if isinstance(wrt, str) or is_sympy(wrt) else wrt
     spelled = dict(zip(names, map(str, asked), strict=True))
     return compile_program(
-        program, names, order, layout, spelled, backend=backend, sizes=sizes, budget=budget
+        program,
+        names,
+        order,
+        layout,
+        spelled,
+        backend=backend,
+        sizes=sizes,
+        budget=budget,
+        segments=segments,
+        diagonal=diagonal,
     )
 
 
@@ -231,6 +261,7 @@ def cost(
     wrt: str | Sequence[str] = (),
     *,
     order: int = 1,
+    diagonal: bool = False,
     sizes: Mapping[str, int] | None = None,
     shapes: Shapes = None,
     attributes: Attributes = None,
@@ -243,7 +274,7 @@ def cost(
 
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
-    return program_cost(program, names, order, sizes)
+    return program_cost(program, names, order, sizes, diagonal=diagonal)
 
 
 @limited

@@ -134,13 +134,15 @@ def check_nodes(
     seed: int = 0,
     points: int = 3,
     structured: bool = False,
+    diagonal: tuple[Node, Sequence[int]] | None = None,
 ) -> CheckReport:
     """Check that `derivative` (shape: lower's, then wrt's) is that of `lower` by `wrt`.
 
-    `structured` takes directions that keep the structure of `wrt`.  Raises DomainError
-    where no point is found at which both are finite.
+    `structured` takes directions that keep the structure of `wrt`.  `diagonal` is a node
+    that should be the entries of the derivative where axes of one label have one index,
+    and these labels.  Raises DomainError where no point is found at which both are finite.
     """
-    functions = stand_ins([lower, derivative], seed)
+    functions = stand_ins([lower, derivative, *(diagonal or ())[:1]], seed)
     worst, done = 0.0, 0
     with np.errstate(all="ignore"):
         for arrays, sizes, random in _points(inputs, seed, [lower, derivative]):
@@ -169,12 +171,22 @@ def check_nodes(
                 raise DomainError(f"an array is too large to check: {error}".lower()) from None
             if error is None:
                 continue
+            if diagonal is not None:
+                (entries,) = evaluate_named([diagonal[0]], arrays, sizes, functions)
+                error = max(error, _diagonal_error(entries, jacobian, diagonal[1]))
             worst, done = max(worst, error), done + 1
             if done == points:
                 return CheckReport(worst <= TOLERANCE, worst, done)
     if done:
         return CheckReport(worst <= TOLERANCE, worst, done)
     raise DomainError("no point was found at which the value and the derivative are finite")
+
+
+def _diagonal_error(entries: Array, dense: Array, labels: Sequence[int]) -> float:
+    """The relative error of the entries of an array where axes of one label have one index."""
+    exact = np.einsum(dense, list(labels), list(dict.fromkeys(labels)))
+    scale = max(_largest(exact), 1e-9 * _largest(dense))
+    return _largest(entries - exact) / scale if scale else _largest(entries)
 
 
 def _is_fragile(
@@ -214,10 +226,9 @@ def _sliced(roots: Sequence[Node]) -> dict[str, int]:
     return least
 
 
-def _refuse_large(shapes: Iterable[Shape], sizes: Mapping[str, int]) -> None:
-    entries = max(math.prod(dim_value(dim, sizes) for dim in shape) for shape in shapes)
-    if entries > LARGEST:
-        raise DomainError(f"an array of {entries:,} entries is too large to check")
+def _entries(shapes: Iterable[Shape], sizes: Mapping[str, int]) -> int:
+    """The entries of the largest array."""
+    return max(math.prod(dim_value(dim, sizes) for dim in shape) for shape in shapes)
 
 
 def _points(
@@ -226,12 +237,20 @@ def _points(
     # Some sizes no input shows: those of ones(n), the number of turns of a loop.
     shapes = [*(declared.shape for declared in inputs.values()), tuple(dimensions(roots))]
     least = _sliced(roots)
-    choices = [draw_sizes(shapes, falling=falling, least=least) for falling in (False, True)]
-    for sizes in choices:
-        _refuse_large([*shapes, *(root.shape for root in roots)], sizes)
+    arrays = [*shapes, *(root.shape for root in roots)]
+    small, larger = (
+        [draw_sizes(shapes, first, falling=falling, least=least) for falling in (False, True)]
+        for first in (2, 4)
+    )
+    entries = max(_entries(arrays, sizes) for sizes in small)
+    if entries > LARGEST:
+        raise DomainError(f"an array of {entries:,} entries is too large to check")
+    # Larger ones later: of two entries, a standardised vector is always (-1, 1).
+    fit = all(_entries(arrays, sizes) <= LARGEST for sizes in larger)
+    choices = [*small, *(larger if fit else small)]
     for number, domain in enumerate(DOMAINS):
         for attempt in range(_ATTEMPTS):
-            sizes = choices[attempt % 2]
+            sizes = choices[attempt % 2 + 2 * (attempt >= _ATTEMPTS // 2)]
             random = np.random.default_rng([seed, number, attempt])
             yield draw(inputs, sizes, random, domain), sizes, random
 

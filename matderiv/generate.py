@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from matderiv.calculus.derivative import pull_back
 from matderiv.calculus.derive import checked_order, derive
+from matderiv.calculus.diagonal import diagonal_labels, tied
 from matderiv.calculus.layout import LAYOUTS, arrange
 from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
@@ -57,13 +58,20 @@ def program_plan(
     order: int = 1,
     layout: str = "mixed",
     sizes: Mapping[str, int] | None = None,
+    *,
+    then: Sequence[str] = (),
+    diagonal: bool = False,
 ) -> tuple[Plan, Node, Mapping[str, Node]]:
     """The plan of a value with its derivatives, and both as a reader sees them.
 
     Order 1: gradients of a scalar, vector-Jacobian products of anything else, for
-    `backward`.  Other orders and other values: also the dense derivative in the layout.
+    `backward`.  Other orders and other values: also the dense derivative in the layout,
+    or its diagonal alone.  `then` gives the variables after the first, in the place of an
+    order.
     """
-    (first, *others), inputs, cotangent, read = _prepare(program, wrt, order, layout)
+    then = tuple(then)
+    prepared = _prepare(program, wrt, order, layout, then, diagonal)
+    (first, *others), inputs, cotangent, read = prepared
     made = plan(
         first.value,
         first.gradients,
@@ -72,8 +80,9 @@ def program_plan(
         sizes=sizes,
         cotangent=cotangent,
         alternatives=others,
-        wrt={name: (name,) * order for name in wrt},
+        wrt={name: (name, *(then or (name,) * (order - 1))) for name in wrt},
         layout=layout,
+        diagonal=diagonal,
     )
     return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
 
@@ -104,11 +113,18 @@ def program_choices(
     return find_choices(Problem.of(graphs, inputs, cotangent), sizes or {})
 
 
-def _prepare(program: Program, wrt: Sequence[str], order: int, layout: str) -> Prepared:
+def _prepare(
+    program: Program,
+    wrt: Sequence[str],
+    order: int,
+    layout: str,
+    then: Sequence[str] = (),
+    diagonal: bool = False,
+) -> Prepared:
     one_of(layout, LAYOUTS, "layout")
     checked_order(order)
     arena = Arena()
-    lowered = program.lowered(arena, wrt)
+    lowered = program.lowered(arena, [*wrt, *then])
     root = lowered.root
     inputs_asked = [name for name in wrt if name in lowered.variables]
     variables = [lowered.variables[name] for name in inputs_asked]
@@ -126,20 +142,27 @@ def _prepare(program: Program, wrt: Sequence[str], order: int, layout: str) -> P
             # Alone: nothing moves below a named value that is asked for.
             found[name] = pull_back(root, [lowered.names[name]], start)[0]
     gradients = [found[name] for name in wrt]
-    if len(variables) < len(wrt) and (order > 1 or root.order):
+    dense = bool(wrt) and (order > 1 or bool(then) or diagonal or root.order > 0)
+    if len(variables) < len(wrt) and dense:
         raise UnsupportedError("by a named value there are gradients of scalars alone in code")
     ways: list[list[Node]] = [[]]
-    if wrt and (order > 1 or root.order):
+    if dense:
         # Which way is cheaper depends on the sizes: the planner decides.
-        modes = ("reverse", "forward") if root.order and order == 1 else ("reverse",)
+        first_order = order == 1 and not then
+        modes = ("reverse", "forward") if root.order and first_order else ("reverse",)
+        chains = [
+            [v, *([lowered.variables[name] for name in then] or [v] * (order - 1))]
+            for v in variables
+        ]
         ways = [
-            [
-                derive(root, [variable], then=[variable] * (order - 1), mode=mode)[0]
-                for variable in variables
-            ]
+            [derive(root, chain[:1], then=chain[1:], mode=mode)[0] for chain in chains]
             for mode in modes
         ]
-        ways = [[arrange(node, layout, root.order) for node in dense] for dense in ways]
+        if diagonal:
+            labels = [diagonal_labels(root.shape, [v.shape for v in chain]) for chain in chains]
+            ways = [[tied(*pair) for pair in zip(way, labels, strict=True)] for way in ways]
+        value_order = 0 if diagonal else root.order
+        ways = [[arrange(node, layout, value_order) for node in way] for way in ways]
     count = len(gradients)
     structured = structured_variables(program, lowered.variables, arena)
 
@@ -184,20 +207,32 @@ def compile_program(
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
     budget: int | None = None,
+    segments: int | str | None = None,
+    then: Sequence[str] = (),
+    diagonal: bool = False,
 ) -> CompiledFunction:
-    """The generated module of a program and its derivatives.
+    """The generated module of a program and its derivatives; see `program_plan`.
 
     `spelled` gives the key of a variable among the results, where it is not its name;
     `sizes` are the numbers for which the order of operations is chosen; at these, value
-    and gradients stay within `budget` bytes.
+    and gradients stay within `budget` bytes.  With `segments` the values between so many
+    parts are kept, at any sizes.
     """
-    made, made_from, shown = program_plan(program, wrt, order, layout, sizes)
+    made, made_from, shown = program_plan(
+        program, wrt, order, layout, sizes, then=then, diagonal=diagonal
+    )
     if budget is not None:
         found = tradeoff(made, sizes or {})
         made = found.realised(found.within(budget))
+    elif segments is not None:
+        found = tradeoff(made, {**made.sizes, **(sizes or {})})
+        made = found.realised(found.segments(segments))
     taken = taken_names(program)
-    head = "∂" if order == 1 else f"∂^{order} "
-    lines = {"value": made_from, **{f"{head}value/∂{name}": n for name, n in shown.items()}}
+    order = 1 + len(then) if then else order
+    head = f"{'diag ' if diagonal else ''}∂{f'^{order} ' if order > 1 else ''}value/"
+    lines = {"value": made_from}
+    for name, node in shown.items():
+        lines[f"{head}{''.join(f'∂{by}' for by in (name, *then))}"] = node
     equations = present_joint(lines, taken=taken).text("unicode").splitlines()
     value = str(program).partition("\n")[0]
     title = f"{value}, and its derivatives by {', '.join(wrt)}" if wrt else value
@@ -212,7 +247,13 @@ def compile_program(
 
 
 def program_cost(
-    program: Program, wrt: Sequence[str], order: int = 1, sizes: Mapping[str, int] | None = None
+    program: Program,
+    wrt: Sequence[str],
+    order: int = 1,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    then: Sequence[str] = (),
+    diagonal: bool = False,
 ) -> Cost:
     """FLOPs and memory of the code that `compile_program` generates for these sizes."""
-    return Cost(program_plan(program, wrt, order, sizes=sizes)[0])
+    return Cost(program_plan(program, wrt, order, sizes=sizes, then=then, diagonal=diagonal)[0])

@@ -9,7 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from matderiv.calculus.derive import MODES, derive, derive_raw
-from matderiv.calculus.layout import LAYOUTS, arrange, index_rule, is_row, layout_axes
+from matderiv.calculus.diagonal import diagonal_labels, tied
+from matderiv.calculus.layout import (
+    LAYOUTS,
+    arrange,
+    diagonal_rule,
+    index_rule,
+    is_row,
+    layout_axes,
+)
 from matderiv.calculus.maps import adjoint, differential, hessian_map, seed
 from matderiv.calculus.simplify import simplify, substitute
 from matderiv.calculus.structure import project, structure_of
@@ -39,6 +47,7 @@ from matderiv.values import Array, by_name, real_array, shape_text, superscript
 
 if TYPE_CHECKING:
     from matderiv.notation import Presentation
+    from matderiv.program.compiled import CompiledFunction
     from matderiv.program.cost import Cost
     from matderiv.steps import Steps
 
@@ -132,6 +141,7 @@ class Derivative:
     layout   "mixed", "numerator" or "denominator"
     wrt      the variable, or the tuple of variables for a higher order
     order    how often the value was differentiated
+    diagonal whether it is the diagonal alone, laid out as a gradient by its variable
     """
 
     def __init__(
@@ -141,8 +151,10 @@ class Derivative:
         layout: str,
         mode: str,
         structured: bool = False,
+        diagonal: bool = False,
     ) -> None:
         self._family = family
+        self.diagonal = diagonal
         self.structured = structured
         self._names = wrt
         self.layout = layout
@@ -150,21 +162,31 @@ class Derivative:
         self.order = len(wrt)
         self.program = family.program
         self._mixed = family.nodes[wrt[0]]
-        value_order = family.value.order
-        arranged = arrange(self._mixed, layout, value_order)
-        self.node = self._mixed if arranged is self._mixed else simplify([arranged])[0]
+        value_order, mixed = family.value.order, self._mixed
+        if diagonal:
+            value_order, mixed = 0, simplify([tied(mixed, self._labels)])[0]
+        arranged = arrange(mixed, layout, value_order)
+        self.node = mixed if arranged is mixed else simplify([arranged])[0]
         self.shape = self.node.shape
-        self.is_row = is_row(layout, value_order, self.node.order, family.row)
+        self.is_row = is_row(layout, value_order, self.node.order, family.row and not diagonal)
 
     @property
     def wrt(self) -> str | tuple[str, ...]:
         return self._names[0] if self.order == 1 else self._names
 
     @property
+    def _labels(self) -> tuple[int, ...]:
+        """The labels of the axes of the whole derivative on its diagonal."""
+        family = self._family
+        return diagonal_labels(family.value.shape, [family.plain[n].shape for n in self._names])
+
+    @property
     def index_rule(self) -> str:
         """Which entry stands where, for results with more than one axis."""
         inputs = self.program.inputs
         wrt = [(name, len(inputs[name].shape)) for name in self._names]
+        if self.diagonal:
+            return diagonal_rule(self.layout, len(self.program.shape), wrt)
         return index_rule(self.layout, len(self.program.shape), wrt)
 
     @cached_property
@@ -208,13 +230,18 @@ class Derivative:
         lower_order = self._family.value
         for name in self._names[:-1]:
             lower_order = derive_raw(lower_order, [self._family.plain[name]])[0]
-        value_order = self._family.value.order
+        value_order = 0 if self.diagonal else self._family.value.order
         axes = layout_axes(self.layout, value_order, self.node.order)
         inverse = sorted(range(len(axes)), key=axes.__getitem__)
         mixed = self.node.arena.transpose(self.node, inverse)
-        inputs = self.program.inputs
         return check_nodes(
-            lower_order, self._names[-1], mixed, inputs, seed=seed, structured=self.structured
+            lower_order,
+            self._names[-1],
+            self._mixed if self.diagonal else mixed,
+            self.program.inputs,
+            seed=seed,
+            structured=self.structured,
+            diagonal=(mixed, self._labels) if self.diagonal else None,
         )
 
     # ---- text ----------------------------------------------------------------------
@@ -245,19 +272,18 @@ class Derivative:
                 )
             return self.program.reread(self.to("ascii")).to_sympy()
         if format == "numpy":
-            from matderiv.api import compile
-
-            names: Any = self.wrt
-            return compile(self.program, names, layout=self.layout).source
-        from matderiv.notation import present_entries
+            return self._compiled().source
+        from matderiv.notation import present, present_entries
 
         if format == "index":
             return present_entries(self.node, taken=taken_names(self.program)).text()
         by_layer = bool(self.presentation.line.layer)
-        if self.node.order <= 2 or format == "mathml" or by_layer:
+        if self.node.order <= 2 or self.diagonal or format == "mathml" or by_layer:
             return self.presentation.text(format)
         differential = self.differential()
-        entries = self.presentation.text(format)
+        # Both have lines that name their parts: no name may stand for two values.
+        used = {*taken_names(self.program), *differential.presentation.joint.names.values()}
+        entries = present(self.node, row=self.is_row, taken=used).text(format)
         if format == "latex":
             head = differential.head.replace("d", r"\mathrm{d}")
             first = f"{head} = {differential.to(format)}"
@@ -269,6 +295,7 @@ class Derivative:
             "wrt": list(self._names),
             "order": self.order,
             "layout": self.layout,
+            "diagonal": self.diagonal,
             "shape": [str(dim) for dim in self.shape],
             "inputs": {
                 name: [str(dim) for dim in entry.shape]
@@ -299,6 +326,7 @@ class Derivative:
         >>> print(md.diff("X^-1", "X").differential().to("ascii"))
         -X^-1 dX X^-1
         """
+        self._refuse_diagonal("the differential")
         family = self._family
         seeds = {name: seed(family.plain[name], f"d{name}") for name in self._names}
         node = differential(
@@ -312,6 +340,7 @@ class Derivative:
     @limited
     def vjp(self) -> Form:
         """X̄ in terms of a cotangent G of the value: <G, dY> = <X̄, dX>."""
+        self._refuse_diagonal("a vector-Jacobian product")
         if self.order != 1:
             raise UnsupportedError("a vector-Jacobian product is of a derivative of order 1")
         family = self._family
@@ -323,6 +352,7 @@ class Derivative:
     @limited
     def hvp(self) -> Form:
         """H V for the Hessian H of a scalar value, without forming H."""
+        self._refuse_diagonal("a Hessian-vector product")
         if self._family.value.order or len(set(self._names)) != 1:
             raise UnsupportedError("a Hessian-vector product is of a scalar by one variable")
         variable = self._family.plain[self._names[0]]
@@ -345,10 +375,15 @@ class Derivative:
         """
         from matderiv.notation.vec import stack_columns, vec_form
 
+        self._refuse_diagonal("the vec form")
         rows = self._mixed.order - self._family.plain[self._names[-1]].order
         form = vec_form(self._mixed, rows, self._names, taken=taken_names(self.program))
         matrix = stack_columns(self._mixed, rows)
         return Form(self.program, matrix, {}, form.head, form.presentation, form.note)
+
+    def _refuse_diagonal(self, what: str) -> None:
+        if self.diagonal:
+            raise UnsupportedError(f"{what} is of the whole derivative: leave out diagonal")
 
     def _form(self, node: Node, seeds: Sequence[Variable], head: str) -> Form:
         structured = structured_variables(self.program, self._family.plain, node.arena)
@@ -361,6 +396,7 @@ class Derivative:
     @limited
     def diff(self, wrt: str) -> Derivative:
         """The derivative of this derivative by a variable: a mixed partial."""
+        self._refuse_diagonal("a further derivative")
         names = (*self._names, self.program.name_of(wrt))
         made = differentiate(self.program, [names], self.layout, self.mode, self.structured)
         return made[names[0]]
@@ -368,15 +404,26 @@ class Derivative:
     @limited
     def cost(self) -> Cost:
         """FLOPs and memory of the value and this derivative."""
-        from matderiv.api import cost
+        from matderiv.generate import program_cost
 
-        return cost(self.program, self._names[0], order=self.order)
+        first, *then = self._names
+        return program_cost(self.program, [first], then=then, diagonal=self.diagonal)
+
+    def _compiled(self) -> CompiledFunction:
+        """The NumPy module of the value and this derivative."""
+        from matderiv.generate import compile_program
+
+        first, *then = self._names
+        return compile_program(
+            self.program, [first], layout=self.layout, then=then, diagonal=self.diagonal
+        )
 
     @limited
     def steps(self) -> Steps:
         """How the derivative comes about: see `matderiv.steps`."""
         from matderiv.steps import Steps
 
+        self._refuse_diagonal("a derivation in steps")
         return Steps([self])
 
 
@@ -386,18 +433,24 @@ def differentiate(
     layout: str,
     mode: str,
     structured: bool = False,
+    diagonal: bool = False,
 ) -> dict[str, Derivative]:
     """Derivatives by several variables (each a tuple of names, one per order).
 
-    `structured` projects onto the space of a variable's attribute (`calculus.structure`).
+    `structured` projects onto the space of a variable's attribute (`calculus.structure`),
+    `diagonal` gives the diagonals alone (`calculus.diagonal`).
     """
     one_of(layout, LAYOUTS, "layout")
     one_of(mode, MODES, "mode")
     if not isinstance(structured, bool):
         raise MatderivError(f"structured is True or False, not a {type(structured).__name__}")
+    if not isinstance(diagonal, bool):
+        raise MatderivError(f"diagonal is True or False, not a {type(diagonal).__name__}")
+    if structured and diagonal:
+        raise UnsupportedError("the diagonal is that of the free-entry derivative")
     for name in {name for names in wrt for name in names}:
         if name not in program.inputs:
-            return _by_named_value(program, name, wrt, layout, mode, structured)
+            return _by_named_value(program, name, wrt, layout, mode, structured, diagonal)
     arena = Arena()
     plain_names = {name for names in wrt for name in names}
     lowered = program.lowered(arena, sorted(plain_names))
@@ -423,7 +476,9 @@ def differentiate(
     family = _Family(
         program, lowered.root, variables, dict(zip(first, nodes, strict=True)), lowered.row
     )
-    return {names[0]: Derivative(family, names, layout, mode, structured) for names in wrt}
+    return {
+        names[0]: Derivative(family, names, layout, mode, structured, diagonal) for names in wrt
+    }
 
 
 def _by_named_value(
@@ -433,6 +488,7 @@ def _by_named_value(
     layout: str,
     mode: str,
     structured: bool,
+    diagonal: bool,
 ) -> dict[str, Derivative]:
     """Derivatives by a value that the program computes: the program is cut there.
 
@@ -440,9 +496,9 @@ def _by_named_value(
     """
     through = [names for names in wrt if name not in names]
     held = [names for names in wrt if name in names]
-    made = differentiate(program.cut(name), held, layout, mode, structured)
+    made = differentiate(program.cut(name), held, layout, mode, structured, diagonal)
     if through:
-        made |= differentiate(program, through, layout, mode, structured)
+        made |= differentiate(program, through, layout, mode, structured, diagonal)
     return {names[0]: made[names[0]] for names in wrt}
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from matderiv.tensor.nodes import Node
 from matderiv.values import superscript
 
-__all__ = ["LAYOUTS", "arrange", "index_rule", "is_row", "layout_axes"]
+__all__ = ["LAYOUTS", "arrange", "diagonal_rule", "index_rule", "is_row", "layout_axes"]
 
 LAYOUTS = ("mixed", "numerator", "denominator")
 _LETTERS = "ijklmnpqrstuvw"
@@ -66,6 +66,32 @@ def index_rule(layout: str, value_order: int, wrt: Sequence[tuple[str, int]]) ->
         at += order
     power = f"∂{superscript(len(wrt)) if len(wrt) > 1 else ''}"
     return f"entry [{stands}] is {power}f{above}/{' '.join(below)}"
+
+
+def diagonal_rule(layout: str, value_order: int, wrt: Sequence[tuple[str, int]]) -> str:
+    """Which entry of a diagonal stands where; it is laid out as a gradient by its variable.
+
+    >>> diagonal_rule("numerator", 0, [("X", 2), ("X", 2)])
+    'entry [i,j] is ∂²f/∂X[j,i]²'
+    >>> diagonal_rule("mixed", 1, [("x", 1)])
+    'entry [i] is ∂f[i]/∂x[i]'
+    """
+    order = wrt[0][1]
+    if order > len(_LETTERS):
+        return ""
+    stands = _LETTERS[:order]
+    index = ",".join(stands[axis] for axis in _inverse(layout_axes(layout, 0, order)))
+    above = f"[{index}]" if value_order else ""
+    power = superscript(len(wrt)) if len(wrt) > 1 else ""
+    if len({name for name, _ in wrt}) == 1:
+        below = f"∂{wrt[0][0]}[{index}]{power}"
+    else:
+        below = " ".join(f"∂{name}[{index}]" for name, _ in wrt)
+    return f"entry [{','.join(stands)}] is ∂{power}f{above}/{below}"
+
+
+def _inverse(axes: Sequence[int]) -> list[int]:
+    return sorted(range(len(axes)), key=axes.__getitem__)
 
 
 def is_row(layout: str, value_order: int, total_order: int, row_value: bool) -> bool:

@@ -67,6 +67,7 @@ def plan(
     alternatives: Iterable[Graph] = (),
     wrt: Mapping[str, Sequence[str]] | None = None,
     layout: str = "mixed",
+    diagonal: bool = False,
     reuse: bool = True,
     associate: bool = True,
 ) -> Plan:
@@ -77,14 +78,14 @@ def plan(
     order of operations is chosen.  `alternatives` are graphs equal to the first in
     value; the one of fewest FLOPs is taken.  `wrt` gives for each of `derivatives` the
     variables it is by, one for each order, where that is not its name alone; `layout` is
-    that of the derivatives.  `reuse` lets elementwise results be written into operands
+    that of the derivatives, `diagonal` whether they are diagonals.  `reuse` lets elementwise results be written into operands
     that die.  Without `associate` a product stays a product of the nodes it is made of:
     the order in which derivatives were accumulated is kept.
     """
     graphs = [Graph(value, gradients, derivatives or {}), *alternatives]
     problem = Problem.of(graphs, inputs, cotangent, associate)
     best = problem.cheapest(problem.sizes(sizes or {}))
-    best = ordered(replace(best, wrt=wrt or {}, layout=layout))
+    best = ordered(replace(best, wrt=wrt or {}, layout=layout, diagonal=diagonal))
     return reusing(best) if reuse else best
 
 
@@ -134,19 +135,28 @@ def weight(made: Plan) -> float:
 def _best(
     graph: Graph, inputs: Sequence[Variable], sizes: Mapping[str, int], cotangent: Variable | None
 ) -> Plan:
-    """Solve with every inverse, then compute those that thereby cost fewer FLOPs."""
+    """Solve with every inverse, then compute those that thereby cost fewer FLOPs.
+
+    So without Cholesky factors, and with those of all matrices known to be positive definite.
+    """
     leaves = (*inputs, cotangent) if cotangent is not None else tuple(inputs)
 
-    def attempt(computed: frozenset[int]) -> tuple[float, Lowering, Plan]:
-        lowering = Lowering(graph.roots, leaves, sizes, computed)
+    def attempt(computed: frozenset[int], factored: frozenset[int]) -> tuple[float, Lowering, Plan]:
+        lowering = Lowering(graph.roots, leaves, sizes, computed, factored)
         lowering.run()
         made = assemble(lowering, graph.value, graph.gradients, graph.derivatives, cotangent)
         return weight(made), lowering, made
 
-    best = attempt(frozenset())
-    solvable = sorted(best[1].solvable)
-    trials = [[k] for k in solvable] if len(solvable) <= _MOST_INVERSES else [solvable]
-    for trial in trials:
-        other = attempt(best[1].computed | frozenset(trial))
-        best = min(best, other, key=lambda outcome: outcome[0])
+    def cheapest(factored: frozenset[int]) -> tuple[float, Lowering, Plan]:
+        best = attempt(frozenset(), factored)
+        solvable = sorted(best[1].solvable)
+        trials = [[k] for k in solvable] if len(solvable) <= _MOST_INVERSES else [solvable]
+        for trial in trials:
+            other = attempt(best[1].computed | frozenset(trial), factored)
+            best = min(best, other, key=lambda outcome: outcome[0])
+        return best
+
+    best = cheapest(frozenset())
+    if best[1].factorable:
+        best = min(best, cheapest(best[1].factorable), key=lambda outcome: outcome[0])
     return best[2]
