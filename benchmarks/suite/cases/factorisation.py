@@ -54,8 +54,9 @@ def _masked_blocks(M: Array, T: Array, U: Array, V: Array) -> tuple[Any, ...]:
     m, k = V.shape
     W = M * M
     W *= 2.0
-    pairs = V[:, :, None] * V[:, None, :]
-    return (np.dot(W, pairs.reshape(m, k * k)).reshape(len(M), k, k),)
+    columns = V.T.copy()
+    pairs = columns[:, None] * columns
+    return (np.dot(W, pairs.reshape(k * k, m).T).reshape(len(M), k, k),)
 
 
 def _masked_hessian(M: Array, T: Array, U: Array, V: Array) -> tuple[Any, ...]:

@@ -113,8 +113,8 @@ def _logistic_value(xp: Any, v: Values) -> Any:
 
 def _ridge_value(xp: Any, v: Values) -> Any:
     X, y = v["X"], v["y"]
-    system = X.T @ X + v["t"] * xp.eye(X.shape[1])
-    return y @ X @ xp.solve(system, X.T @ y)
+    S = X.T @ X
+    return y @ X @ xp.solve(S + v["t"] * xp.eye(S), X.T @ y)
 
 
 _LOGISTIC = "X: (n, d); y: (n); w: (d)\nsum(log(1 + exp(-y .* (X w))))"

@@ -5,12 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 import matderiv as md
 from benchmarks.suite.case import Call, Case, Values
 from matderiv.program.compiled import CompiledFunction
-from matderiv.second_order import compile_hessian_product
+from matderiv.wrappers import compile_hessian_product
 
 __all__ = ["jax_code", "numba_code", "numpy_code", "torch_code"]
 
@@ -20,7 +18,7 @@ def _compiled(case: Case, values: Values, backend: str) -> tuple[CompiledFunctio
     md.api._compiled.cache_clear()
     sizes: dict[str, int] = {}
     for name, shape in case.shapes.items():
-        sizes.update(zip(shape, np.shape(values[name]), strict=True))
+        sizes.update(zip(shape, getattr(values[name], "shape", ()), strict=True))
     if case.asked == "product":
         program = md.parse(case.source)
         function = compile_hessian_product(program, list(case.wrt), backend=backend, sizes=sizes)
@@ -72,8 +70,7 @@ def jax_code(case: Case, values: Values) -> Call:
 
 
 def torch_code(case: Case, values: Values) -> Call:
-    import torch
+    from benchmarks.suite.contestants.with_torch import as_tensor
 
     function, arguments = _compiled(case, values, "torch")
-    tensors = [torch.as_tensor(argument, dtype=torch.float64) for argument in arguments]
-    return _call(case, function, tensors)
+    return _call(case, function, [as_tensor(argument) for argument in arguments])

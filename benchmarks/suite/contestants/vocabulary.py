@@ -25,4 +25,4 @@ class Vocabulary:
     inv: Function
     logdet: Function
     solve: Function
-    eye: Function
+    eye: Function  # the identity beside a matrix: of its size and float type

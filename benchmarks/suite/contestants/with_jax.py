@@ -25,7 +25,7 @@ WORDS = Vocabulary(
     inv=jnp.linalg.inv,
     logdet=lambda S: jnp.linalg.slogdet(S)[1],
     solve=jnp.linalg.solve,
-    eye=jnp.eye,
+    eye=lambda S: jnp.eye(S.shape[0], dtype=S.dtype),
 )
 
 

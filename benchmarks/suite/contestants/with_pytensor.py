@@ -24,7 +24,7 @@ WORDS = Vocabulary(
     inv=pt.linalg.inv,
     logdet=lambda S: pt.linalg.slogdet(S)[1],
     solve=pt.linalg.solve,
-    eye=pt.eye,
+    eye=lambda S: pt.eye(S.shape[0]),
 )
 
 

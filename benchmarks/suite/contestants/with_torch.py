@@ -12,7 +12,7 @@ from torch.func import grad, grad_and_value, hessian, jacrev, jvp
 from benchmarks.suite.case import Call, Case, Values
 from benchmarks.suite.contestants.vocabulary import Vocabulary
 
-__all__ = ["WORDS", "compiled", "eager"]
+__all__ = ["WORDS", "as_tensor", "compiled", "eager"]
 
 WORDS = Vocabulary(
     sum=torch.sum,
@@ -25,7 +25,7 @@ WORDS = Vocabulary(
     inv=torch.linalg.inv,
     logdet=torch.logdet,
     solve=torch.linalg.solve,
-    eye=partial(torch.eye, dtype=torch.float64),
+    eye=lambda S: torch.eye(S.shape[0], dtype=S.dtype, device=S.device),
 )
 
 
@@ -46,7 +46,12 @@ def _functional(case: Case, values: Values) -> tuple[Callable[..., Any], tuple[A
 
 
 def _tensors(case: Case, values: Values) -> tuple[list[Any], dict[str, Any], list[Any]]:
-    return case.split({k: torch.as_tensor(v, dtype=torch.float64) for k, v in values.items()})
+    return case.split({name: as_tensor(value) for name, value in values.items()})
+
+
+def as_tensor(value: Any) -> Any:
+    """A tensor as it is, anything else in float64."""
+    return value if torch.is_tensor(value) else torch.as_tensor(value, dtype=torch.float64)
 
 
 def _called(case: Case, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Call:
