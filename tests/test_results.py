@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -87,6 +88,25 @@ def test_one_form_for_one_value_in_all_formats() -> None:
     assert derivative.to("index") == "[i] = 2 (Σ_j X[j,i] (Σ_k X[j,k] w[k] - y[j]))"
     assert json.loads(derivative.to("json"))["ascii"] == derivative.to("ascii")
     ElementTree.fromstring(derivative.to("mathml"))
+
+
+LARGE = [
+    "1/2 log det Σ + 1/2 (x - μ)' Σ^-1 (x - μ) where Σ: (n, n) posdef, μ: (n)",
+    "log det(X' X + λ I)",
+    "tr((X' X)^-1 A)",
+    "||X (A + X' B)^-1 c||",
+    "softmax(X A)",
+]
+
+
+@pytest.mark.parametrize("format", ["unicode", "ascii", "latex"])
+@pytest.mark.parametrize("source", LARGE)
+def test_no_name_stands_for_two_values(source: str, format: str) -> None:
+    """A differential and entries below it name their parts: T₀ is one thing on a page."""
+    derivative = md.diff(source, "Σ" if "Σ" in source else "X", order=2)
+    found = re.findall(r"(T(?:_\{?|₀|₁|₂|₃)?\d*\}?) *&?= (.*)", derivative.to(format))
+    names = [name for name, _ in found]
+    assert len(names) == len(set(names)), found
 
 
 def test_rows_are_printed_as_rows() -> None:

@@ -271,7 +271,7 @@ _MATHML = Dialect(
     delta="<msub><mi>δ</mi><mrow>{y}</mrow></msub>",
     sigma="<mrow><munder><mo>∑</mo><mrow>{y}</mrow></munder>{x}</mrow>",
     equals="<mo>=</mo>",
-    where="<mspace width='1em'/><mtext>where </mtext>",
+    where="<mspace width='1em'/><mtext>where&#xa0;</mtext>",
     between="<mo>,</mo><mspace width='1em'/>",
     line="<mo>,</mo><mspace width='1em'/>",
     span=(

@@ -42,15 +42,18 @@ def derivatives(found: Sequence[Derivative], form: str) -> list[Row]:
         return [row for d in found for row in _rows(_entries(d).joint, [head(d)])]
     if form != "formula":
         return [row for d in found for row in _map_rows(_map(d, form))]
-    rows = [row for d in found if len(d.shape) > 2 for row in _map_rows(d.differential())]
+    maps = [d.differential() for d in found if len(d.shape) > 2]
+    rows = [row for each in maps for row in _map_rows(each)]
+    used = {name for each in maps for name in each.presentation.joint.names.values()}
     # Only derivatives that were computed together can share lines.
     for arena in dict.fromkeys(d.node.arena for d in found):
         together = [d for d in found if d.node.arena is arena]
         joint = present_joint(
             {str(number): d.node for number, d in enumerate(together)},
             rows=[str(number) for number, d in enumerate(together) if d.is_row],
-            taken=taken_names(together[0].program),
+            taken=used | set(taken_names(together[0].program)),
         )
+        used |= set(joint.names.values())
         rows += _rows(joint, [head(d) for d in together])
     return rows
 
@@ -96,7 +99,8 @@ def sections(steps: Iterable[Step]) -> list[dict[str, Any]]:
         if step.entries is not None:
             equations.append(step.by_entries("mathml"))
         laws = [
-            {"name": law.name, "math": _law(law) if law not in cited else ""} for law in step.laws
+            {"name": law.title(), "math": _law(law) if law not in cited else ""}
+            for law in step.laws
         ]
         cited.update(step.laws)
         found[-1]["steps"].append(

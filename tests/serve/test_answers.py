@@ -63,6 +63,20 @@ def test_every_example_is_answered(example: dict[str, Any], order: int) -> None:
                 assert_is_mathematics(text)
 
 
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["name"])
+def test_no_name_stands_for_two_values(example: dict[str, Any]) -> None:
+    found = formulas(example["source"], wrt=example["wrt"][:1], order=2)
+    names = [row.partition("=")[0] for row in found[1:] if row.startswith("T")]
+    assert len(names) == len(set(names)), found
+
+
+def test_a_step_says_its_flops_and_what_its_law_is_of() -> None:
+    (style, _) = parts("h = tanh(A x); h' h", wrt=["x"])["steps"]["styles"]
+    steps = [step for section in style["sections"] for step in section["steps"]]
+    assert [step["flops"] for step in steps][:3] == ["2 m n - n FLOPs", "", "2 n - 1 FLOPs"]
+    assert "derivative of tanh" in [law["name"] for step in steps for law in step["laws"]]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_is_mathematics(form: str) -> None:
     for source in ("||X w - y||^2", "w' X w + (w' w)^2"):

@@ -131,7 +131,7 @@ function step(one) {
   const laws = one.laws.map((law) =>
     element("span", {}, law.name, ...(law.math ? [math(law.math)] : [])));
   const formulas = element("div", { className: "math" }, ...one.math.map(math));
-  const sizes = [one.shape, one.flops].filter(Boolean).map((text) => element("span", { textContent: text }));
+  const sizes = [one.shape, one.flops].filter(Boolean).map((text) => element("span", {}, ...formula(text)));
   const aside = element("div", { className: "aside" }, ...sizes, ...laws);
   return element("li", {}, element("div", {}, formulas, aside));
 }
