@@ -221,7 +221,7 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
 
 
 # Of one matrix: a batch of matrices is left alone.
-def _idempotent(arena: Arena, x: Node, name: str) -> Node | None:
+def _idempotent(arena: Arena, name: str, x: Node) -> Node | None:
     """f(f(X)) = f(X)"""
     return x if inside(x, name) is not None else None
 

@@ -1,14 +1,13 @@
-"""What the public functions return: programs and their derivatives."""
+"""One derivative in a layout: printed, evaluated, checked, differentiated again."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from matderiv.calculus.derive import MODES, derive, derive_raw
+from matderiv.calculus.derive import MODES, derive_raw
 from matderiv.calculus.diagonal import diagonal_labels, tied
 from matderiv.calculus.layout import (
     LAYOUTS,
@@ -18,32 +17,20 @@ from matderiv.calculus.layout import (
     is_row,
     layout_axes,
 )
-from matderiv.calculus.maps import adjoint, differential, hessian_map, seed
-from matderiv.calculus.simplify import simplify, substitute
-from matderiv.calculus.structure import project, structure_of
+from matderiv.calculus.simplify import simplify
+from matderiv.calculus.structure import structure_of
 from matderiv.check import CheckReport, check_nodes
-from matderiv.errors import (
-    MatderivError,
-    NameResolutionError,
-    ShapeError,
-    UnsupportedError,
-    one_of,
-)
+from matderiv.errors import MatderivError, UnsupportedError, one_of
 from matderiv.limits import limited
-from matderiv.source import (
-    Program,
-    bind_values,
-    evaluated,
-    structured_variables,
-    taken_names,
-)
-from matderiv.tensor.arena import Arena
-from matderiv.tensor.dims import Shape, dim_value
+from matderiv.results.family import Family, family_of
+from matderiv.results.form import DIALECTS, Form
+from matderiv.results.maps import differential_of, hessian_product_of, pullback_of, vec_of
+from matderiv.source import Program, bind_values, evaluated, taken_names
 from matderiv.tensor.elementwise import Elementwise
-from matderiv.tensor.nodes import Apply, Map, Node, Variable
+from matderiv.tensor.nodes import Apply, Map
 from matderiv.tensor.primitives import Primitive
 from matderiv.tensor.traverse import reachable
-from matderiv.values import Array, by_name, real_array, shape_text, superscript
+from matderiv.values import Array, shape_text
 
 if TYPE_CHECKING:
     from matderiv.notation import Presentation
@@ -51,87 +38,9 @@ if TYPE_CHECKING:
     from matderiv.program.cost import Cost
     from matderiv.steps import Steps
 
-_DIALECTS = ("unicode", "ascii", "latex", "mathml")
-_FORMATS = (*_DIALECTS, "index", "json", "numpy", "sympy")
+__all__ = ["Derivative", "differentiate"]
 
-__all__ = ["Derivative", "Form", "Program", "differentiate"]
-
-
-@dataclass(frozen=True)
-class _Family:
-    """Derivatives computed together: they share an arena and their intermediates."""
-
-    program: Program
-    value: Node  # the value as it was read, with plain variables
-    plain: dict[str, Variable]
-    nodes: dict[str, Node]  # mixed layout
-    row: bool
-
-
-class Form:
-    """A derivative as a linear (or higher) map: a formula in the inputs and in seeds.
-
-    `seeds` gives the names and shapes of the seeds; `evaluate` takes their values along
-    with those of the inputs.
-    """
-
-    def __init__(
-        self,
-        program: Program,
-        node: Node,
-        seeds: Mapping[str, Shape],
-        head: str,
-        presentation: Presentation | None = None,
-        note: str = "",
-    ) -> None:
-        self.program = program
-        self.node = node
-        self.seeds = dict(seeds)
-        self.head = head
-        self.shape = node.shape
-        self.note = note
-        self._presentation = presentation
-
-    @property
-    def presentation(self) -> Presentation:
-        from matderiv.notation import present
-
-        taken = taken_names(self.program) | set(self.seeds)
-        return self._presentation or present(self.node, taken=taken)
-
-    @limited
-    def to(self, format: str = "unicode") -> Any:
-        """As "unicode", "ascii", "latex", "mathml", or a "sympy" expression."""
-        one_of(format, (*_DIALECTS, "sympy"), "format")
-        if format == "sympy":
-            return self.program.reread(self.to("ascii"), self.seeds).to_sympy()
-        return self.presentation.text(format)
-
-    @limited
-    def evaluate(
-        self,
-        values: Mapping[str, Any],
-        functions: Mapping[object, Callable[..., Any]] | None = None,
-    ) -> Array:
-        """A dense array for values of the inputs and of the seeds."""
-        values = by_name(values)
-        inner = {name: value for name, value in values.items() if name not in self.seeds}
-        arrays, sizes = bind_values(self.program, inner)
-        for name, shape in self.seeds.items():
-            if name not in values:
-                raise NameResolutionError(f"no value is given for the seed {name}")
-            arrays[name] = real_array(name, values[name])
-            expected = tuple(dim_value(dim, sizes) for dim in shape)
-            if arrays[name].shape != expected:
-                raise ShapeError(f"{name} must have shape {expected}, not {arrays[name].shape}")
-        return evaluated(self.node, arrays, sizes, functions)
-
-    def __str__(self) -> str:
-        link = " " if self.head.endswith("↦") else " = "
-        return f"{self.head}{link}{self.to('unicode')}{self.note and chr(10)}{self.note}"
-
-    def _repr_latex_(self) -> str:
-        return rf"$\displaystyle {self.to('latex')}$"
+_FORMATS = (*DIALECTS, "index", "json", "numpy", "sympy")
 
 
 class Derivative:
@@ -146,7 +55,7 @@ class Derivative:
 
     def __init__(
         self,
-        family: _Family,
+        family: Family,
         wrt: tuple[str, ...],
         layout: str,
         mode: str,
@@ -326,41 +235,19 @@ class Derivative:
         >>> print(md.diff("X^-1", "X").differential().to("ascii"))
         -X^-1 dX X^-1
         """
-        self._refuse_diagonal("the differential")
-        family = self._family
-        seeds = {name: seed(family.plain[name], f"d{name}") for name in self._names}
-        node = differential(
-            family.value, [(family.plain[name], seeds[name]) for name in self._names]
-        )
-        head = "dY" if self.order == 1 else f"d{superscript(self.order)}Y"
-        return self._form(node, [seeds[name] for name in dict.fromkeys(self._names)], head)
+        return differential_of(self._whole("the differential"), self._names)
 
     jvp = differential
 
     @limited
     def vjp(self) -> Form:
         """X̄ in terms of a cotangent G of the value: <G, dY> = <X̄, dX>."""
-        self._refuse_diagonal("a vector-Jacobian product")
-        if self.order != 1:
-            raise UnsupportedError("a vector-Jacobian product is of a derivative of order 1")
-        family = self._family
-        name = next(n for n in ("G", "Y_bar", "G_1") if n not in taken_names(self.program))
-        cotangent = seed(family.value, name)
-        node = adjoint(family.value, family.plain[self._names[0]], cotangent)
-        return self._form(node, [cotangent], f"{name} ↦")
+        return pullback_of(self._whole("a vector-Jacobian product"), self._names)
 
     @limited
     def hvp(self) -> Form:
         """H V for the Hessian H of a scalar value, without forming H."""
-        self._refuse_diagonal("a Hessian-vector product")
-        if self._family.value.order or len(set(self._names)) != 1:
-            raise UnsupportedError("a Hessian-vector product is of a scalar by one variable")
-        variable = self._family.plain[self._names[0]]
-        candidates = ("v", "V", "v_1") if variable.order < 2 else ("V", "V_1")
-        name = next(n for n in candidates if n not in taken_names(self.program))
-        direction = seed(variable, name)
-        node = hessian_map(self._family.value, variable, direction)
-        return self._form(node, [direction], f"{name} ↦")
+        return hessian_product_of(self._whole("a Hessian-vector product"), self._names)
 
     @limited
     def vec(self) -> Form:
@@ -373,30 +260,20 @@ class Derivative:
         ∂vec(Y)/∂vec(X)ᵀ = Bᵀ ⊗ A
           columns stacked: entry [i + 2 j, k + 3 l] is ∂Y[i,j]/∂X[k,l]
         """
-        from matderiv.notation.vec import stack_columns, vec_form
+        return vec_of(self._whole("the vec form"), self._names)
 
-        self._refuse_diagonal("the vec form")
-        rows = self._mixed.order - self._family.plain[self._names[-1]].order
-        form = vec_form(self._mixed, rows, self._names, taken=taken_names(self.program))
-        matrix = stack_columns(self._mixed, rows)
-        return Form(self.program, matrix, {}, form.head, form.presentation, form.note)
-
-    def _refuse_diagonal(self, what: str) -> None:
+    def _whole(self, what: str) -> Family:
+        """The family, of which a map needs all entries."""
         if self.diagonal:
             raise UnsupportedError(f"{what} is of the whole derivative: leave out diagonal")
-
-    def _form(self, node: Node, seeds: Sequence[Variable], head: str) -> Form:
-        structured = structured_variables(self.program, self._family.plain, node.arena)
-        if structured:
-            node = simplify(substitute([node], structured))[0]
-        return Form(self.program, node, {s.name: s.shape for s in seeds}, head)
+        return self._family
 
     # ---- more ----------------------------------------------------------------------
 
     @limited
     def diff(self, wrt: str) -> Derivative:
         """The derivative of this derivative by a variable: a mixed partial."""
-        self._refuse_diagonal("a further derivative")
+        self._whole("a further derivative")
         names = (*self._names, self.program.name_of(wrt))
         made = differentiate(self.program, [names], self.layout, self.mode, self.structured)
         return made[names[0]]
@@ -423,7 +300,7 @@ class Derivative:
         """How the derivative comes about: see `matderiv.steps`."""
         from matderiv.steps import Steps
 
-        self._refuse_diagonal("a derivation in steps")
+        self._whole("a derivation in steps")
         return Steps([self])
 
 
@@ -451,31 +328,7 @@ def differentiate(
     for name in {name for names in wrt for name in names}:
         if name not in program.inputs:
             return _by_named_value(program, name, wrt, layout, mode, structured, diagonal)
-    arena = Arena()
-    plain_names = {name for names in wrt for name in names}
-    lowered = program.lowered(arena, sorted(plain_names))
-    variables = lowered.variables
-    first = [names[0] for names in wrt]
-    then = wrt[0][1:] if wrt else ()
-    nodes = derive(
-        lowered.root,
-        [variables[name] for name in first],
-        then=[variables[name] for name in then],
-        mode=mode,
-    )
-    if structured:
-        nodes = simplify(
-            [
-                _projected(program, node, lowered.root.order, names, variables)
-                for node, names in zip(nodes, wrt, strict=True)
-            ]
-        )
-    attributed = structured_variables(program, variables, arena)
-    if attributed:
-        nodes = simplify(substitute(nodes, attributed))
-    family = _Family(
-        program, lowered.root, variables, dict(zip(first, nodes, strict=True)), lowered.row
-    )
+    family = family_of(program, wrt, mode, structured)
     return {
         names[0]: Derivative(family, names, layout, mode, structured, diagonal) for names in wrt
     }
@@ -500,16 +353,3 @@ def _by_named_value(
     if through:
         made |= differentiate(program, through, layout, mode, structured, diagonal)
     return {names[0]: made[names[0]] for names in wrt}
-
-
-def _projected(
-    program: Program,
-    node: Node,
-    first: int,
-    names: Sequence[str],
-    variables: Mapping[str, Variable],
-) -> Node:
-    for name in names:
-        node = project(node, first, variables[name], program.inputs[name].attributes)
-        first += variables[name].order
-    return node

@@ -1,0 +1,13 @@
+"""What the public functions return: programs, their derivatives, and these as maps.
+
+family.py       derivatives by several variables, computed together
+derivative.py   one of them in a layout: printed, evaluated, checked
+maps.py         dX ↦ dY, G ↦ X̄, V ↦ H V and the vec form, from a family
+form.py         what a map is to a reader: a formula in inputs and seeds
+"""
+
+from matderiv.results.derivative import Derivative, differentiate
+from matderiv.results.form import Form
+from matderiv.source import Program
+
+__all__ = ["Derivative", "Form", "Program", "differentiate"]
