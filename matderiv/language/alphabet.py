@@ -68,12 +68,14 @@ def plain(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def canonical_name(text: str) -> str:
-    """The one form of all spellings of a name.
+    r"""The one form of all spellings of a name.
 
     >>> canonical_name("beta_hat"), canonical_name("W1_2"), canonical_name("yhat")
     ('β_hat', 'W1_2', 'yhat')
+    >>> canonical_name("lambda_1"), canonical_name(r"\lambda_1"), canonical_name("λ₁")
+    ('λ1', 'λ1', 'λ1')
     """
-    head, *parts = plain(text.strip()).split("_")
+    head, *parts = plain(text.strip().lstrip("\\")).split("_")
     digits = head.rstrip("0123456789")
     name = GREEK.get(digits, digits) + head[len(digits) :]
     for part in parts:

@@ -18,11 +18,11 @@ from matderiv.language.functions import function_table, spellings
 from matderiv.language.indexing import entry
 from matderiv.language.literals import literal_value
 from matderiv.language.operators import OPERATORS
-from matderiv.limits import tick
 from matderiv.language.refusals import refuse_ambiguous
-from matderiv.language.sizes import Size, unknown
-from matderiv.language.symbols import Symbols
+from matderiv.language.sizes import Size, fixed, unknown
+from matderiv.language.symbols import Symbols, size_of
 from matderiv.language.syntax import Span, Syntax, post_order
+from matderiv.limits import tick
 
 __all__ = ["Expressions", "Variable"]
 
@@ -121,17 +121,34 @@ class Expressions:
             node.op, node.value = "identity", None
             self.free.append(node)
             return "matrix", (size, size)
+        stated = size_of(name, self.symbols)
+        if stated is not None:
+            return self._of_stated_size(node, name, fixed(stated))
         if name == "π":
             node.op, node.value = "constant", "π"
             return SCALAR
         if name == "𝟏":
-            one = Syntax("number", (), node.span, value=1)
-            one.kind, one.size = SCALAR
-            node.op, node.args, node.value = "fill", (one,), None
-            self.nodes.append(one)
+            self._fill_with_one(node)
             self.free.append(node)
             return "vector", (unknown(),)
         return None
+
+    def _of_stated_size(self, node: Syntax, name: str, size: Size) -> Shape:
+        """I_n and 𝟏_n."""
+        is_identity = name[0] == "I"
+        what = "the identity" if is_identity else "the vector of ones"
+        self.check.note(f"{self.spelled(name)} is {what} of size {self.check.size_text(size)}")
+        if is_identity:
+            node.op, node.value = "identity", None
+            return "matrix", (size, size)
+        self._fill_with_one(node)
+        return "vector", (size,)
+
+    def _fill_with_one(self, node: Syntax) -> None:
+        one = Syntax("number", (), node.span, value=1)
+        one.kind, one.size = SCALAR
+        node.op, node.args, node.value = "fill", (one,), None
+        self.nodes.append(one)
 
     def _input(self, node: Syntax, name: str) -> Shape:
         variable = self.variables.get(name)

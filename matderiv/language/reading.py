@@ -97,7 +97,8 @@ def _spellings(tokens: list[Token], source: str) -> dict[str, str]:
     for token in tokens:
         if token.type in ("NAME", "DECLARED", "TARGET"):
             text = source[slice(*span_of(token))]
-            known.setdefault(str(token), text if "\\" not in text else str(token))
+            whole = "\\" not in text and text.count("{") == text.count("}")
+            known.setdefault(str(token), text if whole else str(token))
     return known
 
 
@@ -133,7 +134,7 @@ def _members(value: object, what: str, name: object) -> tuple[Any, ...]:
 def _name(name: object) -> str:
     if not isinstance(name, str) or not name.strip():
         raise NameResolutionError(f"{name!r} is no name of a variable")
-    return canonical_name(name.strip().lstrip("\\"))
+    return canonical_name(name)
 
 
 def _dim(dim: object, name: object) -> Dim:

@@ -13,7 +13,7 @@ from matderiv.language.alphabet import canonical_name, is_single_name, leading_p
 from matderiv.language.syntax import Span
 from matderiv.language.tokens import Token, span_of
 
-__all__ = ["ATTRIBUTES", "CLOSES", "OPENS", "Piece", "Symbols", "find_uses"]
+__all__ = ["ATTRIBUTES", "CLOSES", "OPENS", "Piece", "Symbols", "find_uses", "size_of"]
 
 _WORDS = "symmetric posdef diagonal orthogonal lower upper positive integer stochastic"
 ATTRIBUTES = frozenset(_WORDS.split())
@@ -50,6 +50,20 @@ class Symbols:
         )
 
 
+def size_of(name: str, symbols: Symbols) -> str | int | None:
+    """The size that a name states: n for the identity I_n and for the ones 𝟏_n and 𝟏_3.
+
+    None for other names, and where the name or its subscript is a variable.  `used` must be
+    complete: a capital that stands elsewhere is a matrix.
+    """
+    head, size = name[:1], name[1:].removeprefix("_")
+    if head not in ("I", "𝟏") or not size or symbols.knows(name) or symbols.is_variable(size):
+        return None
+    if size.isdigit():
+        return int(size) if head == "𝟏" and 0 < int(size) < 10**9 else None
+    return size if is_single_name(size) and (size.islower() or size not in symbols.used) else None
+
+
 def find_uses(
     tokens: list[Token], pieces: list[Piece], symbols: Symbols, reserved: Container[str]
 ) -> None:
@@ -77,6 +91,10 @@ def find_uses(
                 follows = tokens[position + 1].type if position + 1 < end else ""
                 if not (token in reserved or token in _VALUES or follows == "EQUALS"):
                     _use(token, follows, symbols)
+    for name in sorted(symbols.used | symbols.split):
+        size = size_of(name, symbols)
+        if isinstance(size, str):
+            symbols.dimensions.setdefault(size, None)
 
 
 def _sizes_after(word: Token, method: bool, symbols: Symbols) -> int | None:
