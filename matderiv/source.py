@@ -175,13 +175,17 @@ class Program:
             raise NameResolutionError(f"wrt is a name or a list of names, not {type(wrt).__name__}")
         return [self.name_of(str(name) if is_sympy(name) else name) for name in wrt]
 
+    @cached_property
+    def _assigned(self) -> frozenset[str]:
+        """The names of the values that the program computes."""
+        return frozenset(s.name for s in self.typed.statements if isinstance(s, Assignment))
+
     def name_of(self, text: str) -> str:
         """The input, or the named value, that a user means by `text`."""
         if not isinstance(text, str):
             raise NameResolutionError(f"a name is text, not {type(text).__name__}")
         name = canonical_name(text)
-        assigned = {s.name for s in self.typed.statements if isinstance(s, Assignment)}
-        if name not in self.inputs and name not in assigned:
+        if name not in self.inputs and name not in self._assigned:
             raise NameResolutionError(
                 f"{text!r} does not occur in the program; its inputs are {', '.join(self.inputs)}"
                 f"{near(text, self.inputs)}"

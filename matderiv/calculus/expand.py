@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from matderiv.calculus.squares import squared
 from matderiv.calculus.weight import Weights, has_diagonal
@@ -25,7 +25,7 @@ def as_product(node: Node) -> Product:
     bare.arena, bare.shape, bare.id, bare.depends = node.arena, node.shape, node.id, node.depends
     bare.coefficient, bare.wiring = 1, True
     bare.out = tuple(range(node.order))
-    bare.factors = (Factor(node, bare.out, 1),)
+    bare.factors, bare.children = (Factor(node, bare.out, 1),), (node,)
     bare.sizes = node.shape
     return bare
 
@@ -40,24 +40,20 @@ def may_merge(node: Node, weight: Weights) -> bool:
         return any(_opens(term.node) for term in node.terms)
     if not isinstance(node, Product) or not _opens(node):
         return False
-    merged = _merged(node, weight)
-    if not isinstance(merged, Product):
-        return True
-    parts = sum(
-        len(f.node.factors) if isinstance(f.node, Product) and _merges(f.node, f.exponent) else 1
-        for f in node.factors
-    )
-    if merged is not node and len(merged.factors) < parts:
-        return True
-    sums = [f for f in merged.factors if isinstance(f.node, Sum)]
+    factors = _flat(node, weight)
+    if len(factors) > len(node.factors) and _may_shrink(factors):
+        merged = _merged(node, weight)
+        if not isinstance(merged, Product) or len(merged.factors) < len(factors):
+            return True
+    sums = [f for f in factors if isinstance(f.node, Sum)]
     if not sums:
         return False
-    if len(sums) > 1 or sums[0].exponent != 1 or len(merged.factors) == 1:
+    if len(sums) > 1 or sums[0].exponent != 1 or len(factors) == 1:
         return True
     total = sums[0]
     if has_diagonal(total.node):
         return True  # I makes two axes one, on which factors may meet
-    others = [f for f in merged.factors if f is not total]
+    others = [f for f in factors if f is not total]
     for term in total.node.children:
         inner = as_product(term)
         for factor in inner.factors:
@@ -68,6 +64,33 @@ def may_merge(node: Node, weight: Weights) -> bool:
             if any(_meet(factor.node, labels, other) for other in others):
                 return True
     return False
+
+
+def _flat(node: Product, weight: Weights) -> tuple[Factor, ...]:
+    """The factors of a Product and of the light Products among them."""
+    axes = tuple(range(node.order))
+    sizes = dict(enumerate(node.shape))
+    monomial: _Monomial = (1, (Factor(node, axes, 1),), axes)
+    place = 0
+    while place < len(monomial[1]):
+        child, _, exponent = monomial[1][place]
+        light = child is node or weight(child) <= _OPAQUE
+        if isinstance(child, Product) and light and _merges(child, exponent):
+            monomial = _merge_in(monomial, place, child, sizes)
+            place = 0
+        else:
+            place += 1
+    return monomial[1]
+
+
+def _may_shrink(factors: Sequence[Factor]) -> bool:
+    """Whether some of these factors may be one in a product, or none."""
+    nodes = {factor.node.id: factor.node for factor in factors}
+    return (
+        len(nodes) < len(factors)
+        or sum(isinstance(node, Map) for node in nodes.values()) > 1
+        or any(isinstance(node, Apply) and node.primitive.is_inverse for node in nodes.values())
+    )
 
 
 def _meet(node: Node, labels: tuple[int, ...], other: Factor) -> bool:

@@ -14,10 +14,9 @@ natural numbers.  So the rounds end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from matderiv.calculus.shorten import Shortener
-from matderiv.calculus.weight import Weights
 from matderiv.tensor.loops import build_loop, captured_by, in_order, projections
 from matderiv.tensor.nodes import (
     Apply,
@@ -39,7 +38,7 @@ from matderiv.tensor.traverse import reachable, rebuild, remake, substitute, use
 __all__ = ["flatten", "simplify", "substitute"]
 
 _ROUNDS = 6
-_READABLE = 40  # a heavier formula keeps the names of all its cotangents
+_READABLE = 20  # a formula of more names than this keeps those of all its cotangents
 _LARGEST = 30  # factors or terms that one node may grow to by merging
 
 
@@ -119,8 +118,7 @@ def settle_names(roots: Sequence[Node], keep_all: bool = False) -> list[Node]:
     cotangents = [name for name in names.values() if name.role == "cotangent"]
     bare = {name.id for name in cotangents if _is_abstract(name.definition)}
     once = {name.id for name in cotangents if counts[name.id] < 2}
-    weight = Weights(frozenset(once | bare))
-    keep_all = keep_all or any(weight(root) > _READABLE for root in roots)
+    keep_all = keep_all or any(_is_long(root, once | bare) for root in roots)
     dropped = bare if keep_all else bare | once
     if dropped or any(
         child.id in names
@@ -130,6 +128,20 @@ def settle_names(roots: Sequence[Node], keep_all: bool = False) -> list[Node]:
     ):
         return _rename(roots, names, lambda node, name: name.id not in dropped)
     return list(roots)
+
+
+def _is_long(root: Node, through: Container[int]) -> bool:
+    """Whether a formula has too many names to be read; some of them count as what they name."""
+    stack, count = [root], 0
+    while stack and count <= _READABLE:
+        node = stack.pop()
+        if isinstance(node, Name) and node.id in through:
+            stack.append(node.definition)
+        elif isinstance(node, Name) or not node.children:
+            count += 1
+        else:
+            stack.extend(node.children)
+    return bool(stack) or count > _READABLE
 
 
 def _is_abstract(node: Node) -> bool:

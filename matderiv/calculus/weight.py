@@ -70,11 +70,18 @@ class Weights:
         known = self._known.get(node.id)
         if known is not None:
             return known
-        for below in reachable([node], lambda n: n.id in self._known or self._is_closed(n)):
-            if below.id not in self._known:
-                self._known[below.id] = min(self._weigh(below), _LARGEST)
-                self._names[below.id] = min(self._count_names(below), _LARGEST)
+        if self._is_closed(node) or all(child.id in self._known for child in node.children):
+            self._settle(node)
+        else:
+            for below in reachable([node], lambda n: n.id in self._known or self._is_closed(n)):
+                if below.id not in self._known:
+                    self._settle(below)
         return self._known[node.id]
+
+    def _settle(self, node: Node) -> None:
+        """Weigh a node whose children have been weighed."""
+        self._known[node.id] = min(self._weigh(node), _LARGEST)
+        self._names[node.id] = min(self._count_names(node), _LARGEST)
 
     def _count_names(self, node: Node) -> int:
         if isinstance(node, Variable | Size | Name):
@@ -118,39 +125,46 @@ class Weights:
         return total
 
     def _product(self, node: Product) -> int:
-        coefficient = Fraction(node.coefficient)
-        above = int(abs(coefficient.numerator) != 1)
-        below = int(coefficient.denominator != 1)
-        sign = coefficient < 0 and not any(map(_turns, node.factors))
-        if not node.out and node.coefficient == 1 and is_sum_of_squares(node):
+        number = node.coefficient
+        above = below = 0
+        if number not in (1, -1):
+            above, below = int(abs(number.numerator) != 1), int(number.denominator != 1)
+        if not node.out and number == 1 and is_sum_of_squares(node):
             norm = self._norm(node, 1)
             if norm is not None:
                 return norm
-        sizes = Counter(
-            f.node.dim for f in node.factors if isinstance(f.node, Size) and f.exponent == -1
-        )
-        tensors = list[Factor]()
-        for factor in node.factors:
-            child, labels, exponent = factor
-            if labels:
-                tensors.append(factor)
-            elif isinstance(child, Size) and exponent == -1:
-                continue
-            else:
-                power = self._power(child, abs(Fraction(exponent)))
-                if exponent > 0 and exponent == 1 and sizes and _is_mean(child, sizes):
-                    sizes.subtract(child.sizes)
-                if exponent > 0:
-                    above += power
-                else:
-                    below += power
-        below += sum(count for count in sizes.values() if count > 0)
-        total = above + below + (below > 0) + sign
+        tensors = [factor for factor in node.factors if factor.labels]
+        if len(tensors) < len(node.factors):
+            over, under = self._scalars([f for f in node.factors if not f.labels])
+            above, below = above + over, below + under
+        total = above + below + (below > 0)
+        total += number < 0 and not any(map(_turns, node.factors))
         if not tensors:
             return total + _constant(node, above == 0)
         for child, _, exponent in tensors:
-            total += self._power(child, abs(Fraction(exponent)))
+            total += (
+                self._power(child, abs(Fraction(exponent)))
+                if exponent != 1
+                else self._known[child.id]
+            )
         return total + _structure(node, tensors)
+
+    def _scalars(self, factors: Sequence[Factor]) -> tuple[int, int]:
+        """The weights of scalar factors above and below the line; Σx/n is mean(x)."""
+        above = below = 0
+        sizes = Counter(
+            f.node.dim for f in factors if isinstance(f.node, Size) and f.exponent == -1
+        )
+        for child, _, exponent in factors:
+            if isinstance(child, Size) and exponent == -1:
+                continue
+            if exponent == 1 and sizes and _is_mean(child, sizes):
+                sizes.subtract(child.sizes)
+            if exponent > 0:
+                above += self._power(child, exponent)
+            else:
+                below += self._power(child, -exponent)
+        return above, below + sum(count for count in sizes.values() if count > 0)
 
     def _power(self, node: Node, exponent: Number) -> int:
         if isinstance(node, Product) and not node.out and is_sum_of_squares(node):
@@ -252,33 +266,27 @@ def _structure(node: Product, tensors: Sequence[Factor]) -> int:
     total = len(node.out) - len(out)  # diag
     if not out:
         total += 2 * sum(has_diagonal(factor.node) for factor in tensors)  # tr(A) - tr(A B)
-    vectors: Counter[int] = Counter()
-    ends: Counter[int] = Counter()
-    pairs: Counter[frozenset[int]] = Counter()
-    inverse: Counter[frozenset[int]] = Counter()
-    for _, labels, exponent in tensors:
-        distinct = frozenset(labels)
-        total += len(distinct) != len(labels) and bool(out)  # the diagonal of a matrix
-        if len(distinct) == 1:
-            vectors[labels[0]] += 1
+    vectors, ends = [0] * len(node.sizes), [0] * len(node.sizes)
+    groups: dict[frozenset[int], list[Factor]] = {}
+    for factor in tensors:
+        groups.setdefault(frozenset(factor.labels), []).append(factor)
+        total += len(set(factor.labels)) < len(factor.labels) and bool(out)  # diag(A)
+    for labels, group in groups.items():
+        total += len(group) - 1  # ⊙
+        below = all(factor.exponent < 0 for factor in group)
+        if len(labels) > 1:
+            total += 2 * (below and len(group) == len(tensors))  # 1 ./ X
+            for label in labels:
+                ends[label] += 1
         else:
-            pairs[distinct] += 1
-        if exponent < 0:
-            inverse[distinct] += 1
-    for pair, count in pairs.items():
-        total += count - 1  # ⊙
-        if inverse[pair] == count == len(tensors):
-            total += 2  # 1 ./ X
-        for label in pair:
-            ends[label] += 1
-    for label in range(len(node.sizes)):
-        v, m, o = vectors[label], ends[label], label in out
-        total += max(v - 1, 0)  # ⊙
-        if v and inverse[frozenset((label,))] == v and not (m and len(node.out) == 1):
-            total += 2  # 1 ./ x
+            (label,) = labels
+            vectors[label] = len(group)
+            matrices = any(label in other for other in groups if len(other) > 1)
+            total += 2 * (below and not (matrices and len(node.out) == 1))  # 1 ./ x
+    for label, (v, m) in enumerate(zip(vectors, ends, strict=True)):
+        o = label in out
         if v + m + o == 1:
-            if node.out and node.out.count(label) < 2:
-                total += 1  # 𝟏
+            total += bool(out) and node.out.count(label) < 2  # 𝟏
         elif v and m and (o or m > 1):
             total += 1  # diag, or ⊙ with a product
         elif not o and not m and v > 1:

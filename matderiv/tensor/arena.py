@@ -74,9 +74,10 @@ class Arena:
 
     def intern(self, key: Hashable, kind: type[Node], shape: Shape, **fields: object) -> Node:
         """Return the node of this key, made with these fields if it is new."""
-        tick()
         node = self._nodes.get(key)
         if node is None:
+            if self._count % 16 == 0:  # the clock is slower than the making of a node
+                tick()
             node = kind.__new__(kind)
             node.arena, node.shape, node.id = self, shape, self._count
             for name, value in fields.items():
@@ -118,7 +119,7 @@ class Arena:
         return self.constant(1, shape)
 
     def zero(self, shape: Shape) -> Node:
-        return self.intern(("sum", (), shape), Sum, shape, terms=())
+        return self.intern(("sum", (), shape), Sum, shape, children=(), terms=())
 
     def size(self, dim: Dim) -> Node:
         """The number of a dimension, a scalar."""

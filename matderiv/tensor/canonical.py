@@ -22,7 +22,8 @@ def canonical_labels(
     factors: Sequence[Factor], out: Sequence[int], symmetric: Callable[[Node], bool]
 ) -> tuple[tuple[Factor, ...], dict[int, int]]:
     """Return the factors sorted and renumbered, and the map from old label to new."""
-    factors = sorted(factors, key=lambda f: (f.node.id, f.exponent))
+    if len(factors) > 1:
+        factors = sorted(factors, key=lambda f: (f.node.id, f.exponent))
     loose = [f.node.order == 2 and symmetric(f.node) for f in factors]
     repeated = any(
         a.node is b.node and a.exponent == b.exponent and a.labels for a, b in pairwise(factors)
@@ -34,7 +35,10 @@ def canonical_labels(
         for factor in factors:
             for label in factor.labels:
                 numbers.setdefault(label, len(numbers))
-        renumbered = [f._replace(labels=tuple([numbers[k] for k in f.labels])) for f in factors]
+        renumbered = [
+            Factor(node, tuple([numbers[k] for k in labels]), exponent)
+            for node, labels, exponent in factors
+        ]
         return tuple(renumbered), numbers
     return _search(factors, loose, numbers)
 

@@ -150,29 +150,23 @@ class Product(Node):
     (a transpose, a diagonal, a broadcast, an outer product): it is always inlined.
     """
 
-    __slots__ = ("coefficient", "factors", "out", "sizes", "wiring")
+    __slots__ = ("children", "coefficient", "factors", "out", "sizes", "wiring")
 
+    children: tuple[Node, ...]
     coefficient: Number
     factors: tuple[Factor, ...]
     out: tuple[int, ...]
     sizes: Shape
     wiring: bool
 
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return tuple(factor.node for factor in self.factors)
-
 
 class Sum(Node):
     """Σ coefficient · node; no terms is the zero of its shape."""
 
-    __slots__ = ("terms",)
+    __slots__ = ("children", "terms")
 
+    children: tuple[Node, ...]
     terms: tuple[Term, ...]
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return tuple(term.node for term in self.terms)
 
 
 class Map(Node):

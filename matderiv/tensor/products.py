@@ -36,12 +36,13 @@ _LARGEST_POWER = 4096  # bits; a larger power of a number stays a factor
 class Labels:
     """Labels with their sizes, and which of them have been unified."""
 
-    __slots__ = ("dead", "dims", "parent")
+    __slots__ = ("dead", "dims", "parent", "unified")
 
     def __init__(self, dims: list[Dim]) -> None:
         self.parent = list(range(len(dims)))
         self.dims = dims
         self.dead: set[int] = set()
+        self.unified = False
 
     def new(self, dim: Dim) -> int:
         self.parent.append(len(self.parent))
@@ -58,6 +59,7 @@ class Labels:
     def unify(self, a: int, b: int) -> None:
         a, b = self.find(a), self.find(b)
         if a != b:
+            self.unified = True
             self.parent[max(a, b)] = min(a, b)
 
 
@@ -115,13 +117,13 @@ def _build(
             break
     ends = [labels.find(end) for end in ends]
     carried = {label for factor in flat for label in factor.labels}
-    for label in set(range(len(labels.parent))) - carried - labels.dead:
-        if labels.parent[label] == label and label not in ends:
+    for label in set(range(len(labels.parent))).difference(carried, labels.dead, ends):
+        if labels.parent[label] == label:
             flat.append(Factor(arena.size(labels.dims[label]), (), 1))
             coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
             flat = _merge(arena, flat, labels)
     flat = _hoist(arena, flat, ends, labels)
-    while any(isinstance(f.node, Product) and not f.labels and _opens(arena, f) for f in flat):
+    while any([not f.labels and isinstance(f.node, Product) and _opens(arena, f) for f in flat]):
         # A merger of scalars (‖x‖² ‖x‖⁻², √2 √2) leaves numbers and products of scalars.
         coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
         flat = _merge(arena, flat, labels)
@@ -282,7 +284,8 @@ def _merge(arena: Arena, factors: list[Factor], labels: Labels) -> list[Factor]:
     """Add the exponents of equal factors; drop the ones that vanish."""
     powers: dict[tuple[int, tuple[int, ...]], Factor] = {}
     for node, axes, exponent in factors:
-        axes = tuple(labels.find(k) for k in axes)
+        if labels.unified:
+            axes = tuple([labels.find(k) for k in axes])
         if len(axes) == 2 and axes[0] > axes[1] and is_symmetric(arena, node):
             axes = axes[::-1]
         key = (node.id, axes)
@@ -299,7 +302,7 @@ def _hoist(
 ) -> list[Factor]:
     """Replace each part that touches no output label by one scalar factor."""
     outer = set(ends)
-    if all(not f.labels or not outer.isdisjoint(f.labels) for f in factors):
+    if all([not f.labels or not outer.isdisjoint(f.labels) for f in factors]):
         return factors
     component: dict[int, int] = {}
 
@@ -345,19 +348,20 @@ def _intern(
     ordered, numbers = canonical_labels(factors, ends, lambda node: is_symmetric(arena, node))
     if isinstance(coefficient, Fraction) and coefficient.denominator == 1:
         coefficient = coefficient.numerator
-    out = tuple(numbers[end] for end in ends)
-    sizes = tuple(labels.dims[label] for label in numbers)
+    out = tuple([numbers[end] for end in ends])
+    sizes = tuple([labels.dims[label] for label in numbers])
     key = (
         "product",
         coefficient,
-        tuple((f.node.id, f.labels, f.exponent) for f in ordered),
+        tuple([(f.node.id, f.labels, f.exponent) for f in ordered]),
         out,
         sizes,
     )
     return arena.intern(
         key,
         Product,
-        tuple(sizes[k] for k in out),
+        tuple([sizes[k] for k in out]),
+        children=tuple([factor.node for factor in ordered]),
         coefficient=coefficient,
         factors=ordered,
         out=out,

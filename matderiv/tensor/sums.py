@@ -63,7 +63,9 @@ def build_sum(
         inner = arena.sum(kept, shape)
     else:
         key = ("sum", tuple((c, node.id) for c, node in kept), shape)
-        inner = arena.intern(key, Sum, shape, terms=tuple(Term(c, n) for c, n in kept))
+        children = tuple([node for _, node in kept])
+        made = tuple([Term(c, node) for c, node in kept])
+        inner = arena.intern(key, Sum, shape, children=children, terms=made)
         if content == 1:
             return inner
     axes = tuple(range(len(shape)))
