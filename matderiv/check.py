@@ -58,6 +58,9 @@ class CheckReport:
             f"max relative error {self.max_relative_error:.0e}"
         )
 
+    def _repr_pretty_(self, page: Any, cycle: bool) -> None:
+        page.text(str(self))  # what a notebook shows
+
 
 def stand_ins(roots: Sequence[Node], seed: int = 0) -> dict[object, Callable[..., Any]]:
     """Smooth functions with known derivatives for the abstract functions of a graph.

@@ -6,13 +6,16 @@
     ||X w - y||^2
 
 The line is that of the command line without the formula: `wrt w --order 2` gives a
-derivative, `flops wrt w` runs another command on the cell.  Without a line the cell shows
-how the formula is read.
+derivative, `flops wrt w` a table, `graph wrt w` a picture, and so on for every command.
+Without a line the cell shows how the formula is read.
 """
 
 from __future__ import annotations
 
+import io
 import shlex
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matderiv.errors import DomainError, MatderivError
@@ -20,7 +23,9 @@ from matderiv.errors import DomainError, MatderivError
 if TYPE_CHECKING:
     from matderiv.results import Derivative
 
-__all__ = ["Answers", "answer", "load_ipython_extension"]
+__all__ = ["Answers", "Shown", "answer", "load_ipython_extension"]
+
+_TYPES = {"markdown": "text/markdown", "svg": "image/svg+xml"}
 
 
 class Answers(tuple["Derivative", ...]):
@@ -35,6 +40,17 @@ class Answers(tuple["Derivative", ...]):
 
     def __repr__(self) -> str:
         return "\n".join(str(one) for one in self)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a command prints in a format that a notebook sets: markdown or svg."""
+
+    text: str
+    format: str
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        return {_TYPES[self.format]: self.text, "text/plain": self.text}
 
 
 def _head(derivative: Derivative) -> str:
@@ -57,20 +73,18 @@ def answer(line: str, cell: str) -> Any:
     2 Xᵀ(X w - y)
     """
     from matderiv.api import parse
-    from matderiv.commands import COMMANDS, main, read_options
+    from matderiv.commands import COMMANDS, read_options
     from matderiv.commands.words import asked_derivatives
 
     words = shlex.split(line)
     if not words:
         return parse(cell)
     if words[0] in COMMANDS and words[0] != "diff":
-        main([words[0], cell, *words[1:]])
-        return None
+        return _command([words[0], cell, *words[1:]])
     words = ["diff", cell, *words[words[0] == "diff" :]]
     options = read_options(words)
     if options.steps or options.form or options.format != "unicode":
-        main(words)
-        return None
+        return _command(words)
     found = asked_derivatives(options)
     reports = [one.check() for one in found]
     worst = max(reports, key=lambda report: (not report.passed, report.max_relative_error))
@@ -78,6 +92,31 @@ def answer(line: str, cell: str) -> Any:
         raise DomainError(f"{worst}: the derivative is not shown")
     print("\n".join([*found[0].program.notes, str(worst)]))
     return Answers(found)
+
+
+def _command(words: list[str]) -> Shown | None:
+    """Run a command in the format that a notebook sets best, where it has one."""
+    from matderiv.commands import main, read_options
+
+    options = read_options(words)
+    format = _best_format(words[0], options)
+    if format is None:
+        main(words)
+        return None
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        status = main([*words, "--format", format])
+    return Shown(printed.getvalue(), format) if not status else None
+
+
+def _best_format(command: str, options: Any) -> str | None:
+    chosen = getattr(options, "format", "none") not in (None, "text", "unicode")
+    if chosen or getattr(options, "output", None):
+        return None
+    if command == "graph" or (command == "memory" and options.timeline is not None):
+        return "svg"
+    in_words = command == "plan" and (options.budget or options.segments)
+    return None if in_words or (command == "diff" and not options.steps) else "markdown"
 
 
 def _cell_magic(line: str, cell: str | None = None) -> Any:

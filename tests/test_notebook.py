@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 import matderiv as md
-from matderiv.notebook import Answers, answer
+from matderiv.notebook import Answers, Shown, answer
+from matderiv.pictures import computation_graph, timeline
 
 TUTORIAL = Path(__file__).parents[1] / "examples" / "tutorial.ipynb"
 
@@ -68,14 +69,68 @@ def test_a_cell_without_a_line_is_a_program() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["flops wrt w", "check wrt w", "wrt w --form vjp", "compile wrt w"]
+    "line",
+    [
+        "check wrt w",
+        "wrt w --form vjp",
+        "wrt w --format ascii",
+        "compile wrt w",
+        "flops wrt w --format csv",
+        "plan wrt w --segments 2 --at n=9,m=8",
+        'verify wrt w equals "2 X\' X w"',
+    ],
 )
 def test_a_cell_runs_other_commands(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(line, "||X w||^2") is None
     assert capsys.readouterr().out.strip()
 
 
+@pytest.mark.parametrize(
+    "line, type, begins",
+    [
+        ("flops wrt w", "text/markdown", "| step"),
+        ("flops wrt w --modes", "text/markdown", "| mode"),
+        ("memory wrt w", "text/markdown", "| peak of"),
+        ("plan wrt w --at n=9,m=8", "text/markdown", "| schedule"),
+        ("wrt w --steps", "text/markdown", "### $"),
+        ("graph wrt w", "image/svg+xml", "<svg"),
+        ("memory wrt w --timeline", "image/svg+xml", "<svg"),
+    ],
+)
+def test_a_cell_shows_tables_and_pictures(line: str, type: str, begins: str) -> None:
+    found = answer(line, "||tanh(X w)||^2")
+    assert isinstance(found, Shown)
+    assert found._repr_mimebundle_()[type].startswith(begins)
+
+
+def test_a_cell_that_fails_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer("flops wrt q", "||X w||^2") is None
+    assert "NameResolutionError" in capsys.readouterr().err
+
+
+class _Printer:
+    """As IPython's: what it is told to write."""
+
+    def __init__(self) -> None:
+        self.written = ""
+
+    def text(self, text: str) -> None:
+        self.written += text
+
+
+def test_reports_are_shown_as_they_print() -> None:
+    for report in (md.check("x' x", "x"), md.verify("x' x", "x", "x")):
+        printer = _Printer()
+        report._repr_pretty_(printer, False)
+        assert printer.written == str(report)
+
+
 def test_objects_show_themselves() -> None:
+    compiled = md.compile("||X w||^2", "w")
+    assert compiled._repr_markdown_() == f"```python\n{compiled.source}```"
+    graph = computation_graph(md.parse("||X w||^2"), ["w"])
+    assert graph._repr_svg_().startswith("<svg")
+    assert timeline(compiled.plan, {})._repr_svg_().startswith("<svg")
     derivative = md.diff("||X w||^2", "w")
     assert derivative._repr_latex_().startswith(r"$\displaystyle ")
     assert derivative.vjp()._repr_latex_().startswith(r"$\displaystyle ")

@@ -96,6 +96,9 @@ class ComputationGraph:
             )
         return writers[format](self)
 
+    def _repr_svg_(self) -> str:
+        return self.to("svg")
+
 
 def computation_graph(program: Program, wrt: Sequence[str] = ()) -> ComputationGraph:
     """The graph of a program, pruned to what depends on `wrt` if that is given."""

@@ -76,6 +76,9 @@ class Timeline:
             )
         return self._text() if format == "text" else self._svg()
 
+    def _repr_svg_(self) -> str:
+        return self.to("svg")
+
     # ---- text ------------------------------------------------------------------------
 
     def _text(self) -> str:

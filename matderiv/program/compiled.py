@@ -175,6 +175,9 @@ class CompiledFunction:
 
     # ---- the file --------------------------------------------------------------------
 
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.source}```"
+
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the module to a file, whole or not at all; keep an existing one.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -73,6 +73,9 @@ class VerifyReport:
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.formula}"
+
+    def _repr_pretty_(self, page: Any, cycle: bool) -> None:
+        page.text(str(self))  # what a notebook shows
 
 
 def verify_claim(derivative: Derivative, formula: str) -> VerifyReport:
