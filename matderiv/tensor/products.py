@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from matderiv.errors import DomainError
+from matderiv.limits import tick
 from matderiv.tensor.cancel import cancel_inverses
 from matderiv.tensor.canonical import canonical_labels
 from matderiv.tensor.dims import Dim
@@ -108,6 +109,7 @@ def _build(
     if coefficient == 0:
         return arena.zero(shape)
     while True:
+        tick()
         merged = _merge(arena, flat, labels)
         flat = stable_factors(arena, merge_pointwise(arena, merged))
         flat = split_labels(arena, flat, ends, labels)

@@ -66,6 +66,12 @@ def _fused_axes(node: Node) -> dict[int, Shape]:
     return found
 
 
+def _fuses(node: Node, axes: Sequence[int], dims: Shape) -> bool:
+    """Whether each of these axes was fused from axes of these sizes."""
+    fused = _fused_axes(node) if axes else {}
+    return all(fused.get(axis) == dims for axis in axes)
+
+
 def _open(arena: Arena, node: Node, splits: Mapping[int, Shape]) -> Node:
     """A node with some axes split; a reshape that fused them gives its argument back."""
     dims = [dim for k, size in enumerate(node.shape) for dim in splits.get(k, (size,))]
@@ -99,8 +105,7 @@ def _split_carriers(
 
     for factor in factors:
         at = places(factor)
-        fused = _fused_axes(factor.node) if at else {}
-        if factor.node.order > 1 and any(fused.get(k) != dims for k in at):
+        if factor.node.order > 1 and not _fuses(factor.node, at, dims):
             return None
     # Only now: a label made in vain would be alive, and count as a sum of ones.
     fresh = [labels.new(dim) for dim in dims]
@@ -111,7 +116,8 @@ def _split_carriers(
             changed.append(factor)
             continue
         long = [part for part, dim in zip(fresh, dims, strict=True) if dim != 1]
-        if factor.node.order == 1 and len(long) == 1:  # an axis of size 1 splits nothing
+        if len(long) == 1 and not _fuses(factor.node, at, dims):
+            # A vector that stays as it is: an axis of size 1 splits nothing.
             changed.append(Factor(factor.node, (long[0],), factor.exponent))
             continue
         opened = _open(arena, factor.node, dict.fromkeys(at, dims))

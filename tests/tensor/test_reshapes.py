@@ -30,6 +30,21 @@ def _commutation(s: Setting, m: str, n: str) -> Node:
     return s.arena.reshape(delta, 4, (size, size))
 
 
+def _sums(s: Setting, a: Node, shape: tuple[str | int, str | int], axis: int) -> Node:
+    """The sums of the columns as a matrix of one row or column, opaque to the constructors."""
+    return s.arena.broadcast(s.e("ij->j", a), shape, (axis,))
+
+
+def _long_row(s: Setting, a: Node) -> Node:
+    column = _sums(s, a, (a.shape[1], 1), 0)
+    return s.arena.reshape(s.arena.apply("pinv", column), 2, (a.shape[1],))
+
+
+def _long_column(s: Setting, a: Node) -> Node:
+    row = _sums(s, a, (1, a.shape[1]), 1)
+    return s.arena.reshape(s.arena.apply("pinv", row), 2, (a.shape[1],))
+
+
 KRONECKER: dict[str, tuple[Callable[[Setting], Node], Callable[..., Any]]] = {
     "kron": (lambda s: _kron(s, s.A, s.X), lambda A, X: np.kron(A, X)),
     "tr(A ⊗ B)": (
@@ -68,6 +83,10 @@ KRONECKER: dict[str, tuple[Callable[[Setting], Node], Callable[..., Any]]] = {
     "reshape of reshape": (
         lambda s: s.arena.reshape(_vec(s, s.t(s.X)), 1, ("n", "m")),
         lambda X: X,
+    ),
+    "rows of one axis, summed against another": (  # (1, m) made long twice, and (m, 1) once
+        lambda s: s.e("i,i,i->", _long_row(s, s.A), _long_row(s, s.B), _long_column(s, s.A)),
+        lambda A, B: A.sum(0) ** 2 @ B.sum(0) / (A.sum(0) @ A.sum(0)) ** 2 / (B.sum(0) @ B.sum(0)),
     ),
     "row sums of a reshape": (
         lambda s: s.e("ij->i", s.arena.reshape(s.X, 2, ("m", "n"))),
