@@ -27,7 +27,7 @@ from matderiv.errors import DomainError
 from matderiv.tensor.dims import Composite, Dim, Shape, dim_value
 from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.evaluate import evaluate
-from matderiv.tensor.nodes import Apply, Map, Node, Variable
+from matderiv.tensor.nodes import Apply, Loop, Map, Node, Variable
 from matderiv.tensor.primitives import AbstractFunction
 from matderiv.tensor.traverse import dimensions, everything, reachable
 from matderiv.values import DOMAINS, Array, Declared, draw, draw_sizes
@@ -275,6 +275,9 @@ def _directional_error(
         moved = {**arrays, wrt: point + s * direction}
         return evaluate_named([lower], moved, sizes, functions)[0]
 
+    # The rounding of a value is that of what it is made of, which may be far larger.
+    made_of = [node for node in reachable([lower]) if not isinstance(node, Loop)]
+    rounding = 1e-15 * max(map(_largest_finite, evaluate_named(made_of, arrays, sizes, functions)))
     for step in _STEPS:
         slopes = []
         for h in (step, step / 2, step / 4):
@@ -284,7 +287,7 @@ def _directional_error(
         if not np.all(np.isfinite(best)):
             continue
         scale = max(_largest(best), _largest(exact))
-        noise = 1e-13 * _largest(value(0.0)) / step
+        noise = max(1e-13 * _largest(value(0.0)), rounding) / step
         unsettled = _largest(best - fine)
         if _is_kink(value, step, 1e-3 * scale + noise):
             return None
@@ -308,6 +311,10 @@ def _is_kink(value: Callable[[float], Array], step: float, least: float) -> bool
 
     far, near = jump(step), jump(step / 4)
     return bool(np.any((near > 0.7 * far) & (near > least)))
+
+
+def _largest_finite(array: Array) -> float:
+    return _largest(np.where(np.isfinite(array), array, 0.0))
 
 
 def _largest(array: Array) -> float:
