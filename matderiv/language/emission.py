@@ -193,8 +193,10 @@ class Emission(Exponents):
                 "a '.' stands alone; elementwise operators are .* ./ .^", span=(start, end)
             )
         place = start, span_of(word)[1]
-        called = self.peek_kind(1) == "LPAR"
-        if not called and word in ("T", "mT"):
+        bracket = self.peek(1)
+        called = bracket is not None and bracket.type == "LPAR"
+        touching = bracket is not None and span_of(bracket)[0] == place[1]
+        if word in ("T", "mT") and not (called and touching):
             self.add("TRANSPOSE", "'", *place)
         elif called:
             self.add("METHOD", self.words.method(word), *place)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from matderiv.errors import DomainError
 from matderiv.program.assemble import Plan, assemble
 from matderiv.program.counting import WEIGHTS
 from matderiv.program.distribute import distributed
@@ -143,7 +144,12 @@ def _best(
 
     def attempt(computed: frozenset[int], factored: frozenset[int]) -> tuple[float, Lowering, Plan]:
         lowering = Lowering(graph.roots, leaves, sizes, computed, factored)
-        lowering.run()
+        try:
+            lowering.run()
+        except OverflowError:
+            raise DomainError(
+                "a number of this formula is beyond float64, as code has it"
+            ) from None
         made = assemble(lowering, graph.value, graph.gradients, graph.derivatives, cotangent)
         return weight(made), lowering, made
 

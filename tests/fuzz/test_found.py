@@ -31,6 +31,8 @@ FOUND = [
     ("||X ./ v' + E ./ q||_* where X: (k, n), v: (n), q: (k, 1), E: (k, n)", "q"),
     ("softplus(logdet(W.^-1)) where W: (n, n)", "W"),  # parts of tuples move with their readers
     ("X.Tr() where X: (n, n)", "X"),
+    ("min(pinv(Σ)) where Σ: (n, 1)", "Σ"),  # two reshapes of one axis beside a size of 1
+    ("sum(w'.T (v' - y'))  where w: (n), v: (m), y: (m)", "w"),  # a product, no call of T
 ]
 
 
@@ -97,6 +99,21 @@ def test_chains_of_more_matrices_than_numpy_has_letters() -> None:
 def test_a_derivative_of_no_terms_has_entries() -> None:
     assert md.diff("b' + -b'", "b").to("index") == "[i,j] = 0"
     assert "dS" in str(md.diff("S ./ q where S: (m, m), q: (m, 1)", "S"))
+
+
+def test_a_number_beyond_float64_has_no_code() -> None:
+    for text in ("x / 1e-320", "sum(x .^ 2 / 1e-320)", "2^5000 x"):
+        with pytest.raises(md.DomainError, match="beyond float64"):
+            md.compile(text, "x")
+        with pytest.raises(md.DomainError, match="beyond float64"):
+            str(md.cost(text, "x"))
+
+
+def test_the_value_of_a_matrix_function_that_overflows_is_no_number() -> None:
+    with np.errstate(all="ignore"):
+        assert not np.any(np.isfinite(md.parse("expm(1e308 X)").evaluate({"X": np.ones((2, 2))})))
+    with pytest.raises(md.DomainError, match="no point was found"):
+        md.check("expm(1e308 X)", "X")
 
 
 def test_what_is_too_large_is_not_checked() -> None:

@@ -82,7 +82,9 @@ class Written:
 
     def __format__(self, place: str) -> str:
         if place == "b":  # between bars, where more bars may pair in two ways
-            place = "a" if "|" in self.text else "s"
+            if "|" in self.text:
+                return f"({self.text})"
+            place = "s"
         if place in "jw":
             # After a factor a number would be two in a row; after a word a bracket is a call.
             word = self.text[0].isalpha() or (place == "j" and self.text[0] not in "0123456789.")
