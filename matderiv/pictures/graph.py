@@ -1,7 +1,7 @@
 """The computation graph of a program as it was written, and as backpropagation needs it.
 
 Inputs and named values are squares, operators circles, an edge leads from an operand to
-its operator.  A number beside an operator is part of its label.  Without variables to
+its operator.  A number beside an operator is part of its label.  Without names to
 differentiate by the whole graph is shown; with them only what depends on one of them:
 what does not is known before the backward pass and ends in a dashed square.
 
@@ -15,7 +15,7 @@ what does not is known before the backward pass and ends in a dashed square.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -161,26 +161,37 @@ class _Reading:
     def vertex(self, root: Typed) -> int:
         """The vertex of an expression; trees may be deep, so nothing recurses."""
         made: dict[int, int | None] = {}
-        for part in root.post_order():
+        parts = list(root.post_order())
+        # a + b + c is one sum.
+        within = {id(part.args[0]) for part in parts if _is_sum(part) and _is_sum(part.args[0])}
+        terms: dict[int, list[Typed]] = {}
+        for part in parts:
             if part.op == "name" and part.value in self.named:
                 made[id(part)] = self.named[part.value]
             elif part.op in ("input", "name"):
                 made[id(part)] = self._input(part)
+            elif _is_sum(part):
+                first, last = part.args
+                terms[id(part)] = [*terms.pop(id(first), [first]), last]
+                if id(part) not in within:
+                    made[id(part)] = self._operator(part, terms[id(part)], made, part is root)
             else:
-                operands = [made[id(arg)] for arg in part.args]
-                made[id(part)] = self._operator(part, operands, part is root)
+                made[id(part)] = self._operator(part, part.args, made, part is root)
         number = made[id(root)]
         assert number is not None
         return number
 
-    def _operator(self, part: Typed, operands: Sequence[int | None], last: bool) -> int | None:
+    def _operator(
+        self, part: Typed, args: Sequence[Typed], made: Mapping[int, int | None], last: bool
+    ) -> int | None:
         """A circle; None for a constant, which becomes part of its operator's label."""
+        operands = [made[id(arg)] for arg in args]
         arrays = [number for number in operands if number is not None]
         if not arrays and not last:
             return None
         texts = [
             self.text(arg) if number is None else None
-            for arg, number in zip(part.args, operands, strict=True)
+            for arg, number in zip(args, operands, strict=True)
         ]
         label = operator_label(part, texts) if arrays else self.text(part)
         key = (part.op, label, tuple(operands))
@@ -194,6 +205,10 @@ class _Reading:
         if name not in self.named:
             self.named[name] = self.square("variable", name, part, [])
         return self.named[name]
+
+
+def _is_sum(part: Typed) -> bool:
+    return part.op == "add" and len(part.args) == 2
 
 
 def operator_label(part: Typed, constants: Sequence[str | None]) -> str:
@@ -238,7 +253,9 @@ def _ancestors(graph: ComputationGraph, end: int) -> ComputationGraph:
 def _pruned(graph: ComputationGraph, names: Sequence[str]) -> ComputationGraph:
     if not names:
         return graph
-    wanted = {v.number for v in graph.vertices if v.kind == "variable" and v.label in names}
+    # A name that is given anew stands for what it is last.
+    squares = {v.label: v.number for v in graph.vertices if v.kind != "operator"}
+    wanted = {squares[name] for name in names if name in squares}
     depending: set[int] = set()
     found = set(wanted)
     while found > depending:  # once more for each loop that leads back
@@ -246,7 +263,12 @@ def _pruned(graph: ComputationGraph, names: Sequence[str]) -> ComputationGraph:
         for edge in sorted(graph.edges, key=lambda edge: edge.end):
             if edge.start in found:
                 found.add(edge.end)
-    edges = [edge for edge in graph.edges if edge.end in depending]
+    # What a value is computed from plays no part in the gradient by it.
+    edges = [
+        edge
+        for edge in graph.edges
+        if edge.end in depending and (edge.start in depending or edge.end not in wanted)
+    ]
     kept = depending | {edge.start for edge in edges}
     vertices = []
     for vertex in graph.vertices:

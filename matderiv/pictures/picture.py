@@ -56,8 +56,8 @@ def place(graph: ComputationGraph) -> tuple[dict[int, Point], dict[Edge, list[Po
     """The centre of each vertex and the bends of each edge; y grows downwards."""
     try:
         from grandalf.graphs import Edge as Arc
-        from grandalf.graphs import Graph as Net
         from grandalf.graphs import Vertex as Knot
+        from grandalf.graphs import graph_core
         from grandalf.layouts import SugiyamaLayout
     except ImportError:
         raise UnsupportedError(
@@ -73,8 +73,8 @@ def place(graph: ComputationGraph) -> tuple[dict[int, Point], dict[Edge, list[Po
     arcs = {edge: Arc(knots[edge.end], knots[edge.start]) for edge in graph.edges if not edge.back}
     for arc in arcs.values():
         arc.view = _Path()
-    (component,) = Net(list(knots.values()), list(arcs.values())).C
-    layout = SugiyamaLayout(component)
+    # All is connected: everything leads to the value.
+    layout = SugiyamaLayout(graph_core(list(knots.values()), list(arcs.values())))
     layout.xspace, layout.yspace = _BETWEEN, _ACROSS
     layout.init_all(roots=[knots[graph.vertices[-1].number]])
     layout.draw(_ROUNDS)

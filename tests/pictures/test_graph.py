@@ -72,6 +72,26 @@ def test_what_needs_no_gradient_is_pruned() -> None:
     assert not any(vertex.known for vertex in whole.vertices)
 
 
+def test_by_a_named_value_nothing_below_it_is_drawn() -> None:
+    found = graph("a = W x; h = tanh(a); o = V h; ||o - y||^2 + ||h||^2", "h")
+    assert "W" not in {vertex.label for vertex in found.vertices}
+    (wanted,) = [vertex for vertex in found.vertices if vertex.wanted]
+    assert (wanted.label, wanted.kind, wanted.known) == ("h", "value", False)
+    assert not any(edge.end == wanted.number for edge in found.edges)
+    both = graph("a = W x; h = tanh(a); o = V h; ||o - y||^2 + ||h||^2", "h", "W")
+    assert {vertex.label for vertex in both.vertices if vertex.wanted} == {"h", "W"}
+    assert any(edge.end == wanted.number for edge in both.edges)
+
+
+def test_a_sum_of_many_terms_is_one_operator() -> None:
+    found = graph("x: (n); sum(sin(x) + 2 x + cos(x) + 3)")
+    (plus,) = [vertex for vertex in found.vertices if "+" in vertex.label]
+    assert plus.label == "· + · + · + 3"
+    assert sum(edge.end == plus.number for edge in found.edges) == 3
+    many = graph("x: (n); sum(" + " + ".join(f"sin({k} x)" for k in range(2, 300)) + ")")
+    assert len(many.vertices) == 2 * 298 + 4
+
+
 def test_a_loop_leads_back() -> None:
     found = graph("x: (n); W: (3, n, n); z = x; repeat l in 3 { z = tanh(W[l] z) }; sum(z)")
     (back,) = [edge for edge in found.edges if edge.back]
