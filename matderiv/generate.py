@@ -25,6 +25,7 @@ from matderiv.program.choices import Choices, find_choices
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.cost import Cost
 from matderiv.program.plan import Problem
+from matderiv.program.sizes import checked_sizes
 from matderiv.source import structured_variables, taken_names
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node, Variable
@@ -84,6 +85,7 @@ def program_plan(
         layout=layout,
         diagonal=diagonal,
     )
+    checked_sizes(sizes or {}, made.size_names)
     return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
 
 
@@ -232,7 +234,8 @@ def compile_program(
     head = f"{'diag ' if diagonal else ''}∂{f'^{order} ' if order > 1 else ''}value/"
     lines = {"value": made_from}
     for name, node in shown.items():
-        lines[f"{head}{''.join(f'∂{by}' for by in (name, *then))}"] = node
+        each = (name, *then) if set(then) - {name} else (name,)
+        lines[f"{head}{''.join(f'∂{by}' for by in each)}"] = node
     equations = present_joint(lines, taken=taken).text("unicode").splitlines()
     value = str(program).partition("\n")[0]
     title = f"{value}, and its derivatives by {', '.join(wrt)}" if wrt else value

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from matderiv.program.cleanup import ancestors, with_masks, without_copies
 from matderiv.program.lower import Lowering
-from matderiv.program.sizes import bound_sizes, sizes_read
+from matderiv.program.sizes import bound_sizes, names_in, sizes_read
 from matderiv.program.steps import Callee, Ref, Step, nested, operands_of
 from matderiv.program.tape import Tape
 from matderiv.tensor.dims import Shape
@@ -73,6 +73,12 @@ class Plan:
     @property
     def steps(self) -> list[Step]:
         return [*self.forward, *self.backward, *self.derivative]
+
+    @property
+    def size_names(self) -> list[str]:
+        """The names of sizes, those of inputs first."""
+        named = names_in(dim for shape in self.shapes for dim in shape)
+        return list(dict.fromkeys([*named, *sizes_read(self.steps)]))
 
     @property
     def value_shape(self) -> Shape:

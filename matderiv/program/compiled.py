@@ -27,6 +27,7 @@ from matderiv.program.memory import FLOATS, Memory
 from matderiv.program.names import Names, name_all
 from matderiv.program.naming import function_name, identifier
 from matderiv.program.plan import Plan
+from matderiv.program.sizes import checked_sizes
 from matderiv.program.steps import Step
 from matderiv.values import by_name
 
@@ -84,7 +85,8 @@ class CompiledFunction:
         `dtype` is that of the inputs, float64 or float32.
         """
         one_of(dtype, tuple(FLOATS), "float type")
-        return Memory(replace(self.plan, item=FLOATS[dtype]), sizes)
+        known = checked_sizes(sizes, self.plan.sizes)
+        return Memory(replace(self.plan, item=FLOATS[dtype]), known)
 
     # ---- calls -----------------------------------------------------------------------
 
@@ -131,8 +133,11 @@ class CompiledFunction:
         return {self._spelled.get(name, name): array for name, array in found.items()}
 
     def _call(self, function: str, values: Values, steps: Iterable[Step], **extra: Any) -> Any:
-        arguments = {**self._inputs(values), **self._functions(values, steps), **extra}
-        return self._run(function, **arguments)
+        return self._run(function, **self.arguments(values, steps), **extra)
+
+    def arguments(self, values: Values, steps: Iterable[Step]) -> dict[str, Any]:
+        """What a function of the module that runs these steps is called with, by name."""
+        return {**self._inputs(values), **self._functions(values, steps)}
 
     def _run(self, function: str, *arguments: Any, **named: Any) -> Any:
         try:
@@ -173,10 +178,10 @@ class CompiledFunction:
         if not results:
             raise MatderivError(f"this function was compiled without {what}")
 
-    # ---- the file --------------------------------------------------------------------
-
     def _repr_markdown_(self) -> str:
         return f"```python\n{self.source}```"
+
+    # ---- the file --------------------------------------------------------------------
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the module to a file, whole or not at all; keep an existing one.

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from matderiv.errors import NameResolutionError, ShapeError
 from matderiv.program.counting import WEIGHTS
 from matderiv.program.memory import Memory
 from matderiv.program.operations import Row, operations, phases
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import ZERO, Polynomial
+from matderiv.program.sizes import checked_sizes
 from matderiv.program.steps import Step, executed
 from matderiv.tensor.nodes import Number
 
@@ -144,14 +144,7 @@ class Cost:
 
     def at(self, **sizes: int) -> Numbers:
         """The numbers at some sizes; dimensions left out keep the sizes planned for."""
-        unknown = sizes.keys() - self.sizes.keys()
-        if unknown:
-            known = ", ".join(self.sizes) or "none"
-            raise NameResolutionError(f"{min(unknown)} is no size here; the sizes are {known}")
-        for name, number in sizes.items():
-            if not isinstance(number, int) or number < 1:
-                raise ShapeError(f"the size {name} is a positive integer, not {number!r}")
-        numbers = {**self.sizes, **sizes}
+        numbers = {**self.sizes, **checked_sizes(sizes, self.sizes)}
         counts = self._counts
         return Numbers(
             forward=counts.forward.at(numbers),

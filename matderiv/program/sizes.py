@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from matderiv.errors import NameResolutionError, ShapeError
 from matderiv.program.steps import Dims, Length, Ref, Step, nested
 from matderiv.tensor.dims import Composite, Dim, Shape
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import dimensions
 
-__all__ = ["bound_sizes", "least_sizes", "names_in", "sample_sizes", "sizes_read"]
+__all__ = ["bound_sizes", "checked_sizes", "least_sizes", "names_in", "sample_sizes", "sizes_read"]
 
 
 def names_in(dims: Iterable[Dim]) -> list[str]:
@@ -46,6 +47,24 @@ def sample_sizes(
         if name not in numbers:
             numbers[name] = (90 if name in parameters else 70) + len(numbers) % 20
     return numbers
+
+
+def checked_sizes(given: Mapping[str, int], known: Collection[str]) -> dict[str, int]:
+    """The sizes that somebody gives, of which the names must be known.
+
+    Raises NameResolutionError for another name, ShapeError for what is no size.
+
+    >>> checked_sizes({"n": 3}, ["m", "n"])
+    {'n': 3}
+    """
+    unknown = given.keys() - set(known)
+    if unknown:
+        names = ", ".join(known) or "none"
+        raise NameResolutionError(f"{min(unknown)} is no size here; the sizes are {names}")
+    for name, number in given.items():
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ShapeError(f"the size {name} is a positive integer, not {number!r}")
+    return dict(given)
 
 
 def sizes_read(steps: Iterable[Step]) -> list[str]:

@@ -23,6 +23,7 @@ from matderiv.program import Plan, plan
 from matderiv.program.cost import Cost
 from matderiv.program.memory import Memory
 from matderiv.program.plan import weight
+from matderiv.program.sizes import checked_sizes
 from matderiv.reports.tables import Cell, Table, render
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Name, Node, Variable
@@ -55,6 +56,7 @@ def mode_costs(
     pure = {mode: _plan(program, wrt, mode, sizes, associate=False) for mode in _SWEEPS}
     planned = [_plan(program, wrt, mode, sizes, associate=True) for mode in _SWEEPS]
     best = min([*planned, *pure.values()], key=weight)
+    checked_sizes(sizes or {}, best.size_names)
     return {mode: Cost(made) for mode, made in {**pure, "auto": best}.items()}
 
 

@@ -13,6 +13,7 @@ import pytest
 import sympy
 
 import matderiv as md
+from matderiv.errors import MatderivError
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.counting import LINEAR_ALGEBRA, WEIGHTS
 
@@ -53,6 +54,18 @@ def test_solving_is_chosen_over_the_inverse_once_and_the_inverse_when_it_is_need
     functions = [step.function for step in both.plan.steps]
     assert functions.count("linalg.inv") == 1
     assert "linalg.solve" not in functions
+
+
+@pytest.mark.parametrize("sizes", [{"q": 3}, {"n": 3, "q": 3}, {"n": 0}, {"n": 2.5}])
+def test_sizes_that_are_none_are_refused(sizes: dict[str, int]) -> None:
+    source, message = "||X w - y||^2", r"q is no size here|size n is a positive integer"
+    for call in (md.cost, md.compile, md.modes):
+        with pytest.raises(MatderivError, match=message):
+            call(source, "w", sizes=sizes)
+    with pytest.raises(MatderivError, match=message):
+        md.cost(source, "w").at(**sizes)
+    with pytest.raises(MatderivError, match=message):
+        md.compile(source, "w").memory(**sizes)
 
 
 def test_association_follows_the_sizes() -> None:
