@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from matderiv.commands.command import Namespace, command, option
-from matderiv.commands.options import AT, FORCE, LAYOUT, ORDER, OUTPUT, SHAPE
-from matderiv.commands.terminal import progress, show_code
+from matderiv.commands.options import AT, DIAGONAL, FORCE, LAYOUT, ORDER, OUTPUT, SHAPE
+from matderiv.commands.terminal import progress, show, show_code
 from matderiv.commands.words import asked_program, sizes
 from matderiv.errors import UnsupportedError
 
@@ -18,13 +18,20 @@ __all__ = ["bench", "compile"]
         LAYOUT,
         SHAPE,
         ORDER,
+        DIAGONAL,
         AT,
-        option("--backend", default="numpy", help="numpy, jax or torch"),
+        option("--backend", default="numpy", help="numpy, numba, jax or torch"),
         option(
             "--budget",
             metavar="2GB",
             help="memory of value and gradients at the sizes of --at; some values are "
             "computed twice to stay below",
+        ),
+        option(
+            "--segments",
+            metavar="sqrt",
+            help="keep the values between so many parts, or between blocks of the layers of "
+            "a loop; sqrt for the square root",
         ),
         OUTPUT,
         FORCE,
@@ -45,9 +52,11 @@ def compile(options: Namespace) -> int:
         names,
         order=options.order,
         layout=options.layout,
+        diagonal=options.diagonal,
         backend=options.backend,
         sizes=sizes(options),
         budget=options.budget,
+        segments=options.segments,
     )
     if options.output is None:
         show_code(compiled.source)
@@ -65,14 +74,10 @@ def compile(options: Namespace) -> int:
     timed=False,
 )
 def bench(options: Namespace) -> int:
-    from matderiv.bench import bench
+    from matderiv.bench import bench, timing_table
 
     program, names, _ = asked_program(options)
-
     with progress("done") as report:
         found = bench(program, names, sizes(options), order=options.order, report=report)
-    rates = found[0].rates
-    print(f"this machine: {rates.flops / 1e9:.1f} GFLOP/s, {rates.bytes / 1e9:.1f} GB/s")
-    for timing in found:
-        print(timing)
+    show(timing_table(found), "table")
     return 0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from matderiv.commands.command import FAILED, Namespace, command, option
-from matderiv.commands.options import DERIVATIVE, formats
+from matderiv.commands.options import DERIVATIVE, DIAGONAL, formats
 from matderiv.commands.terminal import show
 from matderiv.commands.words import asked_derivatives
 from matderiv.errors import MatderivError, UnsupportedError
@@ -22,6 +22,7 @@ __all__ = ["check", "diff", "verify"]
     "the derivative as a formula, checked before it is shown",
     options=(
         *DERIVATIVE,
+        DIAGONAL,
         formats(
             "unicode",
             "ascii",
@@ -50,6 +51,7 @@ __all__ = ["check", "diff", "verify"]
     examples=(
         'diff "||Xw - y||^2" wrt w',
         'diff "||Xw - y||^2" wrt w --order 2',
+        'diff "||Xw - y||^2" wrt w --order 2 --diagonal',
         'diff "log det(X\' X + λ I)" wrt X --format latex',
         'diff "tr(A X B)" wrt A B --layout numerator',
         'diff "X^-1" wrt X --form vjp',
@@ -60,7 +62,7 @@ __all__ = ["check", "diff", "verify"]
     words="EXPR wrt NAME … [then NAME …]",
 )
 def diff(options: Namespace) -> int:
-    from matderiv.commands.statements import by, flops_line, statements
+    from matderiv.commands.statements import by, diagonal_flops_line, flops_line, statements
 
     derivatives = asked_derivatives(options)
     reports = []
@@ -86,7 +88,10 @@ def diff(options: Namespace) -> int:
     program = derivatives[0].program
     for note in dict.fromkeys(note for d in derivatives for note in d.notes):
         show(note, "note")
-    if derivatives[0].order == 1:
+    if derivatives[0].diagonal:
+        for derivative in derivatives:
+            show(diagonal_flops_line(derivative), "cost")
+    elif derivatives[0].order == 1:
         show(flops_line(program, [str(derivative.wrt) for derivative in derivatives]), "cost")
     if reports:
         show(max(reports, key=lambda report: report.max_relative_error), "check")
@@ -121,7 +126,7 @@ def _form(derivative: Derivative, form: str, format: str) -> str:
 @command(
     "check",
     "the numerical check alone",
-    options=DERIVATIVE,
+    options=(*DERIVATIVE, DIAGONAL),
     examples=('check "softmax(A x)" wrt x',),
 )
 def check(options: Namespace) -> int:

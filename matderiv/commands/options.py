@@ -7,6 +7,7 @@ from matderiv.commands.command import Option, option
 __all__ = [
     "AT",
     "DERIVATIVE",
+    "DIAGONAL",
     "FORCE",
     "LAYOUT",
     "ORDER",
@@ -39,6 +40,11 @@ STRUCTURED = option(
     "--structured",
     action="store_true",
     help="the gradient inside the space of symmetric, diagonal, … matrices that is declared",
+)
+DIAGONAL = option(
+    "--diagonal",
+    action="store_true",
+    help="of a Jacobian or Hessian the diagonal alone, in the shape of the variable",
 )
 DERIVATIVE = (LAYOUT, SHAPE, ORDER, MODE, STRUCTURED)
 """What says which derivative is meant."""

@@ -10,7 +10,7 @@ from matderiv.values import shape_text, superscript
 if TYPE_CHECKING:
     from matderiv.results import Derivative, Program
 
-__all__ = ["by", "flops_line", "statements"]
+__all__ = ["by", "diagonal_flops_line", "flops_line", "statements"]
 
 
 def by(derivative: Derivative) -> str:
@@ -47,14 +47,15 @@ def _shape_line(derivative: Derivative) -> str:
 
 
 def _head(derivative: Derivative) -> str:
-    """∂/∂w, ∂²/∂w², ∂²/(∂x ∂y)."""
+    """∂/∂w, ∂²/∂w², ∂²/(∂x ∂y), diag ∂²/∂w²."""
+    diagonal = "diag " if derivative.diagonal else ""
     names = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
     if len(names) == 1:
-        return f"∂/∂{names[0]}"
+        return f"{diagonal}∂/∂{names[0]}"
     power = superscript(len(names))
     if len(set(names)) == 1:
-        return f"∂{power}/∂{names[0]}{power}"
-    return f"∂{power}/({' '.join(f'∂{name}' for name in names)})"
+        return f"{diagonal}∂{power}/∂{names[0]}{power}"
+    return f"{diagonal}∂{power}/({' '.join(f'∂{name}' for name in names)})"
 
 
 def _value_text(program: Program) -> str:
@@ -68,6 +69,17 @@ def _value_text(program: Program) -> str:
 def _index_rule(derivative: Derivative) -> str:
     rule = derivative.index_rule
     return f", {derivative.layout} layout: {rule}" if rule else ""
+
+
+def diagonal_flops_line(derivative: Derivative) -> str:
+    from matderiv.generate import program_cost
+
+    first, *then = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
+    alone, whole = (
+        program_cost(derivative.program, [first], then=then, diagonal=diagonal).polynomials
+        for diagonal in (True, False)
+    )
+    return f"FLOPs  diagonal {alone.derivative} · all entries {whole.derivative}"
 
 
 def flops_line(program: Program, names: list[str]) -> str:

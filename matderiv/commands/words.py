@@ -99,7 +99,12 @@ def asked_derivatives(options: Namespace) -> list[Derivative]:
         derivative
         for group in groups
         for derivative in differentiate(
-            program, group, options.layout, options.mode, options.structured
+            program,
+            group,
+            options.layout,
+            options.mode,
+            options.structured,
+            getattr(options, "diagonal", False),
         ).values()
     ]
 

@@ -99,7 +99,7 @@ def display_names(plan: Plan) -> Names:
         shown.setdefault(names.values[plan.value.value], "value")
     for name, ref in plan.derivatives.items():
         order = len(plan.wrt.get(name, (name,)))
-        kind = _DERIVATIVES.get(order, "derivative")
+        kind = "diagonal" if plan.diagonal else _DERIVATIVES.get(order, "derivative")
         shown[names.values[ref.value]] = f"{name}.{kind}"
     for name, ref in plan.gradients.items():
         shown[names.values[ref.value]] = f"{name}.grad"
