@@ -2,7 +2,8 @@
 
 The floor of a function is the larger of two times: its FLOPs at the rate of a large
 matrix product, and the bytes of its inputs and results, each moved once, at the rate of a
-large copy.  Both rates are measured in the same process just before.
+copy of as many bytes, in a cache if they fit there.  Both are measured in the same process
+just before, at their best: no program that computes the same FLOPs is faster.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from matderiv.api import compile
 from matderiv.errors import MatderivError
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.polynomial import Polynomial
+from matderiv.program.steps import nested
 from matderiv.values import draw
 
 if TYPE_CHECKING:
     from matderiv.source import Program
 
-__all__ = ["Rates", "Timing", "bench", "measure_rates"]
+__all__ = ["Rates", "Timing", "bench", "measure_rates", "timing_table"]
 
 _SECONDS = 0.5  # for each function
 _MOST_BYTES = 4 << 30
@@ -32,42 +34,108 @@ _MOST_BYTES = 4 << 30
 
 @dataclass(frozen=True)
 class Rates:
-    """What the machine does at best: FLOPs a second in a product, bytes a second in a copy."""
+    """What the machine does at best.
+
+    flops   a second, in the product of two large matrices
+    bytes   a second, in a large copy, read and written
+    call    seconds of a NumPy call on a single number
+    """
 
     flops: float
     bytes: float
+    call: float
+
+    def __str__(self) -> str:
+        return (
+            f"this machine: {self.flops / 1e9:.1f} GFLOP/s in a product, "
+            f"{self.bytes / 1e9:.1f} GB/s in a copy, {_time(self.call)} a NumPy call"
+        )
 
 
 @dataclass(frozen=True)
 class Timing:
-    """One function: seconds of a call (median), FLOPs executed, bytes in and out."""
+    """One function.
+
+    seconds   of a call, the median
+    flops     executed
+    bytes     of inputs and results
+    rate      of a copy of so many bytes, bytes a second
+    calls     of NumPy in it, those in a loop once
+    """
 
     function: str
     seconds: float
     flops: float
     bytes: float
+    rate: float
+    calls: int
     rates: Rates
 
     @property
     def floor(self) -> float:
-        """The time at the machine's rates; arrays that stay in a cache may move faster."""
-        return max(self.flops / self.rates.flops, self.bytes / self.rates.bytes)
+        """Seconds at the machine's rates."""
+        return max(self.flops / self.rates.flops, self.bytes / self.rate)
 
-    def __str__(self) -> str:
-        bound = "FLOPs" if self.flops / self.rates.flops == self.floor else "memory"
-        times = f"{_time(self.seconds):>10}   floor {_time(self.floor):>10} ({bound})"
-        return f"{self.function:15} {times}   {self.flops / self.seconds / 1e9:8.2f} GFLOP/s"
+    @property
+    def bound(self) -> str:
+        """What the floor comes from, or "calls" where those alone take longer."""
+        if self.calls * self.rates.call > self.floor:
+            return "calls"
+        return "FLOPs" if self.flops / self.rates.flops == self.floor else "memory"
+
+    def cells(self) -> list[str]:
+        """The row of `timing_table`."""
+        return [
+            self.function,
+            _time(self.seconds),
+            _time(self.floor),
+            f"{self.seconds / self.floor:.1f}",
+            self.bound,
+            str(self.calls),
+            f"{self.flops / self.seconds / 1e9:.2f}",
+        ]
 
 
-def measure_rates(size: int = 600, megabytes: int = 64) -> Rates:
-    """Measure both rates: an n³ product and a copy beyond the caches."""
+def timing_table(timings: Sequence[Timing]) -> str:
+    """The timings as a table, the rates of the machine above."""
+    from tabulate import tabulate
+
+    head = ["function", "time", "floor", "× floor", "bound by", "calls", "GFLOP/s"]
+    align = ("left", *["right"] * 3, "left", *["right"] * 2)
+    rows = [timing.cells() for timing in timings]
+    table = tabulate(rows, head, "simple", colalign=align, disable_numparse=True)
+    return f"{timings[0].rates}\n\n{table}"
+
+
+def measure_rates(megabytes: int = 64) -> Rates:
+    """Measure products of matrices, a copy beyond the caches, and an addition."""
     rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(2, size, size))
-    product = _median(lambda: np.dot(a, b), 0.2)
-    source = np.zeros(megabytes << 17)
+    flops = 0.0
+    for size in (64, 600):  # on a busy machine a single thread is faster, which computes the small
+        a, b = rng.normal(size=(2, size, size))
+        product = min(_times(lambda a=a, b=b: np.dot(a, b), 0.2))  # type: ignore[misc]
+        flops = max(flops, 2.0 * size**3 / product)
+    number, result = np.ones(()), np.empty(())
+
+    def thousand() -> None:
+        for _ in range(1000):
+            np.add(number, number, out=result)
+
+    call = min(_times(thousand, 0.02)) / 1000
+    return Rates(flops, _copy_rate(megabytes << 20, 0.2), call)
+
+
+def _copy_rate(size: int, seconds: float) -> float:
+    """Bytes a second, read and written, of a copy between two halves of so many bytes."""
+    source = np.zeros(max(1, size >> 4))
     target = np.empty_like(source)
-    copy = _median(lambda: np.copyto(target, source), 0.2)
-    return Rates(2.0 * size**3 / product, 2.0 * source.nbytes / copy)
+    repeats = max(1, 100_000 // source.nbytes)  # a call itself takes its time
+
+    def copy() -> None:
+        for _ in range(repeats):
+            np.copyto(target, source)
+
+    return 2.0 * source.nbytes * repeats / min(_times(copy, seconds))
 
 
 def bench(
@@ -97,8 +165,12 @@ def bench(
         report(f"timing {name}")
         flops = float(Polynomial.total(step.flops for step in steps).at(sizes))
         flops += sum(float(step.evaluations.at(sizes)) for step in steps)
-        seconds = _median(call, _SECONDS)
-        found.append(Timing(name, seconds, flops, _bytes(function, (), sizes, name), rates))
+        seconds = median(_times(call, _SECONDS))
+        moved = _bytes(function, (), sizes, name)
+        # A copy of a few hundred bytes is a call and no copy.
+        rate = _copy_rate(max(int(moved), 1 << 14), 0.05)
+        calls = sum(not step.is_view for step in nested(steps))
+        found.append(Timing(name, seconds, flops, moved, rate, calls, rates))
     return found
 
 
@@ -118,15 +190,19 @@ def _calls(
     function: CompiledFunction, values: Mapping[str, Any], cotangent: Any
 ) -> list[tuple[str, Callable[[], Any], Sequence[Any]]]:
     plan = function.plan
-    calls: list[tuple[str, Callable[[], Any], Sequence[Any]]] = [
-        ("forward", lambda: function.forward(values), plan.forward)
-    ]
+    steps: dict[str, Sequence[Any]] = {"forward": plan.forward}
     if plan.gradients:
-        both = [*plan.forward, *plan.backward]
-        calls.append(("value_and_grad", lambda: function.value_and_grad(values, cotangent), both))
+        steps["value_and_grad"] = plan.in_one_pass
     if plan.derivatives:
-        calls.append(("derivative", lambda: function.derivative(values), plan.derivative))
-    return calls
+        steps["derivative"] = plan.derivative
+
+    def called(name: str) -> Callable[[], Any]:
+        made, arguments = getattr(function.module, name), function.arguments(values, steps[name])
+        if name == "value_and_grad" and cotangent is not None:
+            arguments["cotangent"] = cotangent
+        return lambda: made(**arguments)
+
+    return [(name, called(name), steps[name]) for name in steps]
 
 
 def _bytes(
@@ -140,7 +216,8 @@ def _bytes(
     return float(sum(Polynomial.of(8, *shape).at(sizes) for shape in shapes))
 
 
-def _median(call: Callable[[], Any], seconds: float) -> float:
+def _times(call: Callable[[], Any], seconds: float) -> list[float]:
+    """Seconds of each of several calls, the first left out."""
     call()
     samples: list[float] = []
     end = perf_counter() + seconds
@@ -148,7 +225,7 @@ def _median(call: Callable[[], Any], seconds: float) -> float:
         start = perf_counter()
         call()
         samples.append(perf_counter() - start)
-    return median(samples)
+    return samples
 
 
 def _time(seconds: float) -> str:
