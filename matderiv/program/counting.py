@@ -72,6 +72,7 @@ LINEAR_ALGEBRA: dict[str, Callable[[Shape, Shape], Polynomial]] = {
     "linalg.det": _cubic(Fraction(2, 3)),
     "linalg.slogdet": _cubic(Fraction(2, 3)),
     "linalg.cholesky": _cubic(Fraction(1, 3)),
+    "inverse_of_lower": _cubic(Fraction(1, 3)),
     "linalg.solve": _solve,
     "linalg.svd": _singular(6, 20),
     "linalg.svdvals": _singular(2, 2),

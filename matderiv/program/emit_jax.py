@@ -42,6 +42,15 @@ OPERATORS = {
 }
 """Arithmetic as Python writes it."""
 
+_INVERSE_OF_LOWER = '''
+def _inverse_of_lower(L):
+    """Return the inverse of a lower triangular matrix."""
+    from jax.scipy.linalg import solve_triangular
+
+    identity = jnp.eye(L.shape[0], dtype=L.dtype)
+    return solve_triangular(L, identity, lower=True)
+'''
+
 JAX = Backend(
     name="jax",
     module="jnp",
@@ -56,6 +65,7 @@ JAX = Backend(
         "eye": "jnp.eye({call}, dtype=kind)",
     },
     functions={"copy": "jnp.asarray", "scipy.linalg.expm_frechet": "jax.scipy.linalg.expm_frechet"},
+    helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
     mutable=False,
     frees=False,
     vector_first=True,  # XLA reads a transposed matrix column by column: five times the time

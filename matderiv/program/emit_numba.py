@@ -45,6 +45,22 @@ def _total(array):
     return total
 '''
 
+_INVERSE_OF_LOWER = '''
+@_compiled
+def _inverse_of_lower(L):
+    """Return the inverse of a lower triangular matrix, computed by blocks of rows."""
+    inverse = np.zeros_like(L)
+    for start in range(0, len(L), 64):
+        stop = min(start + 64, len(L))
+        block = np.linalg.inv(np.ascontiguousarray(L[start:stop, start:stop]))
+        inverse[start:stop, start:stop] = block
+        if start:
+            above = np.ascontiguousarray(inverse[:start, :start])
+            before = np.dot(np.ascontiguousarray(L[start:stop, :start]), above)
+            inverse[start:stop, :start] = -np.dot(block, before)
+    return inverse
+'''
+
 _ARRAY_CHECK = '''
 def _array(name, value, shape, sizes):
     """Return `value` as a float array of this shape, laid out by rows; a scalar as a number."""
@@ -71,9 +87,10 @@ NUMBA = Backend(
     fast_check=True,
     by_rows=True,
     frees=False,
+    helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
 )
 
-_LACKING = ("scipy.linalg.", "linalg.svd", "split")
+_LACKING = ("scipy.linalg.", "scipy.special.log_ndtr", "linalg.svd", "split")
 _OF_ONE_MATRIX = ("linalg.", "kron", "tril", "triu")
 
 

@@ -35,6 +35,21 @@ def _alike(*arrays):
     return [np.asarray(array, dtype=np.result_type(*arrays)) for array in arrays]
 '''
 
+_INVERSE_OF_LOWER = '''
+def _inverse_of_lower(L):
+    """Return the inverse of a lower triangular matrix, computed by blocks of rows."""
+    if len(L) <= 64:
+        return np.linalg.inv(L)
+    inverse = np.zeros_like(L)
+    for start in range(0, len(L), 64):
+        rows = slice(start, start + 64)
+        block = np.linalg.inv(L[rows, rows])
+        inverse[rows, rows] = block
+        before = np.matmul(L[rows, :start], inverse[:start, :start])
+        np.matmul(-block, before, out=inverse[rows, :start])
+    return inverse
+'''
+
 _SPELLINGS = {
     "dot": "np.dot({call})",
     "total": "np.add.reduce({0}, axis=None)",
@@ -57,6 +72,7 @@ NUMPY = Backend(
     fast_check=True,
     reuses=True,
     spellings=_SPELLINGS,
+    helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
 )
 _BY_NAME = Backend("numpy", "np", "", "", "", "", reuses=True)
 

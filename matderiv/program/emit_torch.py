@@ -25,6 +25,13 @@ def _array(name, value, shape, sizes):
     return array
 '''
 
+_INVERSE_OF_LOWER = '''
+def _inverse_of_lower(L):
+    """Return the inverse of a lower triangular matrix."""
+    identity = torch.eye(len(L), dtype=L.dtype, device=L.device)
+    return torch.linalg.solve_triangular(L, identity, upper=False)
+'''
+
 TORCH = Backend(
     name="torch",
     module="torch",
@@ -65,6 +72,7 @@ TORCH = Backend(
         "eye_k": "torch.diag(torch.ones({N} - {k}, **kind), {k})",
         "linalg.pinv": "torch.linalg.pinv({0}, rtol={1})",
     },
+    helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
     functions={
         "transpose": "torch.permute",
         "matrix_transpose": "torch.adjoint",

@@ -34,13 +34,19 @@ from matderiv.tensor.nodes import (
     Variable,
 )
 from matderiv.tensor.primitives import ARGUMENTS, AbstractFunction, Primitive
+from matderiv.tensor.properties import is_positive_definite
 from matderiv.tensor.traverse import use_counts
 
 __all__ = ["Lowering"]
 
 
 class Lowering:
-    """Records the roots on a tape; `computed` lists inverses to be computed, not solved with."""
+    """Records the roots on a tape.
+
+    computed   inverses to be computed, not solved with
+    factored   positive definite matrices of which L in A = L L' is computed, once: A⁻¹ is
+               then L⁻ᵀ L⁻¹ and log det A = 2 Σ log L_ii
+    """
 
     def __init__(
         self,
@@ -48,6 +54,7 @@ class Lowering:
         inputs: Iterable[Variable],
         sizes: Mapping[str, int],
         computed: frozenset[int] = frozenset(),
+        factored: frozenset[int] = frozenset(),
         *,
         tape: Tape | None = None,
         known: Mapping[int, Wired] | None = None,
@@ -55,7 +62,7 @@ class Lowering:
         self.tape = tape or Tape(sizes)
         self.names: dict[int, str] = {}
         self.inputs: dict[Variable, int] = {}
-        self.computed = computed
+        self.computed, self.factored = computed, factored
         self.lists: dict[int, tuple[Ref, int]] = {}
         self._values: dict[int, Wired] = dict(known or {})
         self._roots = list(roots)
@@ -74,6 +81,14 @@ class Lowering:
         }
         fixed = [*self._roots, *self._boundary()]
         self.solvable = _solvable_inverses(self._nodes, fixed)
+        self.factorable = _factorable(self._nodes)
+        self._inverted = {
+            n.children[0].id
+            for n in self._nodes
+            if isinstance(n, Apply)
+            and n.primitive.is_inverse
+            and (n.id not in self.solvable or n.id in computed)
+        }
         self.negated = _negated(self._nodes, fixed)
         self.scale_uses: Counter[ScaleKey] = Counter()
         self._called = _calls_by_argument(self._nodes)
@@ -86,7 +101,7 @@ class Lowering:
     def inside(self, roots: Sequence[Node], known: Mapping[int, Wired]) -> Lowering:
         """The lowering of a loop's body on what is known there."""
         tape = self.tape.inside()
-        return Lowering(roots, (), tape.sizes, self.computed, tape=tape, known=known)
+        return Lowering(roots, (), tape.sizes, self.computed, self.factored, tape=tape, known=known)
 
     def know(self, node: Node, wired: Wired) -> None:
         self._values[node.id] = wired
@@ -146,6 +161,14 @@ class Lowering:
         if node.id not in self.solvable or node.id in self.computed:
             return None
         return self.array(node.children[0])
+
+    def inverse_factor(self, node: Node) -> Ref | None:
+        """L⁻¹ where the node is (L L')⁻¹ and L is computed."""
+        (matrix,) = node.children
+        if matrix.id not in self.factored:
+            return None
+        factor = self.tape.call("linalg.cholesky", self.array(matrix), shape=matrix.shape)
+        return self.tape.call("inverse_of_lower", factor, shape=matrix.shape)
 
     def _lower(self, node: Node) -> Wired:
         if isinstance(node, Product):
@@ -297,23 +320,32 @@ class Lowering:
                 for name, dim in zip(core, shape, strict=True):
                     names[name] = Length(dim)
         program = self._program_of(primitive, node)
+        if program == primitive.numpy_factored:
+            half = self.inverse_factor(node)
+            assert half is not None
+            names["k"] = half
         if arguments:
             program = sharing(program, self._called[node.arguments[0].id])
         return plain(record(tape, program, names), node.order)
 
     def _program_of(self, primitive: Primitive, node: Apply) -> str:
-        """The cheaper program where the argument is known to be positive definite.
+        """The cheapest program for what is known of the argument.
 
-        Not beside its inverse, for which NumPy has no use for a Cholesky factor: the
-        value would be cheap against a gradient that pays for both.
+        A Cholesky factor for the value alone makes it cheap against a gradient that computes
+        the inverse by other means, so not beside that.
         """
-        if primitive.numpy_posdef:
-            (argument,) = node.arguments
-            known = isinstance(argument, Variable) and "posdef" in argument.attributes
-            if known and "linalg.inv" not in self._called[argument.id]:
-                programs = (primitive.numpy, primitive.numpy_posdef)
-                sizes = self.tape.sizes
-                return min(programs, key=lambda program: cost(program, argument.shape, sizes))
+        if not node.arguments or node.arguments[0].order != 2:
+            return primitive.numpy
+        (argument,) = node.arguments[:1]
+        if argument.id in self.factored and primitive.numpy_factored:
+            return primitive.numpy_factored
+        if (
+            primitive.numpy_posdef
+            and argument.id in self.factorable
+            and argument.id not in self._inverted
+        ):
+            programs = (primitive.numpy, primitive.numpy_posdef)
+            return min(programs, key=lambda text: cost(text, argument.shape, self.tape.sizes))
         return primitive.numpy
 
     def _selection(self, node: Apply) -> Wired:
@@ -392,6 +424,19 @@ def _negated(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:
         elif turns(node):
             negate(node)
     return frozenset(found)
+
+
+def _factorable(nodes: Iterable[Node]) -> frozenset[int]:
+    """Matrices known to be positive definite of which an inverse or a determinant is asked."""
+    return frozenset(
+        node.arguments[0].id
+        for node in nodes
+        if isinstance(node, Apply)
+        and isinstance(node.primitive, Primitive)
+        and node.primitive.numpy_factored
+        and node.arguments[0].order == 2
+        and is_positive_definite(node.arguments[0])
+    )
 
 
 def _solvable_inverses(nodes: Iterable[Node], roots: Iterable[Node]) -> frozenset[int]:

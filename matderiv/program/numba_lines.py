@@ -50,6 +50,7 @@ _ENTRIES = {
 _CALLS = {
     "linalg.solve": "np.linalg.solve({0}, {1})",
     "linalg.inv": "np.linalg.inv({0})",
+    "inverse_of_lower": "_inverse_of_lower({0})",
     "linalg.cholesky": "np.linalg.cholesky({0})",
     "linalg.det": "np.linalg.det({0})",
     "linalg.slogdet": "np.linalg.slogdet({0})",

@@ -20,7 +20,7 @@ from matderiv.program.steps import Ref
 from matderiv.program.tape import Tape, letters
 from matderiv.tensor.dims import Dim, Shape
 
-__all__ = ["Piece", "aligned", "as_plain", "join", "product_spec", "sum_out"]
+__all__ = ["Piece", "aligned", "as_plain", "join", "product_spec", "seen", "sum_out"]
 
 
 class Piece(NamedTuple):

@@ -8,11 +8,12 @@ array on the way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from matderiv.program.gram import weighed_on_both_sides
+from matderiv.program.mirrors import halves, reflected
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
@@ -43,6 +44,9 @@ class Values(Protocol):
     def uninverted(self, node: Node) -> Ref | None:
         """X where the node is X⁻¹ and is better solved with than computed."""
 
+    def inverse_factor(self, node: Node) -> Ref | None:
+        """L⁻¹ where the node is (L L')⁻¹ and L is computed."""
+
 
 @dataclass(slots=True)
 class _Work:
@@ -55,6 +59,12 @@ class _Work:
     pieces: list[Piece] = field(default_factory=list)
     keys: list[ScaleKey | None] = field(default_factory=list)
     padding: list[tuple[int, int, int]] = field(default_factory=list)
+
+    def label(self, dim: Dim) -> int:
+        """A new label, which is summed over."""
+        self.sizes = (*self.sizes, dim)
+        self.parent.append(len(self.parent))
+        return self.parent[-1]
 
     def find(self, label: int) -> int:
         while self.parent[label] != label:
@@ -151,6 +161,12 @@ def _add_factor(
     symmetric = len(labels) == 2 and is_symmetric(node.arena, node)
     if exponent == 1 and len(set(labels)) == 2:
         argument = values.uninverted(node)
+        half = None if argument is None else values.inverse_factor(node)
+        if half is not None:
+            inner = work.label(node.shape[0])
+            work.pieces += [Piece(half, (inner, label)) for label in labels]
+            work.keys += [None, None]
+            return
         if argument is not None:
             work.pieces.append(Piece(argument, labels, inverse=True, symmetric=symmetric))
             work.keys.append(None)
@@ -274,7 +290,10 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     halves = weighed_on_both_sides(tape, work.pieces, out)
     if halves is not None:
         work.pieces, work.keys = halves, [None] * len(halves)
-    tree, rank = _tree(values, work, out)
+    tree, rank = _tree(values, work, work.pieces, out)
+    mirrored = _mirrored(values, work, out, tree.cost)
+    if mirrored is not None:
+        return mirrored if work.scalar.is_one else scaled(tape, mirrored, work.scalar)
     spot = _cheapest_spot(values, work, tree, rank)
     result = _execute(tape, work, tree, spot, rank)
     dropped = [label for label in result.labels if label not in out]
@@ -284,13 +303,37 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     return scaled(tape, result, work.scalar) if unscaled else result
 
 
-def _tree(values: Values, work: _Work, out: list[int]) -> tuple[Tree, list[int]]:
+def _mirrored(values: Values, work: _Work, out: list[int], cost: float) -> Piece | None:
+    """The product of a half and its image, where that costs less than `cost`."""
+    tape, best = values.tape, None
+    for half, rest, mirror in halves(work.pieces, out):
+        own = [work.pieces[place] for place in half]
+        shared = {k for place in rest for k in work.pieces[place].labels} | set(out)
+        labels = [k for k in dict.fromkeys(k for p in own for k in p.labels) if k in shared]
+        tree, rank = _tree(values, work, own, labels)
+        both = {*labels, *(mirror.get(k, k) for k in labels)}
+        total = tree.cost + 2 * _volume(tape, work, both) - _volume(tape, work, out)
+        if total < cost and len(labels) <= 2:
+            cost, best = total, (own, tree, rank, labels, mirror)
+    if best is None:
+        return None
+    own, tree, rank, labels, mirror = best
+    part = _Work(work.sizes, labels, work.parent, Scalar(1), own, [None] * len(own))
+    left = as_plain(tape, _execute(tape, part, tree, None, rank))
+    orders = [tuple(dict.fromkeys(out)), left.labels]
+    result = join(tape, left, reflected(left, mirror), set(out), orders)
+    dropped = [label for label in result.labels if label not in out]
+    return sum_out(tape, result, dropped) if dropped else as_plain(tape, result)
+
+
+def _tree(
+    values: Values, work: _Work, pieces: Sequence[Piece], out: list[int]
+) -> tuple[Tree, list[int]]:
     """The order of joins, and the labels in the order wanted of results."""
-    rank = list(dict.fromkeys([*out, *(k for p in work.pieces for k in p.labels)]))
+    rank = list(dict.fromkeys([*out, *(k for p in pieces for k in p.labels)]))
     bit = {label: 1 << position for position, label in enumerate(rank)}
     leaves = [
-        Leaf(sum(bit[k] for k in piece.labels), piece.inverted, piece.inverse)
-        for piece in work.pieces
+        Leaf(sum(bit[k] for k in piece.labels), piece.inverted, piece.inverse) for piece in pieces
     ]
     numbers = {
         position: dim_value(_dim(values.tape, work, label), values.tape.sizes)
@@ -298,6 +341,10 @@ def _tree(values: Values, work: _Work, out: list[int]) -> tuple[Tree, list[int]]
     }
     mask = sum(bit[label] for label in set(out))
     return cheapest_tree(leaves, mask, numbers), rank
+
+
+def _volume(tape: Tape, work: _Work, labels: Iterable[int]) -> int:
+    return tape.volume(tuple(_dim(tape, work, label) for label in set(labels)))
 
 
 def _dim(tape: Tape, work: _Work, label: int) -> Dim:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from matderiv.program.counting import WEIGHTS
+from matderiv.program.pieces import seen
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
 from matderiv.tensor.dims import Dim, Shape, divide_dims, multiply_dims
@@ -117,6 +118,10 @@ def record(tape: Tape, program: str, names: Mapping[str, Operand]) -> Ref:
             result = _parts(tape, call, operands, shapes)
         elif call.function == "diagonal":
             result = _diagonal(tape, operands[0])
+        elif call.function == "matrix_transpose" and len(shapes[0]) == 2:
+            (matrix,) = operands
+            assert isinstance(matrix, Ref)
+            result = seen(matrix, (1, 0))
         elif call.function == "matmul":
             result = tape.contract(
                 "matmul",
@@ -241,7 +246,8 @@ def _swapped(shapes: Shapes, options: Options) -> Shape:
 # What is elementwise needs no rule.
 _SHAPES: dict[str, Callable[[Shapes, Options], Shape]] = {
     **dict.fromkeys(("sum", "amax", "amin", "argmax", "argmin", "squeeze"), _reduced),
-    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "tril", "triu"), _first),
+    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "inverse_of_lower"), _first),
+    **dict.fromkeys(("tril", "triu"), _first),
     **dict.fromkeys(("scipy.linalg.expm", "scipy.linalg.sqrtm"), _first),
     **dict.fromkeys(("scipy.linalg.expm_frechet", "scipy.linalg.solve_sylvester"), _last),
     **dict.fromkeys(("linalg.det", "linalg.slogdet"), lambda shapes, options: shapes[0][:-2]),

@@ -201,13 +201,17 @@ def module_source(
     if plan.derivatives:
         parts.append(written.derivative())
     parts += written.kernels
+    called = dict.fromkeys(step.function for step in nested(plan.steps))
+    parts += [backend.helpers[name] for name in called if name in backend.helpers]
     parts.append(input_check(plan, names, backend))
     parts.append(ending)
     return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
 def _imports(plan: Plan, backend: Backend) -> str:
-    lines = [backend.imports]
+    blocks = [step.body.any_blocks for step in nested(plan.steps) if step.body is not None]
+    rooted = any(found is not None and found.count is None for found in blocks)
+    lines = [*(["import math\n"] if rooted else []), backend.imports]
     paths = {step.function.rpartition(".")[0] for step in nested(plan.steps)}
     paths = {backend.scipy + p.removeprefix("scipy") for p in paths if p.startswith("scipy.")}
     lines += [f"import {path}" for path in sorted(paths) if backend.scipy]

@@ -100,6 +100,8 @@ class Writer:
         options = {name: self._option(option) for name, option in step.options}
         if step.reuses and self.backend.reuses and step.alias is not None:
             options["out"] = self.names.values[step.alias]
+        if step.function in self.backend.helpers:
+            return f"_{step.function}({', '.join(operands)})"
         if step.callee is not None:
             return f"{self.names.functions[step.callee]}({', '.join(operands)})"
         listed = [*operands, *(f"{name}={value}" for name, value in options.items())]
@@ -115,14 +117,6 @@ class Writer:
             if key in self.backend.functions:
                 return f"{self.backend.functions[key]}({', '.join(listed)})"
         return f"{self.backend.function(step.function)}({', '.join(listed)})"
-
-    def _turned(self, step: Step) -> Sequence[Operand]:
-        """The operands, those of X' v as v and X where the library wants it so."""
-        if step.function == "matmul" and self.backend.vector_first:
-            matrix, vector = step.operands
-            if isinstance(matrix, Ref) and matrix.axes == (1, 0) and self._order(vector) == 1:
-                return vector, Ref(matrix.value)
-        return step.operands
 
     def _turned(self, step: Step) -> Sequence[Operand]:
         """The operands, those of X' v as v and X where the library wants it so."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "is_factor_nonnegative",
     "is_nonnegative",
+    "is_positive_definite",
     "is_sum_of_squares",
     "is_symmetric",
     "splits_over_power",
@@ -106,6 +107,59 @@ def is_nonnegative(arena: Arena, node: Node) -> bool:
         )
     arena.nonnegative[node.id] = answer
     return answer
+
+
+def is_positive_definite(node: Node) -> bool:
+    """Whether a matrix is known to be symmetric and positive definite: A'A + t I with t > 0."""
+    if isinstance(node, Variable):
+        return "posdef" in node.attributes
+    if isinstance(node, Name):
+        return is_positive_definite(node.definition)
+    if isinstance(node, Sum):
+        return all(t.coefficient > 0 and _is_semidefinite(t.node) for t in node.terms) and any(
+            is_positive_definite(t.node) for t in node.terms
+        )
+    if not isinstance(node, Product) or node.coefficient <= 0 or len(node.out) != 2:
+        return False
+    if node.out[0] == node.out[1]:  # a diagonal
+        return all(_is_positive(f.node) for f in node.factors)
+    matrices, scalars = (
+        [f for f in node.factors if f.labels],
+        [f for f in node.factors if not f.labels],
+    )
+    return (
+        len(matrices) == 1
+        and matrices[0].exponent == 1
+        and set(matrices[0].labels) == set(node.out)
+        and is_positive_definite(matrices[0].node)
+        and all(_is_positive(f.node) for f in scalars)
+    )
+
+
+def _is_positive(node: Node) -> bool:
+    """Whether every entry is known to be > 0."""
+    if isinstance(node, Name):
+        return _is_positive(node.definition)
+    return isinstance(node, Size) or (isinstance(node, Variable) and "positive" in node.attributes)
+
+
+def _is_semidefinite(node: Node) -> bool:
+    """Whether x'A x ≥ 0 is known: positive definite, or A' diag(w) A with w ≥ 0."""
+    if is_positive_definite(node):
+        return True
+    if isinstance(node, Name):
+        return _is_semidefinite(node.definition)
+    if not isinstance(node, Product) or node.coefficient < 0 or len(node.out) != 2:
+        return False
+    first, second = node.out
+    sides = [f for f in node.factors if {first, second} & set(f.labels)]
+    weights = [f for f in node.factors if f not in sides]
+    if first == second or not all(is_factor_nonnegative(node.arena, f) for f in weights):
+        return False
+    if len(sides) != 2 or sides[0].node is not sides[1].node or len(sides[0].labels) != 2:
+        return False
+    inner = [tuple("x" if k in node.out else k for k in f.labels) for f in sides]
+    return inner[0] == inner[1] and all(f.exponent == 1 for f in sides)
 
 
 def _is_one_minus_unit(node: Sum) -> bool:

@@ -67,6 +67,33 @@ def test_a_symmetric_factor_is_read_once() -> None:
     assert text[text.index("def value_and_grad") :].count("np.dot") == 1
 
 
+def _calls(source: str, wrt: list[str]) -> list[str]:
+    text = md.compile(source, wrt).source
+    text = text[text.index("def value_and_grad") : text.index("def update")]
+    return re.findall(r"(?:linalg\.|_)(cholesky|inverse_of_lower|inv|solve|slogdet)\(", text)
+
+
+def test_a_positive_definite_matrix_is_factored_once() -> None:
+    once = ["cholesky", "inverse_of_lower"]
+    assert _calls("logdet(S) + x' S^-1 x where S: (n, n) posdef, x: (n)", ["S", "x"]) == once
+    assert _calls("logdet(S) + x' S^-1 y where S: (n, n) posdef, x: (n)", ["x", "y"]) == once
+    columns = "logdet(S) + tr(X' S^-1 X) where S: (n, n) posdef, X: (n, m)"
+    assert _calls(columns, ["X"]) == ["cholesky", "solve"]
+    shifted = "A = X' X + t I; logdet(A) + y' A^-1 y where X: (n, d), y: (d), t: () positive"
+    assert _calls(shifted, ["y"]) == once
+    assert "cholesky" not in _calls(shifted.replace(" positive", ""), ["y"])
+    assert "cholesky" not in _calls(shifted.replace("X' X + t I", "t I - X' X"), ["y"])
+
+
+@pytest.mark.parametrize("n", [1, 5, 64, 65, 200])
+def test_the_factor_is_inverted_by_blocks(n: int) -> None:
+    module = md.compile("logdet(S) + x' S^-1 x where S: (n, n) posdef, x: (n)", "S").module
+    L = np.tril(np.random.default_rng(n).normal(size=(n, n))) + n * np.eye(n)
+    inverse = module._inverse_of_lower(L)
+    np.testing.assert_allclose(inverse @ L, np.eye(n), atol=1e-13)
+    assert module._inverse_of_lower(np.float32(L)).dtype == np.float32
+
+
 def test_the_same_text_is_compiled_once() -> None:
     first = md.compile("||X w - y||^2", ["w"])
     assert md.compile("||X w - y||^2", ["w"]) is first
@@ -79,3 +106,13 @@ def test_sizes_choose_the_order_of_operations() -> None:
     source = "sum(A B C) where A: (n, k), B: (k, m), C: (m, n)"
     for sizes in ({"n": 1000, "k": 2, "m": 3}, {"n": 2, "k": 1000, "m": 3}):
         assert md.compile(source, "B", sizes=sizes).plan.sizes == sizes
+
+
+def test_half_of_a_symmetric_product_is_computed_once() -> None:
+    gradient = md.compile("tr(X' S^-1 X) where S: (n, n) posdef, X: (n, m)", ["S", "X"]).source
+    text = gradient[gradient.index("def value_and_grad") : gradient.index("def update")]
+    assert text.count("np.linalg.solve(S, X)") == 1
+    assert len(re.findall(r"np\.dot\((\w+), \1\.T\)", text)) == 1
+    assert text.count("np.dot(") == 1
+    value = md.compile("A B B' A' where A: (n, n), B: (n, m)").source
+    assert re.search(r"(\w+) = np\.dot\(A, B\).*\n *\w+ = np\.dot\(\1, \1\.T\)", value)

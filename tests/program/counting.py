@@ -22,6 +22,7 @@ CUBIC = {
     "det": 2 / 3,
     "slogdet": 2 / 3,
     "cholesky": 1 / 3,
+    "_inverse_of_lower": 1 / 3,
     "expm": 62 / 3,
     "expm_frechet": 62,
     "sqrtm": 85 / 3,
@@ -65,6 +66,17 @@ class CountingNumpy:
         return lambda *args: self._watched(
             function(*(float(a) if isinstance(a, CountedScalar) else a for a in args))
         )
+
+    def _uncounted_inside(self, function: Any) -> Any:
+        """A function of the module that counts as one operation, as those of LAPACK do."""
+
+        def call(*args: Any) -> Any:
+            before = self.flops, self.evaluations
+            result = function(*args)
+            self.flops, self.evaluations = before
+            return result
+
+        return call
 
     def _watched(self, result: Any) -> Any:
         """A result without axes counts the operators applied to it."""
@@ -175,8 +187,13 @@ def count(module: ModuleType, function: str, *args: Any, **kwargs: Any) -> tuple
     # Numbers in the cache count as those that the function computes.
     kwargs = {k: counter._uncounted(v) if callable(v) else v for k, v in kwargs.items()}
     args = tuple([counter._watched(v) for v in a] if isinstance(a, list) else a for a in args)
-    kept = {name: module.__dict__[name] for name in ("np", "scipy") if name in module.__dict__}
+    helpers = [name for name in module.__dict__ if name in CUBIC]
+    kept = {
+        name: module.__dict__[name] for name in ("np", "scipy", *helpers) if name in module.__dict__
+    }
     try:
+        for name in helpers:
+            module.__dict__[name] = counter._counted(name, counter._uncounted_inside(kept[name]))
         module.__dict__["np"] = counter
         if "scipy" in kept:
             module.__dict__["scipy"] = CountingNumpy(kept["scipy"], counter)

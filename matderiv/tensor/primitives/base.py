@@ -73,6 +73,7 @@ class Primitive:
                    where NumPy has no such function: erf, expm, expm_frechet, sqrtm,
                    solve_sylvester
     numpy_posdef   a program for a positive definite argument, taken where it costs less
+    numpy_factored a program of `k`, where the argument is L L' and k = L⁻¹ is computed once
     flops          multiplications and additions for one batch element, as a polynomial
                    in the signature's names: "2/3 n^3"; m ≥ n for a matrix of (m, n)
     source         where the adjoint comes from
@@ -99,6 +100,7 @@ class Primitive:
     keeps_symmetry: bool = False
     is_inverse: bool = False
     numpy_posdef: str = ""
+    numpy_factored: str = ""
     sums_to_one: bool = False
     linear_in: tuple[int, ...] = ()
     infer: Callable[[tuple[Shape, ...], Any], Shape] | None = None

@@ -38,6 +38,7 @@ INVERSES = (
         adjoint=(lambda g, y, x: -einsum("...ij,...ik,...lj->...kl", g, y, y),),
         reference=np.linalg.inv,
         numpy="linalg.inv(x)",
+        numpy_factored="a = matrix_transpose(k); matmul(a, k)",
         flops="2 n^3",
         latex="{x}^{{-1}}",
         source="Giles (2008), 2.2.3",
@@ -66,6 +67,7 @@ INVERSES = (
             "a = linalg.cholesky(x); b = diagonal(a); c = log(b); d = sum(c, axis=-1); "
             "multiply(d, 2.0)"
         ),
+        numpy_factored="a = diagonal(k); b = log(a); c = sum(b, axis=-1); multiply(c, -2.0)",
         flops="2/3 n^3",
         latex=r"\log\det({x})",
         source="Giles (2008), 2.2.4, with d log det = d det / det",
