@@ -45,6 +45,20 @@ CASES: list[tuple[Verdict, str, str, str, dict[str, Any], str]] = [
     (Verdict.FACTOR, "λ x' x", "x", "2 x", {}, "the claim is 1/λ times"),
     (Verdict.FACTOR, "det(X)", "X", "X^-T", {}, "1/f times the derivative, where f is the value"),
     (Verdict.FACTOR, "tr(A X B)", "X", "2 B A", {}, "2 times the derivative, in numerator layout"),
+    (
+        Verdict.FACTOR,
+        "x' A x",
+        "x",
+        "A x",
+        {},
+        "1/2 times the derivative, and that only if A is symmetric",
+    ),
+    (Verdict.SIGN, "tr(A X)", "X", "-A", {}, "minus the derivative, in numerator layout"),
+    (Verdict.DIAGONAL, "sin(x)", "x", "cos(x)", {}, "for the diagonal, entry by entry; the other"),
+    (Verdict.DIAGONAL, "tanh(X)", "X", "1 - f .* f", {}, "the other entries are 0"),
+    (Verdict.DIAGONAL, "softmax(x)", "x", "f .* (1 - f)", {}, "the other entries are not 0"),
+    (Verdict.DIAGONAL, "sum(x.^3)", "x", "6 x", {"order": 2}, "the other entries are 0"),
+    (Verdict.FACTOR, "softmax(x)", "x", "2 f .* (1 - f)", {}, "2 times the derivative, for the"),
     (Verdict.CONDITION, "x' A x", "x", "2 A x", {}, "right only if A is symmetric"),
     (Verdict.CONDITION, f"tr(A X B) {SQUARE}", "X", "A B", {}, "only if A and B are symmetric"),
     (Verdict.CONDITION, "sum(|x|)", "x", "ones(n)", {}, "x is positive in every entry"),
@@ -58,6 +72,7 @@ CASES: list[tuple[Verdict, str, str, str, dict[str, Any], str]] = [
         "x_ij and x_ji counted as one variable",
     ),
     (Verdict.SHAPE, "A x", "x", "x", {}, "the claim has (m,), the derivative has (n, m) in mixed"),
+    (Verdict.SHAPE, "sum(sigmoid(x))", "x", "f (1 - f)", {}, "has (n,) in every layout"),
     (Verdict.WRONG, "||x||^2 + λ sum(x)", "x", "2 x + ones(n)", {}, "wrong. At "),
     (Verdict.WRONG, "||x||^3", "x", "2 x", {}, "in proportion, but the factor is not constant"),
 ]
@@ -72,6 +87,17 @@ def test_verdict(case: tuple[Verdict, str, str, str, dict[str, Any], str]) -> No
     assert bool(report) == (verdict is Verdict.RIGHT)
     derivative = md.diff(source, wrt, **options)
     assert str(derivative) in report.formula
+
+
+def test_a_claim_whose_shapes_do_not_fit_is_told_the_derivative() -> None:
+    with pytest.raises(md.ShapeError) as caught:
+        md.verify("||X w - y||^2", "w", "2 X (X w - y)")
+    assert caught.value.hint == "2 X' (X w - y)"
+    assert str(caught.value).splitlines()[1:] == [
+        "  2 X (X w - y)",
+        "     ^",
+        "  try: 2 X' (X w - y)",
+    ]
 
 
 def test_counterexample_can_be_recomputed() -> None:

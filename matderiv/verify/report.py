@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matderiv.calculus.layout import LAYOUTS, layout_axes
-from matderiv.errors import DomainError
+from matderiv.errors import DomainError, ShapeError
 from matderiv.values import Array, shape_text, superscript
 from matderiv.verify.claims import Claim
 from matderiv.verify.evidence import Evidence, array_text, gather
 from matderiv.verify.factors import MINUS_ONE, Factor, common_ratio, find_factor
-from matderiv.verify.views import View, symmetric_views, views
+from matderiv.verify.views import View, diagonal, symmetric_views, views
 
 if TYPE_CHECKING:
     from matderiv.results import Derivative
@@ -42,6 +42,7 @@ class Verdict(StrEnum):
     LAYOUT = "right in another layout"
     TRANSPOSED = "right up to a transpose"
     VEC = "right as a vec form"
+    DIAGONAL = "right for the diagonal"
     SIGN = "off by a sign"
     FACTOR = "off by a factor"
     CONDITION = "right under a condition"
@@ -50,7 +51,12 @@ class Verdict(StrEnum):
     UNCHECKED = "not checked"
 
 
-_OF_VIEW = {"layout": Verdict.LAYOUT, "axes": Verdict.TRANSPOSED, "vec": Verdict.VEC}
+_OF_VIEW = {
+    "layout": Verdict.LAYOUT,
+    "axes": Verdict.TRANSPOSED,
+    "vec": Verdict.VEC,
+    "diagonal": Verdict.DIAGONAL,
+}
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,12 @@ def verify_claim(derivative: Derivative, formula: str) -> VerifyReport:
     report = derivative.check()
     if not report:
         return VerifyReport(Verdict.UNCHECKED, str(report), "the derivative is not shown")
-    claim = Claim.read(derivative, formula)
+    try:
+        claim = Claim.read(derivative, formula)
+    except ShapeError as error:
+        if error.hint is None and len(derivative.shape) < 3:
+            error.hint = derivative.to("ascii")
+        raise
     evidence = gather(derivative, claim)
     return _Verification(derivative, claim, evidence).report()
 
@@ -155,6 +166,9 @@ class _Verification:
             if len(self.derivative.shape) == 1:
                 of = "a row" if view.row else "a column"
             return f"{view.words}, where it is {of}; not in {self.derivative.layout} layout"
+        if view.kind == "diagonal":
+            rest = max(_largest(diagonal(e.derivative)[1]) for e in self.evidence)
+            return f"{view.words}; the other entries are {'not ' if rest else ''}0"
         return f"{view.words}; not in {self.derivative.layout} layout"
 
     # ---- the claim is in proportion to it ------------------------------------------
@@ -199,16 +213,36 @@ class _Verification:
     # ---- the claim holds for special inputs ----------------------------------------
 
     def by_condition(self) -> VerifyReport | None:
+        proportional: VerifyReport | None = None
         for conditions in self.conditions():
             try:
                 evidence = gather(self.derivative, self.claim, conditions, count=3)
             except DomainError:
                 continue
+            if proportional is None:
+                proportional = self.by_factor_under(conditions, evidence)
             for view in (*self.fitting, *self.structured(conditions)):
                 if _agree(view, evidence):
                     words = _condition_words(conditions)
                     aside = "" if view is self.own else f", {view.words}"
                     return self.answer(Verdict.CONDITION, f"right only if {words}{aside}")
+        return proportional
+
+    def by_factor_under(
+        self, conditions: dict[str, str], evidence: Sequence[Evidence]
+    ) -> VerifyReport | None:
+        """Off by a number, and that for symmetric matrices alone: x' A x and A x."""
+        if set(conditions.values()) != {"symmetric"}:
+            return None
+        for view in self.fitting:
+            ratios = [common_ratio(e.claim, view.of(e.derivative)) for e in evidence]
+            known = [ratio for ratio in ratios if ratio is not None]
+            factor = find_factor(known, {}) if len(known) == len(ratios) else None
+            if factor is not None:
+                aside = "" if view is self.own else f", {view.words}"
+                message = f"off by a factor: the claim is {factor} times the derivative{aside}"
+                message += f", and that only if {_condition_words(conditions)}"
+                return self.answer(Verdict.FACTOR, message, factor)
         return None
 
     def conditions(self) -> Iterator[dict[str, str]]:
@@ -243,6 +277,8 @@ class _Verification:
         for layout in LAYOUTS:
             shape = tuple(mixed[k] for k in layout_axes(layout, order, len(mixed)))
             shapes.setdefault(shape_text(shape), []).append(layout)
+        if len(shapes) == 1:
+            shapes = {shape: ["every"] for shape in shapes}
         there = ", ".join(f"{shape} in {' and '.join(names)}" for shape, names in shapes.items())
         claimed = shape_text(self.claim.program.shape)
         return f"wrong shape: the claim has {claimed}, the derivative has {there} layout"

@@ -1,7 +1,8 @@
 """The derivative as other people may have written it down.
 
 A view makes an array out of the derivative in mixed layout: its layouts, its axes in any
-other order, and the Jacobian of columns (or rows) stacked.  A gradient by a square matrix
+other order, the Jacobian of columns (or rows) stacked, and the diagonal, which is what
+people write for a function that is applied entry by entry.  A gradient by a square matrix
 has two more where the variable is symmetric: the projection, and the form that counts the
 entries x_ij and x_ji as one variable.
 
@@ -24,7 +25,7 @@ from matderiv.values import Array
 if TYPE_CHECKING:
     from matderiv.results import Derivative
 
-__all__ = ["View", "symmetric_views", "views"]
+__all__ = ["View", "diagonal", "symmetric_views", "views"]
 
 _STACKINGS: tuple[tuple[str, Literal["F", "C"]], ...] = (("columns", "F"), ("rows", "C"))
 _MOST_AXES = 4  # of a derivative whose axes are permuted in every way
@@ -32,7 +33,7 @@ _MOST_AXES = 4  # of a derivative whose axes are permuted in every way
 
 @dataclass(frozen=True)
 class View:
-    """`kind` is "layout", "axes" or "vec"; `words` say which, to stand behind "right"."""
+    """`words` say which, to stand behind "right"; `kind` is layout, axes, vec or diagonal."""
 
     kind: str
     words: str
@@ -63,6 +64,18 @@ def views(derivative: Derivative) -> Iterator[View]:
                 "axes", f"with the axes of the mixed layout in the order {axes}", _permuted(axes)
             )
     yield from _stacked(derivative)
+    half = total // 2
+    if half and derivative.shape[:half] * 2 == derivative.shape:
+        words = "for the diagonal, entry by entry"
+        yield View("diagonal", words, lambda mixed: diagonal(mixed)[0], row)
+
+
+def diagonal(mixed: Array) -> tuple[Array, Array]:
+    """The entries of an array of shape s + s at equal indices, and the array without them."""
+    half = mixed.ndim // 2
+    square = mixed.reshape(prod(mixed.shape[:half]), -1)
+    entries = np.diag(square)
+    return entries.reshape(mixed.shape[:half]), square - np.diag(entries)
 
 
 def _permuted(axes: tuple[int, ...]) -> Callable[[Array], Array]:
