@@ -41,7 +41,9 @@ def rewrite_apply(
         axes, dims = parameters
         return _reshape(arena, arguments[0], axes, dims)
     rule = _MATRIX_RULES.get(primitive.name)
-    return rule(arena, x=arguments[0]) if rule and arguments[0].order == 2 else None
+    if rule is None or arguments[0].order != 2:
+        return None
+    return rule(arena, **dict(zip(("x", "e"), arguments, strict=False)))
 
 
 def _number_outside(
@@ -137,16 +139,22 @@ def _invertible_for_free(node: Node) -> bool:
 
 
 def _det(arena: Arena, x: Node) -> Node | None:
-    """det(X⁻¹) = 1/det(X), det(X') = det(X), det(diag v) = … is left to logdet."""
+    """det(X⁻¹) = 1/det(X), det(expm X) = exp(tr X), det(X') = det(X)."""
     if (inner := inside(x, "inv")) is not None:
         return arena.power(arena.apply("det", inner), -1)
+    if (inner := inside(x, "expm")) is not None:
+        return arena.map("exp", arena.einsum("ii->", inner))
     return _of_transpose(arena, "det", x)
 
 
 def _logdet(arena: Arena, x: Node) -> Node | None:
-    """logdet(X⁻¹) = -logdet(X), logdet(X') = logdet(X), logdet(diag v) = Σ log |v|."""
+    """logdet(X⁻¹) = -logdet(X), logdet(expm X) = tr X, logdet(X') = logdet(X),
+    logdet(diag v) = Σ log |v|.
+    """
     if (inner := inside(x, "inv")) is not None:
         return -arena.apply("logdet", inner)
+    if (inner := inside(x, "expm")) is not None:
+        return arena.einsum("ii->", inner)
     if isinstance(x, Product) and x.out[0] == x.out[1]:
         diagonal = arena.einsum("ii->i", x)
         if not is_nonnegative(arena, diagonal):
@@ -162,12 +170,13 @@ def _of_transpose(arena: Arena, name: str, x: Node) -> Node | None:
 
 
 def _untransposed(x: Node) -> Node | None:
-    """X where a node is X'; diag(diag(X)) carries its labels in either order."""
-    if isinstance(x, Product) and x.coefficient == 1 and len(x.factors) == 1:
-        node, labels, exponent = x.factors[0]
-        if exponent == 1 and labels == x.out[::-1] != x.out:
-            return node
-    return None
+    """s X where a node is s X'; diag(diag(X)) carries its labels in either order."""
+    if not isinstance(x, Product):
+        return None
+    matrices = [f for f in x.factors if f.labels]
+    if len(matrices) != 1 or matrices[0].exponent != 1:
+        return None
+    return x.arena.transpose(x) if matrices[0].labels == x.out[::-1] != x.out else None
 
 
 # ----- functions of matrices --------------------------------------------------------
@@ -191,6 +200,25 @@ def _expm(arena: Arena, x: Node) -> Node | None:
     if isinstance(x, Product) and x.out[0] == x.out[1]:
         return arena.einsum("i->ii", arena.map("exp", arena.einsum("ii->i", x)))
     return _transpose_outside(arena, "expm", x)
+
+
+def _frechet(arena: Arena, x: Node, e: Node) -> Node | None:
+    """L(X, I) = expm(X) and L(s E, E) = E expm(s E), for an X and an E that commute."""
+    direction = _scalars_apart(e)[2]
+    if isinstance(e, Product) and not direction and e.out[0] == e.out[1]:
+        total = arena.apply("expm", x)
+        scalars = [f for f in e.factors if not f.labels]
+        return arena.product(e.coefficient, [Factor(total, (0, 1), 1), *scalars], (0, 1))
+    if _core(arena, x) is _core(arena, e):
+        return arena.einsum("ij,jk->ik", e, arena.apply("expm", x))
+    return None
+
+
+def _core(arena: Arena, x: Node) -> Node:
+    """A matrix without its scalar factors."""
+    if not isinstance(x, Product):
+        return x
+    return arena.product(1, _scalars_apart(x)[2], x.out, dict(enumerate(x.sizes)))
 
 
 def _sqrtm(arena: Arena, x: Node) -> Node | None:
@@ -220,18 +248,19 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
     return split_product(arena, x, axes, dims) if isinstance(x, Product) else None
 
 
-# Of one matrix: a batch of matrices is left alone.
 def _idempotent(arena: Arena, name: str, x: Node) -> Node | None:
     """f(f(X)) = f(X)"""
     return x if inside(x, name) is not None else None
 
 
+# Of one matrix: a batch of matrices is left alone.
 _MATRIX_RULES: dict[str, Callable[..., Node | None]] = {
     "inv": _inv,
     "det": _det,
     "logdet": _logdet,
     "pinv": _pinv,
     "expm": _expm,
+    "frechet": _frechet,
     "sqrtm": _sqrtm,
     **{
         name: partial(rule, name=name)

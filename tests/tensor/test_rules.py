@@ -32,6 +32,12 @@ class Rule:
 inv = np.linalg.inv
 
 
+def expm(a: Array) -> Any:
+    import scipy.linalg
+
+    return scipy.linalg.expm(a)
+
+
 def slogdet(a: Array) -> Any:
     return np.linalg.slogdet(a)[1]
 
@@ -301,6 +307,36 @@ MATRIX_RULES = {
         lambda s: s.f("det", s.A),
         lambda A: np.linalg.det(A),
         ("det",),
+    ),
+    "expm of multiple of transpose": Rule(
+        lambda s: s.f("expm", -2 * s.t(s.A)),
+        lambda s: s.t(s.f("expm", -2 * s.A)),
+        lambda A: expm(-2 * A.T),
+        ("expm",),
+    ),
+    "logdet of expm": Rule(
+        lambda s: s.f("logdet", s.f("expm", s.A)),
+        lambda s: s.e("ii->", s.A),
+        lambda A: slogdet(expm(A)),
+        ("logdet",),
+    ),
+    "det of expm": Rule(
+        lambda s: s.f("det", s.f("expm", s.A)),
+        lambda s: s.arena.map("exp", s.e("ii->", s.A)),
+        lambda A: np.linalg.det(expm(A)),
+        ("det",),
+    ),
+    "expm along the identity": Rule(
+        lambda s: s.f("frechet", s.A, s.arena.identity("n")),
+        lambda s: s.f("expm", s.A),
+        lambda A: expm(A),
+        ("frechet",),
+    ),
+    "expm along itself": Rule(
+        lambda s: s.f("frechet", 2 * s.A, s.A),
+        lambda s: s.e("ij,jk->ik", s.A, s.f("expm", 2 * s.A)),
+        lambda A: A @ expm(2 * A),
+        ("frechet",),
     ),
     "logdet of inverse": Rule(
         lambda s: s.f("logdet", s.inv(s.A)),
