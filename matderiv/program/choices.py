@@ -15,13 +15,9 @@ from matderiv.program.operations import display_names
 from matderiv.program.plan import Plan, Problem
 from matderiv.program.polynomial import Polynomial, without_content
 from matderiv.program.steps import Operand, Ref
-from matderiv.tensor.traverse import reachable
 
 __all__ = ["Choice", "Choices", "condition", "find_choices", "formulas"]
 
-_SMALL, _FACTOR = 30, 1000
-_MOST_NAMES = 6
-_LARGEST = 200  # nodes of a graph that is planned for several sizes
 _MOST_CHOICES = 4
 _WIDEST = 70
 
@@ -75,28 +71,12 @@ def find_choices(problem: Problem, given: Mapping[str, int]) -> Choices:
     base = problem.sizes(given)
     free = [name for name in base if name not in given]
     found: dict[Polynomial, Choice] = {}
-    small = len(reachable(problem.graphs[0].roots)) <= _LARGEST
-    for sizes in [base, *(_regimes(base, free) if small else [])]:
+    for sizes in [base, *({**base, **regime} for regime in problem.regimes(free))]:
         plan = problem.cheapest(sizes)
         flops = Polynomial.total(step.flops for step in plan.steps).bind(given)
         leading = flops.leading
         found.setdefault(leading, Choice(plan, leading, sizes))
     return Choices(choice for choice in found.values() if _is_best(choice, found))
-
-
-def _regimes(base: Mapping[str, int], free: Sequence[str]) -> list[dict[str, int]]:
-    """Each name large among small ones, and small among large ones."""
-    if not 1 < len(free) <= _MOST_NAMES:
-        return []
-    found = []
-    for name in free:
-        for own, others in ((_FACTOR, 1), (1, _FACTOR)):
-            numbers = {
-                other: (_SMALL + place) * (own if other == name else others)
-                for place, other in enumerate(free)
-            }
-            found.append({**base, **numbers})
-    return found
 
 
 def _is_best(choice: Choice, others: Mapping[Polynomial, Choice]) -> bool:

@@ -20,10 +20,14 @@ from matderiv.program.schedules import ordered
 from matderiv.program.sizes import sample_sizes
 from matderiv.program.steps import executed
 from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.traverse import reachable
 
 __all__ = ["Graph", "Plan", "Problem", "plan", "weight"]
 
 _MOST_INVERSES = 6  # each decided on its own; beyond that all alike
+# Regimes of sizes: how they differ, of how many names, and for graphs of how many nodes.
+_SMALL, _FACTOR = 30, 1000
+_MOST_NAMES, _LARGEST = 6, 200
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,14 @@ def plan(
     order of operations is chosen.  `alternatives` are graphs equal to the first in
     value; the one of fewest FLOPs is taken.  `wrt` gives for each of `derivatives` the
     variables it is by, one for each order, where that is not its name alone; `layout` is
-    that of the derivatives, `diagonal` whether they are diagonals.  `reuse` lets elementwise results be written into operands
-    that die.  Without `associate` a product stays a product of the nodes it is made of:
-    the order in which derivatives were accumulated is kept.
+    that of the derivatives, `diagonal` whether they are diagonals.  `reuse` lets
+    elementwise results be written into operands that die.  Without `associate` a product
+    stays a product of the nodes it is made of: the order in which derivatives were
+    accumulated is kept.
     """
     graphs = [Graph(value, gradients, derivatives or {}), *alternatives]
     problem = Problem.of(graphs, inputs, cotangent, associate)
-    best = problem.cheapest(problem.sizes(sizes or {}))
+    best = problem.best_at(sizes or {})
     best = ordered(replace(best, wrt=wrt or {}, layout=layout, diagonal=diagonal))
     return reusing(best) if reuse else best
 
@@ -116,6 +121,32 @@ class Problem:
         names = first.gradients.keys() | first.derivatives.keys()
         depends = [variable for variable in self.inputs if variable.name in names]
         return sample_sizes(first.roots, self.inputs, depends, given)
+
+    def best_at(self, given: Mapping[str, int]) -> Plan:
+        """The plan of fewest FLOPs where these sizes are known.
+
+        What products share is not foreseen when each is ordered by itself, so that the
+        order best for other sizes may be the better one: those of all regimes compete.
+        """
+        sizes = self.sizes(given)
+        best = self.cheapest(sizes)
+        if not given:
+            return best
+        plans = (self.cheapest(other) for other in [self.sizes({}), *self.regimes(list(sizes))])
+        return min([best, *(replace(made, sizes=sizes) for made in plans)], key=weight)
+
+    def regimes(self, free: Sequence[str]) -> list[dict[str, int]]:
+        """Sizes that differ widely: each name large among small ones, and small among large."""
+        if not 1 < len(free) <= _MOST_NAMES or len(reachable(self.graphs[0].roots)) > _LARGEST:
+            return []
+        return [
+            {
+                other: (_SMALL + place) * (own if other == name else others)
+                for place, other in enumerate(free)
+            }
+            for name in free
+            for own, others in ((_FACTOR, 1), (1, _FACTOR))
+        ]
 
     def cheapest(self, sizes: Mapping[str, int]) -> Plan:
         """The plan of fewest FLOPs, its steps as they were recorded."""
