@@ -27,7 +27,7 @@ __all__ = ["Shortener"]
 Ports = tuple[int | None, ...]
 
 _HEAVIEST = 300  # heavier nodes are left alone
-_DEEPEST = 3  # candidates within candidates
+_DEEPEST = 2  # candidates within candidates
 
 
 class Shortener:

@@ -59,7 +59,8 @@ class Arena:
 
     def __init__(self) -> None:
         self._nodes: dict[Hashable, Node] = {}
-        self.products: dict[Hashable, Node] = {}  # by the factors of which they were asked
+        self.products: dict[Hashable, Node] = {}  # by what was asked for, as are the sums
+        self.sums: dict[Hashable, Node] = {}
         self._count = 0
         self._bits = 0
         self._fresh = 0

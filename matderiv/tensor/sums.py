@@ -1,8 +1,8 @@
 """The constructor of sums: like terms merged, common content pulled out.
 
 Content is the rational gcd (or what leaves short decimals, see `_content`), the sign of
-the first term, and every scalar factor that all terms share; it becomes the surrounding Product's, so that 2 (X w - y) and X w - y
-are built on one node.
+the first term, and every scalar factor that all terms share; it becomes the surrounding
+Product's, so that 2 (X w - y) and X w - y are built on one node.
 """
 
 from __future__ import annotations
@@ -28,9 +28,23 @@ def build_sum(
     shape: Shape,
     inline: frozenset[int],
 ) -> Node:
+    terms = list(terms)
+    key = (tuple([(coefficient, node.id) for coefficient, node in terms]), shape, inline)
+    made = arena.sums.get(key)
+    if made is None:
+        made = arena.sums[key] = _build(arena, terms, shape, inline)
+    return made
+
+
+def _build(
+    arena: Arena,
+    terms: list[Term | tuple[Number, Node]],
+    shape: Shape,
+    inline: frozenset[int],
+) -> Node:
     merged: dict[int, Number] = {}
     nodes: dict[int, Node] = {}
-    stack = list(terms)[::-1]
+    stack = terms[::-1]
     while stack:
         coefficient, node = stack.pop()
         if node.shape != shape:
