@@ -11,10 +11,13 @@ from matderiv.errors import MatderivError
 __all__ = ["write_file"]
 
 
-def write_file(path: str | os.PathLike[str], text: str, *, force: bool = False) -> Path:
+def write_file(
+    path: str | os.PathLike[str], text: str, *, force: bool = False, spelled: str = "force=True"
+) -> Path:
     """Write text to a file; return its path.
 
-    Raises MatderivError if the file exists, unless `force`, or cannot be written.
+    Raises MatderivError if the file exists, unless `force`, or cannot be written; `spelled`
+    is how the caller's user asks for force.
     """
     target = Path(path)
     try:
@@ -32,7 +35,7 @@ def write_file(path: str | os.PathLike[str], text: str, *, force: bool = False) 
         finally:
             partial.unlink(missing_ok=True)
     except FileExistsError:
-        raise MatderivError(f"{target} exists", hint="force=True to replace it") from None
+        raise MatderivError(f"{target} exists", hint=f"{spelled} to replace it") from None
     except OSError as error:
         raise MatderivError(f"{target} cannot be written: {error.strerror}") from error
     return target

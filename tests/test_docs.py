@@ -15,6 +15,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,11 +51,10 @@ def commands(block: str) -> Iterator[tuple[str, str]]:
 
 
 def run(command: str, status: int = 0) -> tuple[str, int]:
-    """What a command prints on both streams, in the checkout, and its exit status."""
+    """What a command prints on both streams, in this folder, and its exit status."""
     program, *arguments = shlex.split(command)
     printed = io.StringIO()
     with (
-        contextlib.chdir(ROOT),
         contextlib.redirect_stdout(printed),
         contextlib.redirect_stderr(printed),
     ):
@@ -62,6 +62,10 @@ def run(command: str, status: int = 0) -> tuple[str, int]:
             status = main(arguments)
         elif program == "python" and arguments[0].startswith("examples/"):
             runpy.run_path(arguments[0], run_name="__main__")
+        elif program == "python":
+            made = subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+            print(made.stdout + made.stderr, end="")
+            status = made.returncode
         elif program == "cat":
             print(Path(arguments[0]).read_text("utf-8"), end="")
         elif command == "echo $?":
@@ -85,12 +89,21 @@ def transcripts() -> list[tuple[str, str]]:
     ]
 
 
+@contextlib.contextmanager
+def user_folder() -> Iterator[None]:
+    """A folder of a user who has the examples and nothing else, for one transcript."""
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name):
+        Path("examples").symlink_to(ROOT / "examples")
+        yield
+
+
 @pytest.mark.parametrize("page, block", transcripts())
 def test_transcript_is_what_the_command_prints(page: str, block: str) -> None:
     status = 0
-    for command, printed in commands(block):
-        found, status = run(command, status)
-        assert settled(found) == settled(printed), f"{page}: $ {command}"
+    with user_folder():
+        for command, printed in commands(block):
+            found, status = run(command, status)
+            assert settled(found) == settled(printed), f"{page}: $ {command}"
 
 
 def rewrite(page: Path) -> None:
@@ -98,9 +111,10 @@ def rewrite(page: Path) -> None:
 
     def fresh(match: re.Match[str]) -> str:
         status, lines = 0, []
-        for command, _ in commands(match[1]):
-            found, status = run(command, status)
-            lines += [f"$ {command}", *([found] if found else [])]
+        with user_folder():
+            for command, _ in commands(match[1]):
+                found, status = run(command, status)
+                lines += [f"$ {command}", *([found] if found else [])]
         return "```console\n" + "\n".join(lines) + "\n```"
 
     text = page.read_text("utf-8")

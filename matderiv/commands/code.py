@@ -5,7 +5,7 @@ from __future__ import annotations
 from matderiv.commands.command import Namespace, command, option
 from matderiv.commands.options import AT, DIAGONAL, FORCE, LAYOUT, ORDER, OUTPUT, SHAPE
 from matderiv.commands.terminal import progress, show, show_code
-from matderiv.commands.words import asked_program, sizes
+from matderiv.commands.words import asked_program, sizes, write
 from matderiv.errors import UnsupportedError
 
 __all__ = ["bench", "compile"]
@@ -61,8 +61,7 @@ def compile(options: Namespace) -> int:
     if options.output is None:
         show_code(compiled.source)
     else:
-        compiled.save(options.output, force=options.force)
-        print(f"wrote {options.output}")
+        write(options, compiled.source)
     return 0
 
 

@@ -116,5 +116,5 @@ def write(options: Namespace, text: str) -> int:
     if options.output is None:
         print(text, end="" if text.endswith("\n") else "\n")
     else:
-        print(f"wrote {write_file(options.output, text, force=options.force)}")
+        print(f"wrote {write_file(options.output, text, force=options.force, spelled='--force')}")
     return 0

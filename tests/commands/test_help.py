@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +107,18 @@ def test_a_near_miss_is_named(command: str, said: str, capsys: pytest.CaptureFix
     assert said in printed.err
     assert not printed.out
     assert "usage:" not in printed.err
+
+
+def test_a_file_is_kept_unless_forced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ('compile "x\' x" wrt x -o out.py', 'graph "x\' x" wrt x -o out.dot'):
+        assert run(f"matderiv {command}") == 0
+        assert run(f"matderiv {command}") == 2
+        error = capsys.readouterr().err
+        assert error.splitlines()[1:] == ["  try: --force to replace it"]
+        assert run(f"matderiv {command} --force") == 0
 
 
 # ---- explain ---------------------------------------------------------------------------
