@@ -109,6 +109,27 @@ def test_no_name_stands_for_two_values(source: str, format: str) -> None:
     assert len(names) == len(set(names)), found
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x ⊗ y where x: (2), y: (3)", "I ⊗ y"),
+        ("y ⊗ x where x: (2), y: (3)", "y ⊗ I"),
+        ("2 x ⊗ (A x) where x: (3), A: (2, 3)", None),
+        ("reshape(x, 2, 3)' y where x: (6), y: (2)", "yᵀ ⊗ I"),
+        ("reshape(x, 2, 3) y where x: (6), y: (3)", "I ⊗ yᵀ"),
+        ("commutation(2, 3) x where x: (6)", "commutation(2, 3)"),
+        ("vec(x y') where x: (2), y: (3)", "y ⊗ I"),
+    ],
+)
+def test_jacobians_of_kronecker_products(source: str, expected: str | None) -> None:
+    derivative = md.diff(source, "x")
+    assert expected is None or str(derivative) == expected
+    values = draw({name: entry.shape for name, entry in derivative.program.inputs.items()})
+    again = derivative.program.reread(derivative.to("ascii"))
+    read = {name: value for name, value in values.items() if name in again.inputs}
+    np.testing.assert_allclose(again.evaluate(read), derivative.evaluate(values), atol=1e-12)
+
+
 def test_rows_are_printed_as_rows() -> None:
     assert md.diff("||X w - y||^2", "w", layout="numerator").to("ascii") == "2 (X w - y)' X"
 

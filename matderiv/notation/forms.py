@@ -36,6 +36,7 @@ from matderiv.notation.terms import (
     Hadamard,
     Identity,
     Juxtaposed,
+    Kronecker,
     Mark,
     Number,
     Ones,
@@ -105,6 +106,8 @@ def _transpose(term: Term) -> Term:
         pushed = Hadamard(
             tuple(map(transpose, term.factors)), tuple(map(transpose, term.divisors)), order=2
         )
+    elif isinstance(term, Kronecker) and min(term.left.order, term.right.order) < 2:
+        pushed = replace(term, left=transpose(term.left), right=transpose(term.right))
     elif isinstance(term, Power):
         exponent = term.exponent
         exponent = transpose(exponent) if isinstance(exponent, Term) else exponent

@@ -6,7 +6,7 @@ notation writes otherwise is in the one table `SPECIAL`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from fractions import Fraction
 from functools import cache
 
@@ -118,11 +118,17 @@ def _along_last(node: Apply, lift: Lift) -> Term:
 
 
 def _reshape(node: Apply, lift: Lift) -> Term:
-    """A ⊗ B; vec(X') for the entries row by row; else reshape(x, m, n)."""
+    """A ⊗ B; K; vec(X') for the entries row by row; else reshape(x, m, n)."""
     kron = _kronecker(node, lift)
     if kron is not None:
         return kron
-    x, (axes, dims) = lift(node.arguments[0]), node.parameters
+    (inner,) = node.arguments
+    if isinstance(inner, Product) and not inner.factors and inner.out == (0, 1, 1, 0):
+        m, n = inner.sizes
+        grouped = multiply_dims(m, n)
+        if node.shape == (grouped, grouped) and inner.coefficient == 1:
+            return Call("commutation", (), sizes=(m, n), order=2, latex=r"K_{{{x}}}")
+    x, (axes, dims) = lift(inner), node.parameters
     assert isinstance(dims, tuple)
     if len(dims) == 1 and axes == 2 and x.order == 2:
         latex = r"\operatorname{{vec}}({x})"
@@ -132,30 +138,48 @@ def _reshape(node: Apply, lift: Lift) -> Term:
 
 
 def _kronecker(node: Apply, lift: Lift) -> Term | None:
-    """A ⊗ B where the reshaped value is an outer product A[i,j] B[k,l] at [i,k,j,l]."""
+    """A ⊗ B where the reshaped value is an outer product A[i,j] B[k,l] at [i,k,j,l].
+
+    A vector is a row or a column of its own: A[i,j] b[k] at [i,j,k] is A ⊗ b'.
+    """
     (outer,) = node.arguments
-    if not isinstance(outer, Product) or outer.order != 2 * node.order or node.order > 2:
+    if not isinstance(outer, Product):
         return None
-    grouped = tuple(multiply_dims(*outer.shape[k : k + 2]) for k in range(0, outer.order, 2))
-    ends = outer.out[::2], outer.out[1::2]
-    if node.shape != grouped or set(ends[0]) & set(ends[1]):
-        return None
-    sides: tuple[list[Factor], list[Factor]] = [], []
-    for factor in outer.factors:
-        if set(factor.labels) <= set(ends[0]):
-            sides[0].append(factor)
-        elif set(factor.labels) <= set(ends[1]):
-            sides[1].append(factor)
+    for ends in _sides(node, outer):
+        if set(ends[0]) & set(ends[1]):
+            continue
+        sides: tuple[list[Factor], list[Factor]] = [], []
+        for factor in outer.factors:
+            place = next((k for k in (0, 1) if set(factor.labels) <= set(ends[k])), None)
+            if place is None:
+                break
+            sides[place].append(factor)
         else:
-            return None
-    sizes = dict(enumerate(outer.sizes))
-    left, right = (
-        lift(node.arena.product(1, side, out, sizes)) for side, out in zip(sides, ends, strict=True)
-    )
-    product = Kronecker(left, right, order=node.order)
-    coefficient = Fraction(outer.coefficient)
-    scaled = multiply_number(abs(coefficient), product)
-    return scaled if coefficient > 0 else negate(scaled)
+            sizes = dict(enumerate(outer.sizes))
+            left, right = (
+                lift(node.arena.product(1, side, out, sizes))
+                for side, out in zip(sides, ends, strict=True)
+            )
+            if left.order < node.order:
+                left = transpose(left)
+            if right.order < node.order:
+                right = transpose(right)
+            product = Kronecker(left, right, order=node.order)
+            coefficient = Fraction(outer.coefficient)
+            scaled = multiply_number(abs(coefficient), product)
+            return scaled if coefficient > 0 else negate(scaled)
+    return None
+
+
+def _sides(node: Apply, outer: Product) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The output labels of the two factors that a reshape may be the Kronecker product of."""
+    grouped = tuple(multiply_dims(*outer.shape[k : k + 2]) for k in range(0, outer.order, 2))
+    if node.order <= 2 and outer.order == 2 * node.order and node.shape == grouped:
+        yield outer.out[::2], outer.out[1::2]
+    if node.order == 2 and outer.order == 3 and node.shape[0] == outer.shape[0]:
+        first, second, third = outer.out
+        yield (first, second), (third,)
+        yield (second,), (first, third)
 
 
 def _select(node: Apply, lift: Lift) -> Term:

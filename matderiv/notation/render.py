@@ -263,10 +263,12 @@ class _Writer:
         arguments = [self.write(argument)[0] for argument in term.arguments]
         if self.dialect.templates and term.latex is not None:
             shown = dict(zip(ARGUMENTS, arguments, strict=False))
+            first = arguments[:1]
             if term.axis is not None:
-                shown["x"] += self.dialect.comma + self.dialect.axis.format(x=term.axis)
+                first.append(self.dialect.axis.format(x=term.axis))
             if term.sizes:
-                shown["x"] += self.dialect.comma + ", ".join(map(_dim, term.sizes))
+                first.append(", ".join(map(_dim, term.sizes)))
+            shown["x"] = self.dialect.comma.join(first)
             template = term.latex.replace("({x", r"\left({x").replace("})", r"}\right)")
             return template.format(**shown), Level.ATOM
         arguments += [_dim(size) for size in term.sizes]

@@ -81,6 +81,7 @@ PRINTS = [
     ("X[0:2, 1:3]", "X[0:2,1:3]"),
     ("kron(A, B) - 2 kron(B, A)", "A ⊗ B - 2 (B ⊗ A)"),
     ("x ⊗ y", "x ⊗ y"),
+    ("commutation(n, 3)", "commutation(n, 3)"),
     ("vec(X)", "vec(X)"),
     # functions
     ("max(x, 0)", "relu(x)"),
