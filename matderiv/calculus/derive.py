@@ -7,7 +7,7 @@ puts the attributed one in its place afterwards (`substitute`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matderiv.calculus.derivative import forward, reverse
 from matderiv.calculus.simplify import simplify
@@ -43,12 +43,19 @@ def derive(
     then: Sequence[Variable] = (),
     mode: str = "auto",
     names: bool = True,
+    choose: Callable[[Node, Node], Node] | None = None,
 ) -> list[Node]:
-    """∂root/∂v of shape root + v, then by each variable of `then`, simplified jointly."""
-    current = simplify([root])
-    current = derive_raw(current[0], wrt, mode, names=names and not then)
-    current = simplify(current)
+    """∂root/∂v of shape root + v, then by each variable of `then`, simplified jointly.
+
+    In mode "auto" the Jacobian of a value that is no scalar is taken both ways, and `choose`
+    says which of two unequal results to keep; without it the reverse one is kept.
+    """
+    (root,) = simplify([root])
+    first = "forward" if mode == "forward" else "reverse"
+    current = simplify(derive_raw(root, wrt, first, names=names and not then))
+    if mode == "auto" and choose is not None and root.order:
+        other = simplify(derive_raw(root, wrt, "forward"))
+        current = [a if a is b else choose(a, b) for a, b in zip(current, other, strict=True)]
     for variable in then:
-        current = [derive_raw(node, [variable], mode)[0] for node in current]
-        current = simplify(current)
+        current = simplify([derive_raw(node, [variable], first)[0] for node in current])
     return current

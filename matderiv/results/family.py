@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from matderiv.calculus.derive import derive
 from matderiv.calculus.simplify import simplify, substitute
 from matderiv.calculus.structure import project
+from matderiv.calculus.weight import Weights
 from matderiv.source import Program, structured_variables
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node, Variable
 
 __all__ = ["Family", "family_of"]
+
+_FAR = 1.5  # times the FLOPs of the other: more than a difference of how sums are nested
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def family_of(
         [variables[name] for name in first],
         then=[variables[name] for name in then],
         mode=mode,
+        choose=lambda one, other: _better(one, other, list(variables.values())),
     )
     if structured:
         nodes = simplify(
@@ -61,6 +65,22 @@ def family_of(
     return Family(
         program, lowered.root, variables, dict(zip(first, nodes, strict=True)), lowered.row
     )
+
+
+def _better(one: Node, other: Node, inputs: Sequence[Variable]) -> Node:
+    """Of equal values the one that costs far less, else the one that prints shorter.
+
+    Costs are those of planned code, in which the factors of a flattened product are joined
+    in the cheapest order, from neither end of a chain if need be.
+    """
+    from matderiv.program import plan
+    from matderiv.program.plan import weight
+
+    costs = [weight(plan(node, {}, inputs=inputs)) for node in (one, other)]
+    if max(costs) > _FAR * min(costs):
+        return one if costs[0] < costs[1] else other
+    lengths = Weights()
+    return one if lengths.cost(one) <= lengths.cost(other) else other
 
 
 def _projected(
