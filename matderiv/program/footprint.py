@@ -28,6 +28,7 @@ _DOUBLE = 8
 _SCALAR = 104  # a Python number as an operand
 _COPY = 400  # the array objects of a copy that is made flat
 _PAIR = 300  # the tuple of a sign and a logarithm
+_TRIPLE = 400  # of U, s and V'
 # Bytes hidden in a call, besides what depends on its operands.
 _CALLS = {
     **dict.fromkeys(("sum", "amax", "amin", "argmax", "argmin"), 960),
@@ -170,7 +171,7 @@ class Footprints:
             whole = item * (layout.size + layout.shape[-1] * (1 + layout.shape[-1]))
             hidden += whole * (item < _DOUBLE)
             polynomial = item * _tall_and_square(step)
-            return Footprint(whole, 64, views + hidden, workspace, polynomial)
+            return Footprint(whole, _TRIPLE, views + hidden, workspace, polynomial)
         if step.function.startswith("linalg.") and item < _DOUBLE:
             hidden += layout.data
         if step.alias is not None and step.item is None and not copied:

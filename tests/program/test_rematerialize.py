@@ -14,16 +14,24 @@ import pytest
 import matderiv as md
 from matderiv.errors import MatderivError
 from matderiv.program.compiled import CompiledFunction
+from matderiv.program.memory import Memory
 from matderiv.program.rematerialize import Point, Tradeoff
 from matderiv.program.rematerialize.chain import Chain, binomial_bound
 from matderiv.program.rematerialize.drop import cached, on_demand, sqrt_segments
 from matderiv.program.rematerialize.evict import evict
 from matderiv.program.rematerialize.exact import optimum
+from matderiv.program.reuse import without_reuse
 from matderiv.program.units import Schedule, Units
 from matderiv.reports.quantities import read_bytes
 from matderiv.reports.rematerialization import curve_picture, curve_table, summary
 from tests.program.counting import count
-from tests.program.measuring import arguments, measure
+from tests.program.measuring import (
+    PROGRAMS,
+    SECOND_ORDER,
+    arguments,
+    measure,
+    sizes_from,
+)
 
 
 def network(layers: int, activation: str = "relu", residual: bool = False) -> tuple[str, list[str]]:
@@ -108,6 +116,31 @@ def test_all_methods_make_valid_schedules(name: str) -> None:
         assert point.work >= found.plain.work
     for point in methods.values():
         _check(found, point)
+
+
+@pytest.mark.parametrize("start", [60, 90, 140])
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_peaks_of_what_is_computed_again_are_measured(name: str, start: int) -> None:
+    """Everything dropped that can be: bits stay equal, with results in operands and without."""
+    source, wrt = PROGRAMS[name]
+    plain = md.compile(source, wrt, order=2 if name in SECOND_ORDER else 1)
+    found = Tradeoff(plain.plan, sizes_from(plain, start))
+    base = found.plain.schedule
+    gone = [unit for unit in cached(found.units, base) if unit not in found.units.results]
+    point = found.point("all dropped", on_demand(found.units, base, gone))
+    given = arguments(plain, dict(found.plan.sizes))
+    value, gradients = plain.module.value_and_grad(**given)
+    for made in (found.realised(point), without_reuse(found.realised(point))):
+        code = CompiledFunction(made)
+        same, others = code.module.value_and_grad(**given)
+        assert np.array_equal(value, same)
+        assert all(np.array_equal(others[key], gradients[key]) for key in gradients)
+        measured = measure(code.module.value_and_grad, **given)
+        if measured > 30_000:
+            predicted = Memory(made).value_and_grad.bytes
+            rel = 0.005 if measured > 100_000 else 0.01
+            assert predicted == pytest.approx(measured, rel=rel)
 
 
 def test_64_layers_by_the_square_root() -> None:
