@@ -33,7 +33,8 @@ def power(check: Checker, node: Syntax) -> Shape:
     sign = node.value
     if base.op == "constant" and base.value == "e" and sign == "^":
         return _exponential(check, node)
-    if base.op in ("power", "matrix_power") and not base.bracketed:
+    called = check.source[slice(*base.at)].lstrip(".")[:1].isalpha()  # power(x, y), x.pow(2)
+    if base.op in ("power", "matrix_power") and not (base.bracketed or called):
         check.fail(
             f"a power of a power has two readings: ({check.text(base)})^… and …^(…); put brackets",
             node.at,

@@ -166,6 +166,8 @@ class Grower:
                 dims.append(int(name))
             else:
                 dims.append(bound.setdefault(name, self.draw.choice(self.dims)))
+        if kind == "T" and any(isinstance(dim, tuple) for dim in dims):
+            return None  # nothing is declared with an axis of a product of sizes
         return Type(_KIND[kind], tuple(dims))
 
     def value(self, tree: Tree) -> Any:
@@ -352,6 +354,7 @@ def grow(seed: int) -> Program:
         if output.args or output.name in dict(grower.statements):
             break
     functions = {"phi": "elementwise", "l": "scalar function", "loss": "scalar function"}
+    functions["wave(p) = p^2 sin(p)"] = "elementwise"
     made = Program(
         dict(grower.inputs), tuple(grower.statements), output, dict(grower.sizes), functions
     )

@@ -105,7 +105,7 @@ def agree(what: str, got: Array, want: Array, tolerance: float = TOLERANCE) -> N
         raise Disagreement(f"{what}: shapes {got.shape} and {want.shape}")
     if not np.all(np.isfinite(got)) and np.all(np.isfinite(want)):
         raise Disagreement(f"{what}: {got} is not finite")
-    scale = max(np.max(np.abs(want), initial=0.0), np.max(np.abs(got), initial=0.0), 1e-6)
+    scale = max(np.max(np.abs(want), initial=0.0), np.max(np.abs(got), initial=0.0), 1e-5)
     error = np.max(np.abs(got - want), initial=0.0) / scale
     if not error <= tolerance:
         raise Disagreement(f"{what}: relative error {error:.1e}\n{got}\n{want}")

@@ -104,12 +104,28 @@ rule("M m n", "{0:s} + {1:n}", "M 1 n; M m 1", _add, "s", weight=0.3)
 
 # ----- elementwise functions ------------------------------------------------------------
 _SMOOTH = "exp sin cos tanh sigmoid softplus atan sinh cosh expm1 square erf gelu silu normcdf"
+_SMOOTH += " logcosh lognormcdf"
 _GUARDS = {"log": "+", "log1p": "+", "sqrt": "+", "asin": "1", "acos": "1", "tan": "1"}
+_ENTRYWISE = {
+    **oracle._ENTRYWISE,
+    "tan": np.tan,
+    "logcosh": lambda a: np.log(np.cosh(a)),
+    "lognormcdf": lambda a: np.log(oracle._ENTRYWISE["normcdf"](a)),
+}
+_OTHER_NAMES = {"ln": "log", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+_OTHER_NAMES |= {"logistic": "sigmoid", "swish": "silu"}
 _GUARDS |= dict.fromkeys(("abs", "relu", "leaky_relu", "elu", "sign", "step"), "k")
 for name in [*_SMOOTH.split(), "normpdf", *_GUARDS]:
-    entrywise = {**oracle._ENTRYWISE, "tan": np.tan}[name]
+    entrywise = _ENTRYWISE[name]
     for kind in _KINDS:
         rule(kind, f"{name}({{0:s}})", kind, entrywise, guards=_GUARDS.get(name, "."), weight=0.25)
+for name, same in _OTHER_NAMES.items():
+    entrywise = _ENTRYWISE.get(same, np.log)
+    for kind in _KINDS[:2]:
+        rule(kind, f"{name}({{0:s}})", kind, entrywise, guards=_GUARDS.get(same, "."), weight=0.1)
+rule("c n", "maximum({0:s}, {1:s})", "c n; c n", np.maximum, weight=0.2)
+rule("c n", "minimum({0:s}, {1:s})", "c n; c n", np.minimum, weight=0.2)
+rule("c n", "power({0:s}, {1:s})", "c n; c n", np.power, guards="+", weight=0.2)
 rule("s", "sin {0:w}", "s", np.sin, "n", weight=0.3)
 rule("s", "sin^2 {0:w}", "s", lambda a: np.sin(a) ** 2, "n", weight=0.2)
 rule("s", "|{0:b}|", "s", np.abs, guards="k", weight=0.3)
@@ -119,6 +135,7 @@ rule("s", "e^{0:a}", "s", np.exp, "f", weight=0.3)
 rule("s", "π", "", lambda: math.pi, weight=0.3)
 for kind in _KINDS:
     rule(kind, "phi({0:s})", kind, np.sin, weight=0.3)
+    rule(kind, "wave({0:s})", kind, lambda a: a**2 * np.sin(a), weight=0.3)
 rule("s", "l({0:s})", "c n", lambda a: np.sin(np.sum(a)), weight=0.2)
 rule("s", "loss({0:s}, {1:s})", "M m n; c n", lambda a, b: np.sin(a.sum() + b.sum()), weight=0.3)
 
@@ -239,3 +256,88 @@ def _expm(a: Any) -> Any:
 rule("c n", "diag({0:s})", "M n n", np.diag)
 rule("M n n", "diag({0:s})", "c n", np.diag)
 rule("c m*n", "vec({0:s})", "M m n", lambda a: a.reshape(-1, order="F"), weight=4)
+
+
+# ----- entries and slices ---------------------------------------------------------------
+def _long_enough(a: Any, least: tuple[int, ...]) -> Any:
+    if any(length < asked for length, asked in zip(a.shape, least, strict=True)):
+        raise np.linalg.LinAlgError("too short")
+    return a
+
+
+for text, result, least, place in (
+    ("{0:a}[0]", "s", (1,), 0),
+    ("{0:a}[1]", "s", (2,), 1),
+    ("{0:a}[0:2]", "c 2", (2,), slice(0, 2)),
+    ("{0:a}[1:2]", "c 1", (2,), slice(1, 2)),
+    ("{0:a}[1, 0]", "s", (2, 1), (1, 0)),
+    ("{0:a}[0, :]", "r n", (1, 1), (0, slice(None))),
+    ("{0:a}[1, :]", "r n", (2, 1), (1, slice(None))),
+    ("{0:a}[:, 0]", "c m", (1, 1), (slice(None), 0)),
+    ("{0:a}[0:2, :]", "M 2 n", (2, 1), slice(0, 2)),
+    ("{0:a}[:, 0:2]", "M m 2", (1, 2), (slice(None), slice(0, 2))),
+    ("{0:a}[0:1, 1:2]", "M 1 1", (1, 2), (slice(0, 1), slice(1, 2))),
+):
+    rule(
+        result,
+        text,
+        "c n" if len(least) == 1 else "M m n",
+        lambda a, least=least, place=place: _long_enough(a, least)[place],
+        "f",
+        weight=0.4,
+    )
+
+# ----- einsum, reshape, commutation -----------------------------------------------------
+for spec, result, args in (
+    ("ij,jk->ik", "M m k", "M m n; M n k"),
+    ("ij->ji", "M m n", "M n m"),
+    ("ij,ij->i", "c m", "M m n; M m n"),
+    ("ij,i,j->", "s", "M m n; c m; c n"),
+    ("i,j->ij", "M m n", "c m; c n"),
+    ("ij,kj->ki", "M m n", "M n k; M m k"),
+    ("ijk,k->ij", "M m n", "T m n k; c k"),
+    ("ijk,ij->k", "c k", "T m n k; M m n"),
+    ("ijk,i,j,k->", "s", "T m n k; c m; c n; c k"),
+    ("ijk,kl->ijl", "T m n p", "T m n k; M k p"),
+    ("ijk->kij", "T k m n", "T m n k"),
+    ("ijk,ljk->il", "M m p", "T m n k; T p n k"),
+):
+    operands = args.count(";") + 1
+    places = ", ".join(f"{{{k}:s}}" for k in range(operands))
+    rule(
+        result,
+        f'einsum("{spec}", {places})',
+        args,
+        lambda *arrays, spec=spec: np.einsum(spec, *arrays),
+        weight=0.3,
+    )
+kind = "T m n k"
+rule(kind, "{0:s} + {1:n}", f"{kind}; {kind}", _add, "s", weight=0.4)
+rule(kind, "{0:h} .* {1:p}", f"{kind}; {kind}", lambda a, b: a * b, "h", weight=0.4)
+rule(kind, "tanh({0:s})", kind, np.tanh, weight=0.4)
+rule("s", "sum({0:s})", kind, np.sum, weight=0.2)
+
+# ----- more functions of matrices -------------------------------------------------------
+rule("s", "trace({0:s})", "M n n", np.trace, weight=0.2)
+rule("s", "Tr({0:s})", "M n n", np.trace, weight=0.2)
+rule("c m", "mm({0:s}, {1:s})", "M m n; c n", np.dot, weight=0.2)
+rule("M m n", "matmul({0:s}, {1:s})", "M m k; M k n", np.dot, weight=0.2)
+rule("s", "norm1({0:s})", "c n", lambda a: np.sum(np.abs(a)), guards="k", weight=0.2)
+rule("s", "norm2({0:s})", "c n", lambda a: np.sqrt(np.sum(a**2)), guards="z", weight=0.2)
+
+
+# ----- LaTeX ----------------------------------------------------------------------------
+for kind in _KINDS:
+    rule(kind, "\\frac{{{0:s}}}{{{1:s}}}", f"{kind}; s", lambda a, b: a / b, "f", ".d", 0.3)
+    rule(kind, "{0:h} \\odot {1:p}", f"{kind}; {kind}", lambda a, b: a * b, "h", weight=0.2)
+rule("s", "\\sqrt{{{0:s}}}", "s", np.sqrt, "f", "+", 0.3)
+rule("s", "\\left\\| {0:b} \\right\\|_2^2", "c n", lambda a: np.sum(a**2), "f", weight=0.3)
+rule("s", "\\lVert {0:b} \\rVert_F^2", "M m n", lambda a: np.sum(a**2), "f", weight=0.3)
+rule("s", "\\operatorname{{tr}}({0:s})", "M n n", np.trace, weight=0.3)
+rule("s", "\\log\\det({0:s})", "M n n", lambda a: np.log(np.linalg.det(a)), guards="p", weight=0.2)
+rule("s", "\\langle {0:b}, {1:b} \\rangle", "c n; c n", np.dot, weight=0.2)
+rule("r n", "{0:a}^\\top", "c n", np.array, "f", weight=0.4)
+rule("M m n", "{0:a}^{{\\top}}", "M n m", np.transpose, "f", weight=0.3)
+rule("M n n", "{0:a}^{{-1}}", "M n n", np.linalg.inv, "f", "i", 0.2)
+rule("s", "\\exp\\left({0:s}\\right)", "s", np.exp, weight=0.2)
+rule("c n", "\\sigma({0:s})", "c n", lambda a: 1 / (1 + np.exp(-a)), weight=0.2)

@@ -32,7 +32,8 @@ FOUND = [
     ("softplus(logdet(W.^-1)) where W: (n, n)", "W"),  # parts of tuples move with their readers
     ("X.Tr() where X: (n, n)", "X"),
     ("min(pinv(Σ)) where Σ: (n, 1)", "Σ"),  # two reshapes of one axis beside a size of 1
-    ("sum(w'.T (v' - y'))  where w: (n), v: (m), y: (m)", "w"),  # a product, no call of T
+    ("sum(power(y, w).^2 + y.pow(2).^2) where y: (n) positive, w: (n)", "w"),
+    ("sum(w'.T (v' - y')) where w: (n), v: (m), y: (m)", "w"),  # a product, no call of T
 ]
 
 
@@ -44,6 +45,9 @@ def test_found(text: str, wrt: str) -> None:
         name: _DRAW.normal(size=[sizes.get(str(dim), dim) for dim in entry.shape])
         for name, entry in program.inputs.items()
     }
+    for name, entry in program.inputs.items():
+        if "positive" in entry.attributes:
+            values[name] = np.abs(values[name])
     values |= {dim: sizes[dim] for dim in program.dimensions}
     derivative = md.diff(program, wrt)
     assert derivative.check()
@@ -53,7 +57,8 @@ def test_found(text: str, wrt: str) -> None:
         shapes = {name: entry.shape for name, entry in program.inputs.items()} | {
             "spare": tuple(sizes)
         }
-        again = md.parse(derivative.to("ascii"), shapes=shapes)
+        marks = {n: sorted(e.attributes) for n, e in program.inputs.items() if e.attributes}
+        again = md.parse(derivative.to("ascii"), shapes=shapes, attributes=marks)
         needed = {name: values[name] for name in [*again.inputs, *again.dimensions]}
         assert relative_error(again.evaluate(needed), want) < 1e-9
     compiled = md.compile(program, wrt)

@@ -177,7 +177,11 @@ class Program:
             sizes = ", ".join(dim_text(dim) for dim in entry.type.dims)
             lines.append(f"{name}: ({sizes}) {' '.join(entry.attributes)}".rstrip())
         body = self.body()
-        lines += [f"{name}: {kind}" for name, kind in self.functions.items() if f"{name}(" in body]
+        lines += [
+            f"{name}: {kind}"
+            for name, kind in self.functions.items()
+            if name.partition("(")[0] in body
+        ]
         return "\n".join([*lines, body])
 
     def body(self) -> str:
