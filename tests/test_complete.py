@@ -159,7 +159,18 @@ ROWS = {
     "000": ["matmul", "rules", "chain", "mlp", "mlp_flops"],
     "001": ["forward", "backward", "ratio"],
     "002": ["linear", "blocks", "pebble"],
-    "003": ["scalar", "kinks", "gradients", "jacobians", "shapes", "ex1", "ex2", "graph", "modes"],
+    "003": [
+        "scalar",
+        "kinks",
+        "gradients",
+        "jacobians",
+        "shapes",
+        "ex1",
+        "ex2",
+        "graph",
+        "modes",
+        "three",
+    ],
     "004": ["objective", "shapes", "graph"],
 }
 

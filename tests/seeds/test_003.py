@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from collections.abc import Callable
 from typing import Any
@@ -72,6 +73,17 @@ def test_003_kinks_are_stated(
 ) -> None:
     main(["diff", value, "wrt", "α"])
     assert subdifferential in capsys.readouterr().out
+
+
+def test_003_three(example: Callable[[str], str]) -> None:
+    """Symbolic and automatic agree to rounding; differences are best at a middling step."""
+    printed = example("three_ways")
+    assert "∂z/∂w = 2 (xᵀ w - y) x" in printed
+    (automatic,) = re.findall(r"automatic .* (\S+) apart", printed)
+    assert float(automatic) < 1e-14
+    errors = [float(error) for error in re.findall(r"h = \S+ +(\S+) apart", printed)]
+    assert min(errors) > float(automatic)
+    assert errors[0] > errors[2] < errors[-1]
 
 
 SCALAR_FUNCTIONS = "x: (n), α: (), u, v: scalar function"
