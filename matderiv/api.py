@@ -23,7 +23,7 @@ __all__ = ["check", "compile", "cost", "diff", "modes", "parse", "verify"]
 
 Shapes = Mapping[str, Any] | None
 Attributes = Mapping[str, Any] | None
-Options = tuple[int, str, str, int | None, int | str | None, bool]
+Options = tuple[int, str, str, int | None, int | str | None, bool, bool]
 Source = Any  # text, a Program, or a SymPy expression, which has no type here
 
 
@@ -171,6 +171,7 @@ def compile(
     order: int = 1,
     layout: str = "mixed",
     diagonal: bool = False,
+    compressed: bool = False,
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
     budget: int | str | None = None,
@@ -185,8 +186,10 @@ def compile(
     the functions.  `budget="2MB"` keeps fewer values for backward and computes others
     again, so that at these sizes the peak of `value_and_grad` stays below; `segments` keeps
     the values between so many parts, "sqrt" for the square root, at any sizes; NumPy alone
-    obeys.  `diagonal` computes the diagonal alone of a Jacobian or Hessian.  The same text
-    with the same options is generated once in a process.
+    obeys.  `diagonal` computes the diagonal alone of a Jacobian or Hessian; `compressed`
+    leaves its deltas, ones and outer products unexpanded, `derivative` then returns
+    `Compressed` sums of small arrays.  The same text with the same options is generated
+    once in a process.
 
     >>> f = compile("||X w - y||^2", "w")
     >>> f is compile("||X w - y||^2", "w")
@@ -200,7 +203,7 @@ def compile(
     if budget is not None and segments is not None:
         raise UnsupportedError("a budget and a number of segments are two plans: give one")
     most = None if budget is None else read_bytes(budget)
-    options = order, layout, backend, most, segments, diagonal
+    options = order, layout, backend, most, segments, diagonal, compressed
     if isinstance(source, str):
         asked = wrt if isinstance(wrt, str) else tuple(wrt)
         try:
@@ -236,7 +239,7 @@ def _compile(
 ) -> CompiledFunction:
     from matderiv.generate import compile_program
 
-    order, layout, backend, budget, segments, diagonal = options
+    order, layout, backend, budget, segments, diagonal, compressed = options
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
     asked = [wrt] if isinstance(wrt, str) or is_sympy(wrt) else wrt
@@ -252,6 +255,7 @@ def _compile(
         budget=budget,
         segments=segments,
         diagonal=diagonal,
+        compressed=compressed,
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from matderiv.calculus.compress import compressed as compressed_terms
 from matderiv.calculus.derivative import pull_back
 from matderiv.calculus.derive import checked_order, derive
 from matderiv.calculus.diagonal import diagonal_labels, tied
@@ -23,6 +24,7 @@ from matderiv.notation import present_joint
 from matderiv.program import Graph, Plan, plan
 from matderiv.program.choices import Choices, find_choices
 from matderiv.program.compiled import CompiledFunction
+from matderiv.program.compressed import Terms
 from matderiv.program.cost import Cost
 from matderiv.program.plan import Problem
 from matderiv.program.sizes import checked_sizes
@@ -62,17 +64,24 @@ def program_plan(
     *,
     then: Sequence[str] = (),
     diagonal: bool = False,
+    compressed: bool = False,
 ) -> tuple[Plan, Node, Mapping[str, Node]]:
     """The plan of a value with its derivatives, and both as a reader sees them.
 
     Order 1: gradients of a scalar, vector-Jacobian products of anything else, for
     `backward`.  Other orders and other values: also the dense derivative in the layout,
-    or its diagonal alone.  `then` gives the variables after the first, in the place of an
-    order.
+    or its diagonal alone, or, `compressed`, the arrays of its terms (`calculus.compress`).
+    `then` gives the variables after the first, in the place of an order.
     """
     then = tuple(then)
     prepared = _prepare(program, wrt, order, layout, then, diagonal)
-    (first, *others), inputs, cotangent, read = prepared
+    graphs, inputs, cotangent, read = prepared
+    terms: dict[str, Terms] = {}
+    by = {name: (name, *(then or (name,) * (order - 1))) for name in wrt}
+    if compressed:
+        graphs, terms = _in_terms(graphs)
+        by |= {key: by[name] for name, found in terms.items() for key in found.keys}
+    first, *others = graphs
     made = plan(
         first.value,
         first.gradients,
@@ -81,12 +90,34 @@ def program_plan(
         sizes=sizes,
         cotangent=cotangent,
         alternatives=others,
-        wrt={name: (name, *(then or (name,) * (order - 1))) for name in wrt},
+        wrt=by,
         layout=layout,
         diagonal=diagonal,
     )
     checked_sizes(sizes or {}, made.size_names)
+    made = replace(made, terms=terms)
     return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
+
+
+def _in_terms(graphs: Sequence[Graph]) -> tuple[list[Graph], dict[str, Terms]]:
+    """The graphs with compressed derivatives, those that have the same terms as the first."""
+    made: list[Graph] = []
+    first: dict[str, Terms] = {}
+    for graph in graphs:
+        parts: dict[str, Node] = {}
+        terms = {}
+        for name, node in graph.derivatives.items():
+            specs = []
+            for term in compressed_terms(node):
+                keys = [f"{name}_{len(parts) + k}" for k in range(len(term.parts))]
+                parts |= dict(zip(keys, term.parts, strict=True))
+                specs.append((term.spec, tuple(keys)))
+            terms[name] = Terms(node.shape, tuple(specs))
+        if not made:
+            first = terms
+        if terms == first:
+            made.append(replace(graph, derivatives=parts))
+    return made, first
 
 
 def tradeoff(
@@ -212,6 +243,7 @@ def compile_program(
     segments: int | str | None = None,
     then: Sequence[str] = (),
     diagonal: bool = False,
+    compressed: bool = False,
 ) -> CompiledFunction:
     """The generated module of a program and its derivatives; see `program_plan`.
 
@@ -221,7 +253,7 @@ def compile_program(
     parts are kept, at any sizes.
     """
     made, made_from, shown = program_plan(
-        program, wrt, order, layout, sizes, then=then, diagonal=diagonal
+        program, wrt, order, layout, sizes, then=then, diagonal=diagonal, compressed=compressed
     )
     if budget is not None:
         found = tradeoff(made, sizes or {})

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from matderiv.program.cleanup import ancestors, with_masks, without_copies
+from matderiv.program.compressed import Terms
 from matderiv.program.lower import Lowering
 from matderiv.program.sizes import bound_sizes, names_in, sizes_read
 from matderiv.program.steps import Callee, Ref, Step, nested, operands_of
@@ -35,6 +36,7 @@ class Plan:
     sizes        the numbers assumed where order of operations depends on them
     wrt          for each derivative the variables it is by, if not its name alone
     along        for products with the Hessian: each variable and the input that is its direction
+    terms        for compressed derivatives: of which of `derivatives` each is made
     layout       of the derivatives
     diagonal     whether the derivatives are diagonals, in the shape of their variables
     joint        the steps of value and gradients in one pass, where they differ from
@@ -58,6 +60,7 @@ class Plan:
     sizes: Mapping[str, int]
     wrt: Mapping[str, Sequence[str]] = field(default_factory=dict)
     along: Mapping[str, str] = field(default_factory=dict)
+    terms: Mapping[str, Terms] = field(default_factory=dict)
     layout: str = "mixed"
     diagonal: bool = False
     joint: Sequence[Step] = ()

@@ -123,10 +123,32 @@ class CompiledFunction:
             gradients = {name: np.multiply(g, cotangent) for name, g in gradients.items()}
         return value, self._named(gradients)
 
-    def derivative(self, values: Values) -> dict[str, Array]:
-        """Return the derivatives of higher order, or of a value that is no scalar."""
+    def derivative(self, values: Values) -> dict[str, Any]:
+        """Return the derivatives of higher order, or of a value that is no scalar.
+
+        Arrays, or `Compressed` ones where the function was compiled so.
+        """
         self._need(self.plan.derivatives, "derivatives")
-        return self._named(self._call("derivative", values, self.plan.derivative))
+        found: dict[str, Any] = self._named(self._call("derivative", values, self.plan.derivative))
+        if not self.plan.terms:
+            return found
+        spelled = {self._spelled.get(name, name): terms for name, terms in self.plan.terms.items()}
+        sizes = self._sizes(values)
+        return {name: spelled[name].filled(parts, sizes) for name, parts in found.items()}
+
+    def _sizes(self, values: Values) -> dict[str, int]:
+        """The numbers of the dimension names that the inputs show or are given as."""
+        arguments = self._inputs(values)
+        sizes: dict[str, int] = {}
+        for variable, name in self._names.inputs.items():
+            if variable is not self.plan.cotangent:
+                shape = np.shape(arguments[name])
+                sizes |= {
+                    d: n for d, n in zip(variable.shape, shape, strict=True) if isinstance(d, str)
+                }
+        for dim, name in zip(self.plan.free_sizes, self._names.free_sizes, strict=True):
+            sizes[dim] = arguments[name]
+        return sizes
 
     def _named(self, found: Mapping[str, Array]) -> dict[str, Array]:
         """Results by the names that were asked for."""

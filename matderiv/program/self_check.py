@@ -98,6 +98,21 @@ def _error(predicted, inputs, directions, seed):
 '''
 
 
+_DENSE = '''
+def _dense(terms, shape):
+    """Return the array that compressed terms stand for."""
+    result = np.zeros(shape)
+    for spec, *arrays in terms:
+        inputs, out = spec.split("->")
+        letters = "".join(dict.fromkeys(out))
+        entries = np.einsum(f"{out}->{letters}", result) if out else result
+        own = "".join(letter for letter in letters if letter in inputs)
+        places = tuple(slice(None) if letter in own else None for letter in letters)
+        entries += np.einsum(f"{inputs}->{own}", *arrays)[places]
+    return result
+'''
+
+
 def self_check(
     plan: Plan,
     inputs: Mapping[Variable, str],
@@ -113,6 +128,8 @@ def self_check(
     parts.append(_main(plan, inputs, functions))
     if functions:
         parts.insert(0, _samples(functions))
+    if plan.terms:
+        parts.append(_DENSE)
     return "\n\n\n".join(part.strip("\n") for part in parts)
 
 
@@ -194,7 +211,13 @@ def _results(plan: Plan, functions: Mapping[Callee, str]) -> str:
         lines.append(f"    found += backward(cache, {given}).values()")
     if plan.derivatives:
         given = _given(plan.derivative, functions)
-        lines.append(f"    found += derivative(**inputs{given}).values()")
+        if plan.terms:
+            lines += [
+                f"    for terms in derivative(**inputs{given}).values():",
+                "        found += [array for _, *arrays in terms for array in arrays]",
+            ]
+        else:
+            lines.append(f"    found += derivative(**inputs{given}).values()")
     return "\n".join([*lines, "    return found"])
 
 
@@ -256,7 +279,8 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
         ]
     if plan.derivatives:
         lines.append(f"        found = derivative(**inputs{_given(plan.derivative, functions)})")
-    for name, ref in plan.derivatives.items():
+    dense = {name: terms.shape for name, terms in plan.terms.items()}
+    for name, shape in (dense or {k: plan.shape(r) for k, r in plan.derivatives.items()}).items():
         if plan.along:
             argument = identifiers[name]
             lines += [
@@ -272,10 +296,18 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
             variable = next(v for v in inputs if identifiers[v.name] == arguments[0])
             lines += _diagonal(plan, name, variable, arguments)
             continue
-        order = len(plan.shape(ref))
+        order = len(shape)
         axes = layout_axes(plan.layout, len(plan.value_shape), order)
         inverse = tuple(sorted(range(order), key=axes.__getitem__))
         part = f"found[{name!r}]"
+        if plan.terms:
+            lengths = ["value", *(f"inputs[{argument!r}]" for argument in arguments)]
+            found = " + ".join(f"np.shape({array})" for array in lengths)
+            lines += [
+                f"        shape = {found}",
+                f"        dense = _dense({part}, [shape[k] for k in {axes}])",
+            ]
+            part = "dense"
         if inverse != tuple(range(order)):
             part = f"np.transpose({part}, {inverse})"
         lines += [

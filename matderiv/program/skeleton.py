@@ -34,6 +34,13 @@ def update(inputs, gradients, rate):
 '''
 
 
+_COMPRESSED = """Return the derivatives by input, compressed: a list of terms (spec, *arrays).
+
+Each term is the outer product of its arrays, with letters for axes as in einsum; a letter
+that repeats in the output is a delta, one that no array carries a vector of ones.
+"""
+
+
 class Functions:
     """The functions of one module."""
 
@@ -132,10 +139,10 @@ class Functions:
         plan = self.plan
         lines = [
             f"def derivative({self._parameters(plan.derivative)}):",
-            indented(docstring("Return the derivatives by input.")),
+            indented(docstring(_COMPRESSED if plan.terms else "Return the derivatives by input.")),
             *given_inputs(plan, self.names, self.backend),
             *self.body("derivative", plan.derivative, {r.value for r in plan.derivatives.values()}),
-            *self._results("derivatives", plan.derivatives),
+            *(self._terms() if plan.terms else self._results("derivatives", plan.derivatives)),
             "    return derivatives",
         ]
         return "\n".join(lines)
@@ -163,6 +170,17 @@ class Functions:
         writer = Writer(self.names, self.backend)
         items = [f"{name!r}: {writer.expression(ref)}" for name, ref in results.items()]
         return wrapped(f"{variable} = {{", items, "}")
+
+    def _terms(self) -> list[str]:
+        """Compressed derivatives: for each a list of terms, their spec and their arrays."""
+        writer, lines = Writer(self.names, self.backend), ["    derivatives = {"]
+        for name, terms in self.plan.terms.items():
+            lines.append(f"        {name!r}: [")
+            for spec, keys in terms.parts:
+                parts = [writer.expression(self.plan.derivatives[key]) for key in keys]
+                lines.append(f"            ({', '.join([repr(spec), *parts])}),")
+            lines.append("        ],")
+        return [*lines, "    }"]
 
     def _inputs(self) -> list[str]:
         return [name for v, name in self.names.inputs.items() if v is not self.plan.cotangent]
@@ -212,7 +230,8 @@ def _imports(plan: Plan, backend: Backend) -> str:
     blocks = [step.body.any_blocks for step in nested(plan.steps) if step.body is not None]
     rooted = any(found is not None and found.count is None for found in blocks)
     lines = [*(["import math\n"] if rooted else []), backend.imports]
-    paths = {step.function.rpartition(".")[0] for step in nested(plan.steps)}
+    called = {step.function for step in nested(plan.steps)} - backend.helpers.keys()
+    paths = {backend.functions.get(name, name).rpartition(".")[0] for name in called}
     paths = {backend.scipy + p.removeprefix("scipy") for p in paths if p.startswith("scipy.")}
     lines += [f"import {path}" for path in sorted(paths) if backend.scipy]
     return "\n".join(lines) + ("\n\n_FLOAT = np.dtype(float)" if backend.fast_check else "")
