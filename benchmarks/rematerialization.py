@@ -39,11 +39,20 @@ def layers(count: int, activation: str, skip: str = "") -> tuple[str, list[str]]
 CASES = {
     "relu, 5 layers": (layers(5, "relu"), {"B": 512, "M": 32}),
     "tanh, 8 layers": (layers(8, "tanh"), {"B": 512, "M": 32}),
+    "relu, 16 layers": (layers(16, "relu"), {"B": 512, "M": 32}),
     "residual, 5 layers": (layers(5, "tanh", "skip"), {"B": 512, "M": 32}),
     "attention": (
         (
             "X, T: (n, d); A, C, V: (d, d)\nP = softmax(X A (X C)')\n||X + P X V - T||^2",
             ["A", "C", "V"],
+        ),
+        {"n": 256, "d": 32},
+    ),
+    "attention twice": (
+        (
+            "X, T: (n, d); A, C, V, E, F, G: (d, d)\nP = softmax(X A (X C)')\nY = X + P X V\n"
+            "Q = softmax(Y E (Y F)')\n||Y + Q Y G - T||^2",
+            ["A", "C", "V", "E", "F", "G"],
         ),
         {"n": 256, "d": 32},
     ),

@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/pictures.md: python docs/pictures.py."""
+"""Draws the pictures of docs/pictures.md and docs/memory.md: python docs/pictures.py."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import matderiv as md
 from matderiv.pictures import computation_graph, timeline
+from matderiv.program.rematerialize import Tradeoff
+from matderiv.reports.rematerialization import curve_picture
 
 HERE = Path(__file__).parent
 OBJECTIVE = """
@@ -32,7 +34,12 @@ def pictures() -> dict[str, str]:
     """The text of each file."""
     plan = md.compile(NETWORK, ["w1", "w2", "w3"]).plan
     sizes = {"B": 64, "D": 32, "M": 128, "K": 10}
+    deep = (HERE.parent / "examples" / "deep.txt").read_text(encoding="utf-8")
+    widths = {"B": 512, "M": 64}
+    weights = [f"W{k}" for k in range(1, 10)]
+    tradeoff = Tradeoff(md.compile(deep, weights, sizes=widths).plan, widths)
     return {
+        "curve.svg": curve_picture(tradeoff),
         "graph.svg": computation_graph(md.parse(OBJECTIVE)).to("svg"),
         "timeline.svg": timeline(plan, sizes).to("svg"),
     }

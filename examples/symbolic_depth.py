@@ -1,7 +1,9 @@
 """A network of N layers, N a symbol: its gradient, its costs, and the law C ≈ 6 · N · D.
 
 The layers are one loop.  So are their gradients, which run back through it: formulas, code
-and costs are as long for a thousand layers as for two.
+and costs are as long for a thousand layers as for two.  With the states between √N blocks
+of layers kept, and those of one block at a time computed again, backward costs one more
+forward and the cache grows with √N.
 """
 
 import numpy as np
@@ -40,6 +42,10 @@ if __name__ == "__main__":
     print(f"backward {cost.polynomials.backward}")
     print(f"backward / forward → {cost.leading.ratio}")
     print(f"cache    {cost.polynomials.cache} bytes")
+    small = md.compile(LINEAR, ["W", "V"], segments="sqrt").cost
+    print("# with states kept between √N blocks of layers, the others computed again")
+    print(f"backward {small.polynomials.backward}")
+    print(f"cache    {small.polynomials.cache} bytes")
 
     parameters = "N M² + M C"
     print(f"# parameters: {parameters}; tokens: B")

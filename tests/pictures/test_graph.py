@@ -168,7 +168,7 @@ def test_the_command_writes_what_the_suffix_says(
     assert capsys.readouterr().out.startswith("flowchart")
 
 
-@pytest.mark.parametrize("name", ["graph.svg", "timeline.svg"])
+@pytest.mark.parametrize("name", ["graph.svg", "timeline.svg", "curve.svg"])
 def test_the_pictures_of_the_documentation_are_fresh(name: str) -> None:
     docs = Path(__file__).parents[2] / "docs"
     drawn = runpy.run_path(str(docs / "pictures.py"))["pictures"]()
