@@ -41,7 +41,7 @@ def rewrite_apply(
         axes, dims = parameters
         return _reshape(arena, arguments[0], axes, dims)
     rule = _MATRIX_RULES.get(primitive.name)
-    if rule is None or arguments[0].order != 2:
+    if rule is None or any(argument.order != 2 for argument in arguments):
         return None
     return rule(arena, **dict(zip(("x", "e"), arguments, strict=False)))
 
