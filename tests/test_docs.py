@@ -150,6 +150,17 @@ def test_readme_begins_with_two_commands() -> None:
     assert second.endswith(".venv/bin/python -m pytest -q")
 
 
+def test_what_the_readme_offers_runs() -> None:
+    """Each command in the table of the first screen, in a user's folder."""
+    screen = (ROOT / "README.md").read_text("utf-8").split("## What it does")[0]
+    offered = re.findall(r"`(matderiv [^`]*\bwrt\b[^`]*)`", screen)
+    assert len(offered) >= 6
+    with user_folder():
+        for command in offered:
+            printed, status = run(command)
+            assert status == (1 if "verify" in command else 0), printed
+
+
 def test_what_is_not_there_is_refused() -> None:
     """Each command under "Not there yet" ends in an UnsupportedError, status 2."""
     section = (ROOT / "README.md").read_text("utf-8").split("## Not there yet")[1]
