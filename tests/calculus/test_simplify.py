@@ -43,7 +43,7 @@ def test_each_step_keeps_the_value(seed: int, step: object) -> None:
         assert_close(program.at(after), program.at(before))
 
 
-@pytest.mark.parametrize("seed", [*SEEDS, 11189, 11202])
+@pytest.mark.parametrize("seed", [*SEEDS, 83, 935, 11189, 11202, 50376])
 def test_simplify_is_idempotent(seed: int) -> None:
     program = random_program(seed, names=seed % 2 == 1)
     once = simplify(reverse(program.root, program.variables, names=True))
@@ -51,7 +51,7 @@ def test_simplify_is_idempotent(seed: int) -> None:
     assert [node.id for node in twice] == [node.id for node in once]
 
 
-@pytest.mark.parametrize("seed", [*SEEDS, 11189, 11202])
+@pytest.mark.parametrize("seed", [*SEEDS, 83, 935, 11189, 11202, 50376])
 def test_no_step_is_left_to_do(seed: int) -> None:
     """What shortening made, flattening and distributing leave as it is."""
     program = random_program(seed, names=seed % 2 == 1)
