@@ -21,7 +21,7 @@ with_input = md.cost(NETWORK, [*WEIGHTS, "x"])
 
 if __name__ == "__main__":
     for row in cost.table():
-        print(f"{row.phase:9} {row.name:5} {row.formula:22} {row.exact!s:20} {row.leading}")
-    print(f"forward             {cost.leading.forward}")
+        print(f"{row.phase:9} {row.name:9} {row.formula:34} {row.exact!s:20} {row.leading}")
+    print(f"forward, leading    {cost.leading.forward}")
     print(f"backward            {cost.leading.backward}")
     print(f"backward, x too     {with_input.leading.backward}")

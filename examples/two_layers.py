@@ -22,8 +22,8 @@ if __name__ == "__main__":
         print("by entries:", gradient.to("index").split("\n")[0])
     for row in everything.table():
         if "matmul" in row.formula:
-            print(f"{row.phase:9} {row.formula:18} {row.leading}")
-    print(f"forward                    {everything.polynomials.forward.leading}")
-    print(f"backward, weights only     {weights_only.polynomials.backward.leading}")
-    print(f"backward, input as well    {everything.polynomials.backward.leading}")
-    print(f"backward / forward         {everything.leading.ratio}")
+            print(f"{row.phase:9} {row.formula:24} {row.leading}")
+    print(f"forward                          {everything.polynomials.forward.leading}")
+    print(f"backward, weights only           {weights_only.polynomials.backward.leading}")
+    print(f"backward, input as well          {everything.polynomials.backward.leading}")
+    print(f"backward / forward               {everything.leading.ratio}")
