@@ -180,7 +180,7 @@ class Program:
         lines += [
             f"{name}: {kind}"
             for name, kind in self.functions.items()
-            if name.partition("(")[0] in body
+            if f"{name.partition('(')[0]}(" in body
         ]
         return "\n".join([*lines, body])
 
