@@ -75,6 +75,8 @@ class _Loop:
 
     def _block_length(self, blocks: Blocks) -> str:
         length = self.writer.names.blocks[0]
+        if isinstance(blocks.layers, int):
+            return f"{length} = {blocks.at({})[1]}"
         if blocks.count is None:
             return f"{length} = math.isqrt({self.count} - 1) + 1"
         return f"{length} = -(-{self.count} // {blocks.count})"

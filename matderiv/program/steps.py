@@ -106,6 +106,11 @@ class Blocks:
         return Fraction(1, self.count) * Polynomial.of(self.layers)
 
     @property
+    def takes_root(self) -> bool:
+        """Whether the code computes √N."""
+        return self.count is None and isinstance(self.layers, str)
+
+    @property
     def _root(self) -> Dim:
         if isinstance(self.layers, int):
             return isqrt(self.layers - 1) + 1
@@ -201,6 +206,7 @@ class Step:
                  is true, the same array after this step wrote into it through a view;
                  where `reuses` is true, an operand that nobody reads again, into which
                  the result goes (`out=`)
+    buffer       the place in a workspace that the result is written into (`out=`)
     callee       the abstract function called, which the caller of the code supplies
     spec         einsum labels, where the step is a contraction
     flops        multiplications, additions and comparisons, exactly
@@ -215,6 +221,7 @@ class Step:
     alias: int | None = None
     writes: bool = False
     reuses: bool = False
+    buffer: int | None = None
     item: int | None = None
     index: tuple[tuple[int, int] | None, ...] = ()
     callee: Callee | None = None

@@ -145,6 +145,20 @@ def test_states_smaller_than_what_a_layer_keeps_come_in_more_blocks() -> None:
     assert best.peak < found.peak(found.segments("sqrt")).bytes
 
 
+def test_a_number_of_layers_has_its_root_in_the_code() -> None:
+    source = "x: (B, M); W: (900, M, M)\nz = x; repeat l in 900 { z = tanh(z W[l]) }; ||z||^2"
+    function = md.compile(source, ["W"], segments="sqrt")
+    assert "layers = 30\n" in function.source
+    assert "import math" not in function.source
+    assert str(function.cost.polynomials.cache) == "240 B M"
+    random = np.random.default_rng(0)
+    given = {"x": random.normal(size=(4, 3)), "W": random.normal(size=(900, 3, 3)) / 2}
+    value, gradients = md.compile(source, ["W"]).value_and_grad(given)
+    same, others = function.value_and_grad(given)
+    assert value == same
+    assert np.array_equal(gradients["W"], others["W"])
+
+
 def test_two_loops_are_cut_one_by_one() -> None:
     _, cut = _functions("read twice", None)
     assert "r_starts" in cut.source
