@@ -23,7 +23,7 @@ __all__ = ["check", "compile", "cost", "diff", "modes", "parse", "verify"]
 
 Shapes = Mapping[str, Any] | None
 Attributes = Mapping[str, Any] | None
-Options = tuple[int, str, str, int | None, int | str | None, bool, bool]
+Options = tuple[int, str, str, int | None, int | str | None, bool, bool, bool]
 Source = Any  # text, a Program, or a SymPy expression, which has no type here
 
 
@@ -172,6 +172,7 @@ def compile(
     layout: str = "mixed",
     diagonal: bool = False,
     compressed: bool = False,
+    workspace: bool = False,
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
     budget: int | str | None = None,
@@ -188,8 +189,9 @@ def compile(
     the values between so many parts, "sqrt" for the square root, at any sizes; NumPy alone
     obeys.  `diagonal` computes the diagonal alone of a Jacobian or Hessian; `compressed`
     leaves its deltas, ones and outer products unexpanded, `derivative` then returns
-    `Compressed` sums of small arrays.  The same text with the same options is generated
-    once in a process.
+    `Compressed` sums of small arrays.  With a `workspace` the temporaries of a NumPy module
+    stay allocated from call to call, for each thread its own; results are new arrays.  The
+    same text with the same options is generated once in a process.
 
     >>> f = compile("||X w - y||^2", "w")
     >>> f is compile("||X w - y||^2", "w")
@@ -203,7 +205,9 @@ def compile(
     if budget is not None and segments is not None:
         raise UnsupportedError("a budget and a number of segments are two plans: give one")
     most = None if budget is None else read_bytes(budget)
-    options = order, layout, backend, most, segments, diagonal, compressed
+    if workspace and (backend != "numpy" or budget is not None or segments is not None):
+        raise UnsupportedError("a workspace is of numpy's code without a budget or segments")
+    options = order, layout, backend, most, segments, diagonal, compressed, workspace
     if isinstance(source, str):
         asked = wrt if isinstance(wrt, str) else tuple(wrt)
         try:
@@ -239,7 +243,7 @@ def _compile(
 ) -> CompiledFunction:
     from matderiv.generate import compile_program
 
-    order, layout, backend, budget, segments, diagonal, compressed = options
+    order, layout, backend, budget, segments, diagonal, compressed, workspace = options
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
     asked = [wrt] if isinstance(wrt, str) or is_sympy(wrt) else wrt
@@ -256,6 +260,7 @@ def _compile(
         segments=segments,
         diagonal=diagonal,
         compressed=compressed,
+        workspace=workspace,
     )
 
 

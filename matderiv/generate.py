@@ -28,6 +28,7 @@ from matderiv.program.compressed import Terms
 from matderiv.program.cost import Cost
 from matderiv.program.plan import Problem
 from matderiv.program.sizes import checked_sizes
+from matderiv.program.workspace import with_workspace
 from matderiv.source import structured_variables, taken_names
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node, Variable
@@ -244,6 +245,7 @@ def compile_program(
     then: Sequence[str] = (),
     diagonal: bool = False,
     compressed: bool = False,
+    workspace: bool = False,
 ) -> CompiledFunction:
     """The generated module of a program and its derivatives; see `program_plan`.
 
@@ -261,6 +263,8 @@ def compile_program(
     elif segments is not None:
         found = tradeoff(made, {**made.sizes, **(sizes or {})})
         made = found.realised(found.segments(segments))
+    if workspace:
+        made = with_workspace(made)
     taken = taken_names(program)
     order = 1 + len(then) if then else order
     head = f"{'diag ' if diagonal else ''}∂{f'^{order} ' if order > 1 else ''}value/"

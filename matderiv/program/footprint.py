@@ -174,6 +174,8 @@ class Footprints:
             return Footprint(whole, _TRIPLE, views + hidden, workspace, polynomial)
         if step.function.startswith("linalg.") and item < _DOUBLE:
             hidden += layout.data
+        if step.buffer is not None:  # there before the call
+            return Footprint(0, 0, views + hidden, workspace, Polynomial({}))
         if step.alias is not None and step.item is None and not copied:
             header = 0 if step.writes else _header(layout.shape)
             return Footprint(0, header, views + hidden, workspace, Polynomial({}))

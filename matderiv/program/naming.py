@@ -63,6 +63,8 @@ _RESERVED = frozenset(
         *("np", "math", "njit", "scipy", "forward", "backward", "value_and_grad", "derivative"),
         *("cache", "cotangent", "release", "value", "gradients", "derivatives", "sizes", "kind"),
         "found",
+        "held",
+        "threading",
     }
 )
 

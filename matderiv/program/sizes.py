@@ -74,6 +74,8 @@ def sizes_read(steps: Iterable[Step]) -> list[str]:
         if step.body is not None:
             made = (o.shape for o in step.body.outputs if o.kind == "array")
             dims += [step.body.count, *(dim for shape in made for dim in shape)]
+        if step.buffer is not None:
+            dims += step.shape
         for operand in step.operands:
             if isinstance(operand, Length):
                 dims.append(operand.dim)

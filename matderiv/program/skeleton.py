@@ -20,7 +20,8 @@ from matderiv.program.module_text import docstring, module_docstring, shape_text
 from matderiv.program.names import Names, name_all
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import names_in, sizes_read
-from matderiv.program.steps import Ref, Step, nested
+from matderiv.program.steps import Dims, Ref, Step, nested
+from matderiv.program.workspace import buffers
 from matderiv.program.writer import Writer, indented, wrapped
 from matderiv.tensor.dims import Shape
 
@@ -39,6 +40,19 @@ _COMPRESSED = """Return the derivatives by input, compressed: a list of terms (s
 Each term is the outer product of its arrays, with letters for axes as in einsum; a letter
 that repeats in the output is a delta, one that no array carries a vector of ones.
 """
+
+
+_WORKSPACE = '''
+_HELD = threading.local()
+
+
+def _workspace(function, kind, *shapes):
+    """Return this thread's arrays for the temporaries of a function, made anew for other sizes."""
+    held = _HELD.__dict__
+    if function not in held or held[function][0] != (kind, shapes):
+        held[function] = (kind, shapes), [np.empty(shape, kind) for shape in shapes]
+    return held[function][1]
+'''
 
 
 class Functions:
@@ -164,7 +178,19 @@ class Functions:
         writer = Writer(self.names, self.backend, steps)
         kept = set(kept)
         lines = writer.lines(steps, kept, deaths(steps, kept, given))
-        return [f"    {line}" for line in lines]
+        return [*self._workspace(function, steps), *(f"    {line}" for line in lines)]
+
+    def _workspace(self, function: str, steps: Sequence[Step]) -> list[str]:
+        """The line that receives the buffers of a function."""
+        shapes = buffers(steps)
+        if not shapes:
+            return []
+        if _WORKSPACE not in self.kernels:
+            self.kernels.append(_WORKSPACE)
+        writer = Writer(self.names, self.backend)
+        first = next(name for v, name in self.names.inputs.items() if v.shape)
+        items = [repr(function), f"{first}.dtype", *(writer.expression(Dims(s)) for s in shapes)]
+        return wrapped("held = _workspace(", items, ")")
 
     def _results(self, variable: str, results: Mapping[str, Ref]) -> list[str]:
         writer = Writer(self.names, self.backend)
@@ -229,7 +255,9 @@ def module_source(
 def _imports(plan: Plan, backend: Backend) -> str:
     blocks = [step.body.any_blocks for step in nested(plan.steps) if step.body is not None]
     rooted = any(found is not None and found.count is None for found in blocks)
-    lines = [*(["import math\n"] if rooted else []), backend.imports]
+    held = any(step.buffer is not None for step in [*plan.joint, *plan.derivative])
+    own = [*(["import math"] if rooted else []), *(["import threading"] if held else [])]
+    lines = [*(["\n".join(own) + "\n"] if own else []), backend.imports]
     called = {step.function for step in nested(plan.steps)} - backend.helpers.keys()
     paths = {backend.functions.get(name, name).rpartition(".")[0] for name in called}
     paths = {backend.scipy + p.removeprefix("scipy") for p in paths if p.startswith("scipy.")}

@@ -100,6 +100,8 @@ class Writer:
         options = {name: self._option(option) for name, option in step.options}
         if step.reuses and self.backend.reuses and step.alias is not None:
             options["out"] = self.names.values[step.alias]
+        if step.buffer is not None:
+            options["out"] = f"held[{step.buffer}]"
         if step.function in self.backend.helpers:
             return f"_{step.function}({', '.join(operands)})"
         if step.callee is not None:
@@ -107,7 +109,8 @@ class Writer:
         listed = [*operands, *(f"{name}={value}" for name, value in options.items())]
         for key in self._keys(step):
             template = self.backend.spellings.get(key)
-            if template is not None and (step.writes or "out" not in options):
+            whole = template is not None and "{call}" in template
+            if template is not None and (step.writes or whole or "out" not in options):
                 return template.format(
                     *(_bracketed(o) if _infix(template) else o for o in operands),
                     call=", ".join(listed),
