@@ -100,7 +100,7 @@ def _content(coefficients: list[Number]) -> Fraction:
     bottom = lcm(*(c.denominator for c in coefficients))
     content = Fraction(top, bottom)
     if bottom != 1:
-        largest = Fraction(max(map(abs, coefficients)))
+        largest = max(abs(Fraction(c)) for c in coefficients)
         if (largest / content) % 10 == 0 and all(_is_decimal(c / largest) for c in coefficients):
             content = largest
     return content if coefficients[0] > 0 else -content
