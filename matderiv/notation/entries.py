@@ -32,8 +32,10 @@ from matderiv.notation.terms import (
     Term,
     walk,
 )
+from matderiv.tensor.dims import Shape, dimension_names
 from matderiv.tensor.nodes import Factor, Map, Node, Product
 from matderiv.tensor.nodes import Sum as SumNode
+from matderiv.tensor.reshapes import unfused
 
 __all__ = ["LETTERS", "index_letters", "lift_entries"]
 
@@ -53,10 +55,26 @@ def lift_entries(
     """The indices and the entry at them; `explicit` writes every sum as Σ.
 
     `term` is the node in full, where `lift` gives a name that the entry is to define.
+    Along an axis that was fused of others the index is that of its parts: [n i + j, k].
     """
     letters = index_letters()
-    indices = tuple(next(letters) for _ in node.shape)
-    return indices, _entry(node, indices, lift, explicit, term)
+    opened, parts = unfused(node)
+    if opened is node:
+        indices = tuple(next(letters) for _ in node.shape)
+        return indices, _entry(node, indices, lift, explicit, term)
+    sizes = frozenset(name for dims in parts for name in dimension_names(dims))
+    free = (letter for letter in letters if letter not in sizes)
+    groups = [tuple(next(free) for _ in dims) for dims in parts]
+    entry = _entry(opened, tuple(concatenate(*groups)), lift, explicit, outside=sizes)
+    return tuple(_position(group, dims) for group, dims in zip(groups, parts, strict=True)), entry
+
+
+def _position(indices: tuple[str, ...], dims: Shape) -> str:
+    """The place of an entry along an axis that was fused in C order: n i + j."""
+    place = indices[0]
+    for index, dim in zip(indices[1:], dims[1:], strict=True):
+        place = f"{dim} ({place}) + {index}" if " " in place else f"{dim} {place} + {index}"
+    return place
 
 
 def _entry(

@@ -11,14 +11,14 @@ from fractions import Fraction
 from functools import cache
 
 from matderiv.notation.forms import inverse, multiply_number, transpose
-from matderiv.notation.signs import negate
+from matderiv.notation.signs import add, negate
 from matderiv.notation.slices import selection
 from matderiv.notation.sums import without_broadcast
 from matderiv.notation.terms import Call, Kronecker, Partial, Power, Symbol, Term
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import multiply_dims
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
-from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product
+from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product, Sum
 from matderiv.tensor.primitives import AbstractFunction, Primitive
 
 __all__ = ["lift_apply", "lift_map"]
@@ -119,7 +119,7 @@ def _along_last(node: Apply, lift: Lift) -> Term:
 
 def _reshape(node: Apply, lift: Lift) -> Term:
     """A ⊗ B; K; vec(X') for the entries row by row; else reshape(x, m, n)."""
-    kron = _kronecker(node, lift)
+    kron = _kronecker(node, lift) or _kronecker_sum(node, lift)
     if kron is not None:
         return kron
     (inner,) = node.arguments
@@ -135,6 +135,22 @@ def _reshape(node: Apply, lift: Lift) -> Term:
         return Call("vec", (transpose(x),), order=node.order, latex=latex, odd=True)
     latex = r"\operatorname{{reshape}}({x})"
     return Call("reshape", (x,), order=node.order, sizes=node.shape, latex=latex, odd=True)
+
+
+def _kronecker_sum(node: Apply, lift: Lift) -> Term | None:
+    """x ⊗ I + I ⊗ x, where each term of the reshaped sum is a Kronecker product."""
+    (total,) = node.arguments
+    if not isinstance(total, Sum) or not total.terms:
+        return None
+    axes, dims = node.parameters
+    members = []
+    for coefficient, child in total.terms:
+        part = node.arena.reshape(child, axes, dims)  # type: ignore[arg-type]
+        if not isinstance(part, Apply) or _kronecker(part, lift) is None:
+            return None
+        term = multiply_number(abs(Fraction(coefficient)), lift(part))
+        members.append((1 if coefficient > 0 else -1, term))
+    return add(members, node.order)
 
 
 def _kronecker(node: Apply, lift: Lift) -> Term | None:

@@ -125,7 +125,7 @@ def _build(
             coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
             flat = _merge(arena, flat, labels)
     flat = _hoist(arena, flat, ends, labels)
-    while any([not f.labels and isinstance(f.node, Product) and _opens(arena, f) for f in flat]):
+    while any(isinstance(f.node, Product) and not f.labels and _opens(arena, f) for f in flat):
         # A merger of scalars (‖x‖² ‖x‖⁻², √2 √2) leaves numbers and products of scalars.
         coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
         flat = _merge(arena, flat, labels)
@@ -304,7 +304,7 @@ def _hoist(
 ) -> list[Factor]:
     """Replace each part that touches no output label by one scalar factor."""
     outer = set(ends)
-    if all([not f.labels or not outer.isdisjoint(f.labels) for f in factors]):
+    if all(not f.labels or not outer.isdisjoint(f.labels) for f in factors):
         return factors
     component: dict[int, int] = {}
 

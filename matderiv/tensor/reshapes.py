@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
     from matderiv.tensor.products import Labels
 
-__all__ = ["blocks", "fuse_outputs", "split_identity", "split_labels", "split_product"]
+__all__ = [
+    "blocks",
+    "fuse_outputs",
+    "split_identity",
+    "split_labels",
+    "split_product",
+    "unfused",
+]
 
 
 def blocks(old: Shape, new: Shape) -> list[tuple[Shape, Shape]]:
@@ -212,3 +219,37 @@ def fuse_outputs(
             last = len(ends) - 1
             return arena.transpose(joined, [*range(at), last, *range(at, last)])
     return None
+
+
+def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
+    """A value with its fused axes split, and the sizes that each axis was made of.
+
+    >>> from matderiv.tensor.arena import Arena
+    >>> arena = Arena()
+    >>> X = arena.variable("X", ("m", "n"))
+    >>> opened, parts = unfused(arena.reshape(X, 2, (arena.total_size(("m", "n")),)))
+    >>> opened is X, parts
+    (True, (('m', 'n'),))
+    """
+    arena = node.arena
+    if not isinstance(node, Product):
+        axes = _fused_axes(node)
+        parts = tuple(axes.get(k, (dim,)) for k, dim in enumerate(node.shape))
+        return (_open(arena, node, axes) if axes else node), parts
+    tensors = [factor for factor in node.factors if factor.labels]
+    if len(tensors) != 1 or tensors[0].exponent != 1:
+        return node, tuple((dim,) for dim in node.shape)
+    inner, inner_parts = unfused(tensors[0].node)
+    split: dict[int, tuple[int, ...]] = {}
+    sizes = dict(enumerate(node.sizes))
+    for label, dims in zip(tensors[0].labels, inner_parts, strict=True):
+        split[label] = tuple(range(len(sizes), len(sizes) + len(dims)))
+        sizes |= zip(split[label], dims, strict=True)
+    made_of = dict(zip(tensors[0].labels, inner_parts, strict=True))
+    labels = [part for label in tensors[0].labels for part in split[label]]
+    out = [part for label in node.out for part in split.get(label, (label,))]
+    scalars = [factor for factor in node.factors if not factor.labels]
+    opened = arena.product(
+        node.coefficient, [Factor(inner, tuple(labels), 1), *scalars], out, sizes
+    )
+    return opened, tuple(made_of.get(label, (node.sizes[label],)) for label in node.out)

@@ -121,6 +121,45 @@ def test_entries_are_those_of_the_array(name: str, explicit: bool) -> None:
         assert found == pytest.approx(expected[place], rel=1e-9), presentation.text()
 
 
+def fused() -> dict[str, Node]:
+    """The derivatives of A ⊗ X by X, of vec(A X C) by X, and one that is turned and scaled."""
+    arena = Arena()
+    A, C = arena.variable("A", ("m", "n")), arena.variable("C", ("p", "q"))
+    X = arena.variable("X", ("n", "p"))
+    rows, columns = arena.total_size(("m", "n")), arena.total_size(("n", "p"))
+    delta = arena.delta(X.shape)
+    kron = arena.reshape(arena.einsum("ik,jlab->abijkl", A, delta), 4, (rows, columns))
+    flat = arena.reshape(arena.einsum("ia,bk->abik", A, C), 2, (arena.total_size(("m", "q")),))
+    return {"kron": kron, "vec": flat, "turned": -2 * arena.einsum("abi->iba", flat)}
+
+
+@pytest.mark.parametrize("name", fused())
+def test_entries_along_a_fused_axis_stand_where_they_say(name: str) -> None:
+    """[n i + j, k]: the place is computed from the letters of the entry."""
+    node = fused()[name]
+    values = draw(variables(node))
+    expected = evaluate([node], values, SIZES)[0]
+    line = present(node).line
+    assert line.entry is not None
+    known = lengths(line.entry, values, {})
+    for at, dim in zip(line.indices, node.shape, strict=True):
+        if " " not in at:
+            known[at] = dim_value(dim, SIZES)
+    for part in walk(line.entry):
+        if isinstance(part, Delta):
+            first, second = part.indices
+            known[first] = known[second] = known.get(first) or known[second]
+    reader = Reader(values, known)
+    seen = np.zeros(expected.shape, bool)
+    for numbers in product(*(range(length) for length in known.values())):
+        place = dict(zip(known, numbers, strict=True))
+        spelled = [at.replace(" + ", "+").replace(" ", "*") for at in line.indices]
+        where = tuple(eval(at, {}, {**SIZES, **place}) for at in spelled)
+        assert reader.at(line.entry, place) == pytest.approx(expected[where], rel=1e-9)
+        seen[where] = True
+    assert seen.all()
+
+
 @pytest.mark.parametrize("name", cases())
 def test_ascii_of_any_order_reads_back(name: str) -> None:
     node = cases()[name]
