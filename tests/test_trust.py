@@ -231,6 +231,17 @@ def test_right_derivatives_pass_at_any_seed(text: str) -> None:
         assert report, f"seed {seed}: {report}"
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(
+    "text", ["(x - mean(x)) / std(x)", "x / ||x||", "(x - mean(x)) / norm(x - mean(x))"]
+)
+def test_points_are_found_where_two_entries_say_nothing(text: str, order: int) -> None:
+    """A standardised vector of two entries is constant: its derivatives are rounding."""
+    report = md.check(text, "x", order=order)
+    assert report
+    assert report.points == 3
+
+
 def test_the_check_of_the_corpus_does_not_flicker() -> None:
     for case in SAMPLE:
         given = {"shapes": case["shapes"], "attributes": case["attrs"] or None}
