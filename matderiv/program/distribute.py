@@ -10,13 +10,13 @@ the graphs that the planner weighs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeGuard
 
 from matderiv.tensor.nodes import Factor, Name, Node, Number, Product, Sum
 from matderiv.tensor.traverse import rebuild
 
-__all__ = ["distributed"]
+__all__ = ["Scaled", "distributed", "scaled_terms"]
 
 _MOST_TERMS = 6
 _MOST_DEPTH = 4
@@ -27,6 +27,45 @@ Entry = tuple[Node, Number]  # what a factor is, apart from where it stands
 def distributed(roots: Sequence[Node]) -> list[Node]:
     """The roots with products distributed over their thin factors."""
     return rebuild(roots, lambda node: _spread(node, _MOST_DEPTH))
+
+
+Scaled = tuple[Number, Product, tuple[Node, ...]]
+"""A term as coefficient, product, and scalars that multiply it."""
+
+
+def scaled_terms(node: Product, is_free: Callable[[Node], bool]) -> list[Scaled] | None:
+    """The terms of a thin sum that a product does no more than scale, each with its scalars.
+
+    (I - (c w' + 𝟏 𝟏')/n)/s is I/s - (c/(n s)) w' - 1/(n s): vectors are scaled, not the
+    matrix.  The constructor of sums would gather the scalars again, so this is done where
+    nodes become steps.  Scalars stay apart: 1/‖x‖ and 1/‖x‖² are in the range of floats
+    where 1/‖x‖³ is not.  `is_free` says which sums nobody else needs.
+    """
+    tensors = [factor for factor in node.factors if factor.labels]
+    if node.order < 2 or len(tensors) != 1 or len(node.factors) + (node.coefficient != 1) < 2:
+        return None
+    (total,) = tensors
+    inner = total.node
+    if total.exponent != 1 or sorted(total.labels) != sorted(node.out):
+        return None
+    if not isinstance(inner, Sum) or not 1 < len(inner.terms) <= _MOST_TERMS or not is_free(inner):
+        return None
+    factors = [factor for factor in node.factors if factor is not total]
+    scalars = (node.arena.product(1, factors, ()),) if factors else ()
+    sizes = dict(enumerate(node.sizes))
+    found: list[Scaled] = []
+    for coefficient, term in inner.terms:
+        turned = [total._replace(node=term)]
+        made = node.arena.product(1, turned, node.out, sizes, frozenset({term.id}))
+        opened = scaled_terms(made, is_free) if isinstance(made, Product) else None
+        coefficient = coefficient * node.coefficient
+        if opened is not None:
+            found += [(coefficient * c, part, (*scalars, *more)) for c, part, more in opened]
+        elif isinstance(made, Product) and _is_thin(made):
+            found.append((coefficient, made, scalars))
+        else:
+            return None
+    return found
 
 
 def _spread(node: Node, depth: int) -> Node | None:

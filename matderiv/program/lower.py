@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from matderiv.program.distribute import Scaled, scaled_terms
 from matderiv.program.loops import lower_loop, read_by_loops_alone
 from matderiv.program.pieces import Piece, aligned
 from matderiv.program.products import ScaleKey, lower_product, scale_keys
@@ -18,7 +19,7 @@ from matderiv.program.scalars import Scalar, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
 from matderiv.program.wired import Wired, dense, plain, renumber, write_diagonal
-from matderiv.tensor.dims import Composite
+from matderiv.tensor.dims import Composite, Shape
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
 from matderiv.tensor.loops import in_order, projections
 from matderiv.tensor.nodes import (
@@ -80,6 +81,7 @@ class Lowering:
             (n.function.key, n.arguments[0].id): n for n in self._nodes if isinstance(n, Map)
         }
         fixed = [*self._roots, *self._boundary()]
+        self._fixed = {node.id for node in fixed}
         self.solvable = _solvable_inverses(self._nodes, fixed)
         self.factorable = _factorable(self._nodes)
         self._inverted = {
@@ -172,7 +174,8 @@ class Lowering:
 
     def _lower(self, node: Node) -> Wired:
         if isinstance(node, Product):
-            return lower_product(self, node)
+            terms = scaled_terms(node, self._is_free)
+            return lower_product(self, node) if terms is None else self._scaled_sum(node, terms)
         if isinstance(node, Sum):
             return self._sum(node)
         if isinstance(node, Map):
@@ -194,13 +197,31 @@ class Lowering:
 
     # ---- sums ------------------------------------------------------------------------
 
+    def _is_free(self, node: Node) -> bool:
+        """Whether one node alone uses this one, as it is."""
+        return (
+            self._uses[node.id] == 1 and node.id not in self.negated and node.id not in self._fixed
+        )
+
+    def _scaled_sum(self, node: Product, terms: Sequence[Scaled]) -> Wired:
+        sign = -1 if node.id in self.negated else 1
+        values = []
+        for coefficient, term, scalars in terms:
+            scales = [self.value(scalar).source for scalar in scalars]
+            turn = -1 if term.id in self.negated else 1
+            values.append((1, lower_product(self, term, sign * turn * coefficient, scales)))
+        return self._total(values, node.shape)
+
     def _sum(self, node: Sum) -> Wired:
         if not node.terms:
             return renumber(0.0, (), range(node.order))
         sign = -1 if node.id in self.negated else 1
-        terms = [self._term(sign * coefficient, term) for coefficient, term in node.terms]
+        return self._total([self._term(sign * c, term) for c, term in node.terms], node.shape)
+
+    def _total(self, terms: Sequence[tuple[int, Wired]], shape: Shape) -> Wired:
+        """The sum of values with signs."""
         patterns = {wired.out for _, wired in terms}
-        axes = tuple(range(node.order))
+        axes = tuple(range(len(shape)))
         (pattern, *others) = patterns
         if others or len(set(pattern)) == len(pattern):
             full = [(sign, w) for sign, w in terms if not w.has_delta]
@@ -209,7 +230,7 @@ class Lowering:
             if not diagonal:
                 assert total is not None
                 return renumber(total.ref, total.labels, axes)
-            return self._write_diagonals(node, total, diagonal)
+            return self._write_diagonals(shape, total, diagonal)
         # One delta pattern: add what it spreads.
         compact = self._add([(sign, (w.source, w.labels)) for sign, w in terms])
         return Wired(compact.ref, compact.labels, pattern)
@@ -238,6 +259,10 @@ class Lowering:
         tape = self.tape
         order = sorted(terms, key=lambda term: len(term[1][1]))
         sign, (source, labels) = order[0]
+        if all(sign < 0 for sign, _ in order) and len(labels) < len(order[-1][1][1]):
+            # The small one is negated, not the sum.
+            source = -source if isinstance(source, float) else tape.call("negative", source)
+            sign = 1
         for next_sign, (other, more) in order[1:]:
             union = tuple(sorted({*labels, *more}))
             left, right = _seen(source, labels, union), _seen(other, more, union)
@@ -258,16 +283,16 @@ class Lowering:
         return Piece(source, labels)
 
     def _write_diagonals(
-        self, node: Sum, total: Piece | None, diagonal: list[tuple[int, Wired]]
+        self, shape: Shape, total: Piece | None, diagonal: list[tuple[int, Wired]]
     ) -> Wired:
-        tape, axes = self.tape, tuple(range(node.order))
+        tape, axes = self.tape, tuple(range(len(shape)))
         if total is None:
-            array = tape.fresh("zeros", Dims(node.shape), shape=node.shape)
+            array = tape.fresh("zeros", Dims(shape), shape=shape)
         else:
-            array = dense(tape, renumber(total.ref, total.labels, axes), node.shape, fresh=True)
+            array = dense(tape, renumber(total.ref, total.labels, axes), shape, fresh=True)
         for sign, wired in diagonal:
             array = write_diagonal(tape, array, wired, "add" if sign > 0 else "subtract")
-        return plain(array, node.order)
+        return plain(array, len(shape))
 
     # ---- functions -------------------------------------------------------------------
 

@@ -84,8 +84,10 @@ def scale_keys(node: Product, coefficient: Number = 1) -> list[ScaleKey]:
     return [(f.node.id, total, scalars) for f in node.factors if f.labels]
 
 
-def lower_product(values: Values, node: Product, coefficient: Number = 1) -> Wired:
-    """Record coefficient · node."""
+def lower_product(
+    values: Values, node: Product, coefficient: Number = 1, scales: Sequence[Operand] = ()
+) -> Wired:
+    """Record coefficient · node, times scalars that are multiplied on one after the other."""
     tape = values.tape
     work = _Work(
         sizes=node.sizes,
@@ -101,6 +103,7 @@ def lower_product(values: Values, node: Product, coefficient: Number = 1) -> Wir
     for labels, start, stop in selections:
         _select(tape, work, labels, start, stop)
     _settle_labels(tape, work)
+    _scale_least(tape, work, scales)
     result = _contract(values, work)
     out = [work.find(label) for label in work.out]
     wired = renumber(result.ref if isinstance(result, Piece) else result, _labels(result), out)
@@ -272,6 +275,18 @@ def _settle_labels(tape: Tape, work: _Work) -> None:
                 work.scalar.coefficient *= dim
             else:
                 work.scalar.numerators.append(Length(dim))
+
+
+def _scale_least(tape: Tape, work: _Work, scales: Sequence[Operand]) -> None:
+    """Multiply scalars onto the smallest array, or onto the scalar part where there is none."""
+    places = [k for k, piece in enumerate(work.pieces) if not piece.inverse]
+    if not places:
+        work.scalar.numerators += scales
+        return
+    least = min(places, key=lambda k: tape.volume(tape.shape(work.pieces[k].ref)))
+    for scale in scales:
+        work.pieces[least] = scaled(tape, work.pieces[least], Scalar(1, [scale]))
+        work.keys[least] = None
 
 
 # ---- joining -------------------------------------------------------------------------
