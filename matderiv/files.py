@@ -21,12 +21,11 @@ def write_file(
     """
     target = Path(path)
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.parent, suffix=".tmp", delete=False
-        ) as file:
-            file.write(text)
-        partial = Path(file.name)
+        handle, name = tempfile.mkstemp(dir=target.parent, suffix=".tmp")
+        partial = Path(name)
         try:
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
             partial.chmod(0o644)
             if force:
                 partial.replace(target)
@@ -36,6 +35,7 @@ def write_file(
             partial.unlink(missing_ok=True)
     except FileExistsError:
         raise MatderivError(f"{target} exists", hint=f"{spelled} to replace it") from None
-    except OSError as error:
-        raise MatderivError(f"{target} cannot be written: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # a name with a null byte, a lone surrogate
+        reason = getattr(error, "strerror", None) or error
+        raise MatderivError(f"{str(target)!r} cannot be written: {reason}") from error
     return target

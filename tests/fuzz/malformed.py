@@ -26,7 +26,7 @@ import numpy as np
 import matderiv as md
 from tests.fuzz.grow import grow
 
-__all__ = ["LIMIT", "Fault", "probe", "watched"]
+__all__ = ["HARM", "LIMIT", "Fault", "probe", "watched"]
 
 LIMIT = 10.0  # seconds for one input
 
@@ -177,7 +177,7 @@ _NAMES = [
     "t0",
     "t1",
 ]
-_HARM = (
+HARM = (
     "__import__('os').system('touch harmed')",
     "x\"); import os; os.system('touch harmed'); (\"",
     "{0.__class__.__init__.__globals__}",
@@ -270,7 +270,7 @@ class Writer:
 
     def named(self) -> str:
         """Names that mean something to Python or to generated code, or would do harm."""
-        name = self.draw.choice((*_NAMES, *_HARM))
+        name = self.draw.choice((*_NAMES, *HARM))
         pattern = self.draw.choice(
             ("{0}: (n)\nsum({0})", "{0}", "{0} = x' x\n{0}^2", "x: (n) {0}\nx", "x: ({0})\nx' x",
              "einsum(\"{0}\", x)", "sum(x, axis={0})", "x[{0}]", "# {0}\nx' x", "x.{0}()", "{0}(x)",
@@ -309,7 +309,7 @@ class Writer:
 def _calls(seed: int, text: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Calls of the public functions on a text, with arguments right and wrong."""
     draw = random.Random(seed + 1)
-    wrong = lambda: draw.choice((*_WRONG, *_HARM))  # noqa: E731
+    wrong = lambda: draw.choice((*_WRONG, *HARM))  # noqa: E731
     yield "parse", lambda: md.parse(text)
     if draw.random() < 0.25:
         keyword = draw.choice(("shapes", "attributes"))
