@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from matderiv.program.footprint import Footprints
 from matderiv.program.polynomial import ZERO, Polynomial
-from matderiv.program.steps import Step, operands_of
+from matderiv.program.steps import Ref, Step, operands_of
 
 __all__ = ["Peak", "deaths", "homes", "peak"]
 
@@ -79,6 +79,24 @@ def deaths(
     return [sorted(group) for group in result]
 
 
+def _held(steps: Sequence[Step]) -> dict[int, list[int]]:
+    """The arrays from which loops start and that their lists hold, by the value of the list."""
+    outputs = {(step.alias, step.place): step.value for step in steps if step.place >= 0}
+    found: dict[int, list[int]] = {}
+    for step in steps:
+        if step.body is not None:
+            body = step.body
+            starts = zip(body.carries, body.parts(step.operands).starts, strict=True)
+            operands = {argument: start for (argument, _), start in starts}
+            for place, output in enumerate(body.outputs):
+                argument = body.holds(output)
+                start = None if argument is None else operands[argument]
+                if isinstance(start, Ref):
+                    owner = outputs.get((step.value, place), step.value)
+                    found.setdefault(owner, []).append(start.value)
+    return found
+
+
 def peak(
     steps: Sequence[Step],
     kept: Iterable[int],
@@ -95,6 +113,10 @@ def peak(
     given = set(given)
     sharers: dict[int, int] = {}
     for number in [*given, *(step.value for step in steps)]:
+        owner = home.get(number, number)
+        sharers[owner] = sharers.get(owner, 0) + 1
+    held = _held(steps)
+    for number in (number for group in held.values() for number in group):
         owner = home.get(number, number)
         sharers[owner] = sharers.get(owner, 0) + 1
     made = {step.value for step in steps}
@@ -121,7 +143,8 @@ def peak(
             most, found, at = total + taken.hidden, dict(alive), step.value
             inside = taken.inside
         written = [step.alias] if step.writes and step.alias is not None else []
-        for number in (*dying, *written):
+        released = [k for number in dying for k in held.get(number, ())]
+        for number in (*dying, *written, *released):
             owner = home.get(number, number)
             sharers[owner] -= 1
             total -= own[number].header if number in dying else 0

@@ -73,7 +73,7 @@ def output_footprint(
 
 def _is_argument(body: Body, output: Output) -> bool:
     """Whether a list is of what a carry was: the first is where it starts."""
-    return output.kind == "list" and output.source.value in dict(body.carries)
+    return output.kind == "list" and body.holds(output) is not None
 
 
 def _layers(
@@ -104,10 +104,10 @@ def _layer(body: Body, outer: Footprints) -> Bytes:
     always, rest = body.steps[: body.always], body.steps[body.always :]
     handed = {ref.value for _, ref in body.carries}
     made = {step.value for step in always}
-    kept = made & (handed | {output.source.value for output in body.outputs})
+    given = made & (handed | {number for step in rest for number in operands_of(step)})
+    kept = given | made & {output.source.value for output in body.outputs}
     peaks = [peak(always, kept, inner)]
     if rest:
-        given = made & (handed | {number for step in rest for number in operands_of(step)})
         peaks.append(peak(rest, handed, inner, given))
     most = max(peaks, key=lambda found: found.bytes)
     return Bytes(most.bytes, most.polynomial)

@@ -180,6 +180,12 @@ class Body:
         cut = pairwise([0, *ends, len(operands)])
         return Parts(*(operands[start:stop] for start, stop in cut))
 
+    def holds(self, output: Output) -> int | None:
+        """The carry, by its argument, whose start is the first array of a list; None if none."""
+        if output.kind == "list" and output.source.value in dict(self.carries):
+            return output.source.value
+        return output.argument
+
     @property
     def any_blocks(self) -> Blocks | None:
         return self.again.blocks if self.again else self.blocks

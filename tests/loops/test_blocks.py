@@ -84,6 +84,49 @@ def test_predicted_peaks_are_measured(name: str, blocks: int | None, layers: int
                 assert peak.bytes == pytest.approx(measured, rel=rel)
 
 
+HARDER = {
+    "captured and computed": "V: (M, M)\nU = tanh(V)\n"
+    "z = x; repeat l in N { z = tanh(z U + z U') }; ||z||^2",
+    "a penalty": "W: (N, M, M)\n"
+    "z = x; s = 0; repeat l in N { z = tanh(z W[l]); s = s + ||W[l]||^2 }; ||z||^2 + s",
+    "gates": "W, U: (N, M, M)\nh = x; c = x\nrepeat l in N { i = sigmoid(h W[l]); "
+    "g = tanh(h U[l]); c = i .* c + (1 - i) .* g; h = tanh(c) }; ||h||^2 + sum(c)",
+    "before and after": "W: (N, M, M); C, D: (M, M)\na = tanh(x C)\n"
+    "z = a; repeat l in N { z = relu(z W[l] + a) }; ||tanh(z D) - a||^2",
+    "a number": "W: (N, M, M); t: ()\nz = x; repeat l in N { z = z + t tanh(z W[l]) }; ||z||^2",
+    "softmax": "W: (N, M, M)\nz = x; repeat l in N { z = z + tanh(softmax(z W[l]) .* z) }; ||z||^2",
+}
+
+
+@pytest.mark.parametrize("name", HARDER)
+@pytest.mark.parametrize("layers", [5, 17])
+def test_laws_where_more_is_alive(name: str, layers: int) -> None:
+    """Starts held by lists, values between layers, several carries: bits, FLOPs and peaks."""
+    program = md.parse(f"x: (B, M); {HARDER[name]}")
+    wrt = [key for key in program.inputs if key != "x"]
+    plain = md.compile(program, wrt)
+    sizes = {"B": 64, "M": 40, "N": layers}
+    random = np.random.default_rng(0)
+    given = {
+        key: random.normal(size=[sizes[str(dim)] for dim in entry.shape]) / 6
+        for key, entry in program.inputs.items()
+    } | {"N": layers}
+    known = {key: size for key, size in sizes.items() if key in plain.plan.size_names}
+    value, gradients = plain.value_and_grad(given)
+    for function in (plain, *(md.compile(program, wrt, segments=s) for s in ("sqrt", 3))):
+        same, others = function.value_and_grad(given)
+        assert value == same
+        assert all(np.array_equal(others[key], gradients[key]) for key in gradients)
+        names = [*(v.name for v in function.plan.inputs), *function.plan.free_sizes]
+        called = {key: given[key] for key in names}
+        flops, _ = count(function.module, "value_and_grad", **called)
+        counts = function.cost.polynomials
+        assert flops == float((counts.forward + counts.backward).at(sizes))
+        predicted = function.memory(**known).value_and_grad.bytes
+        measured = measure(function.module.value_and_grad, **called)
+        assert predicted == pytest.approx(measured, rel=0.005)
+
+
 def _deep(**options: object) -> CompiledFunction:
     source = f"x: (B, M); y: (B, K); C: (M, K); W: (N, M, M); b: (N, M)\n{NETWORK}"
     return md.compile(source, ["W", "b", "C"], **options)  # type: ignore[arg-type]
