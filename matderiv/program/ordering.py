@@ -30,7 +30,11 @@ class Operand:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """A leaf (`leaf` ≥ 0) or the join of two trees; `labels` of its result."""
+    """A leaf (`leaf` ≥ 0) or the join of two trees; `labels` of its result.
+
+    `fresh` counts entries of new arrays that are products of two given ones, entry by
+    entry: M ⊙ (M ⊙ A B) is written into A B, M ⊙ M is not.  It decides between equals.
+    """
 
     labels: int
     cost: float
@@ -38,6 +42,7 @@ class Tree:
     left: Tree | None = None
     right: Tree | None = None
     lazy: bool = False  # an inverse that is not computed
+    fresh: int = 0
 
 
 Trees = Mapping[int, tuple[int, Tree]]  # number -> members and tree
@@ -81,16 +86,18 @@ class _Search:
         """The join of two trees whose result must keep the labels in `outside`."""
         union = a.labels | b.labels
         kept = union & outside
-        cost = a.cost + b.cost
+        cost, fresh = a.cost + b.cost, a.fresh + b.fresh
         volume = self.volume(union)
         if kept == union:
             cost += sum(self._inverse_cost(tree) for tree in (a, b) if tree.lazy)
-            return Tree(kept, cost + volume, left=a, right=b)
+            new = a.leaf >= 0 and b.leaf >= 0 and a.labels == b.labels and kept.bit_count() > 1
+            fresh += volume if new else 0
+            return Tree(kept, cost + volume, left=a, right=b, fresh=fresh)
         cost += 2 * volume - self.volume(kept)
         for this, other in ((a, b), (b, a)):
             if this.lazy:
                 cost += self._lazy_cost(this, other, union ^ kept)
-        return Tree(kept, cost, left=a, right=b)
+        return Tree(kept, cost, left=a, right=b, fresh=fresh)
 
     def _inverse_cost(self, this: Tree) -> float:
         return (
@@ -136,7 +143,7 @@ class _Search:
                     part = (part - 1) & members
                     continue
                 tree = self.join(best[part], best[rest], outside)
-                if found is None or tree.cost < found.cost:
+                if found is None or (tree.cost, tree.fresh) < (found.cost, found.fresh):
                     found = tree
                 part = (part - 1) & members
             assert found is not None
