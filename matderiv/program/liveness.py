@@ -15,7 +15,7 @@ from matderiv.program.footprint import Footprints
 from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.program.steps import Ref, Step, operands_of
 
-__all__ = ["Peak", "deaths", "homes", "peak"]
+__all__ = ["Peak", "deaths", "held_by_lists", "homes", "peak"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def deaths(
     return [sorted(group) for group in result]
 
 
-def _held(steps: Sequence[Step]) -> dict[int, list[int]]:
+def held_by_lists(steps: Sequence[Step]) -> dict[int, list[int]]:
     """The arrays from which loops start and that their lists hold, by the value of the list."""
     outputs = {(step.alias, step.place): step.value for step in steps if step.place >= 0}
     found: dict[int, list[int]] = {}
@@ -115,7 +115,7 @@ def peak(
     for number in [*given, *(step.value for step in steps)]:
         owner = home.get(number, number)
         sharers[owner] = sharers.get(owner, 0) + 1
-    held = _held(steps)
+    held = held_by_lists(steps)
     for number in (number for group in held.values() for number in group):
         owner = home.get(number, number)
         sharers[owner] = sharers.get(owner, 0) + 1

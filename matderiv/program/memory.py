@@ -13,7 +13,7 @@ from functools import cached_property
 
 from matderiv.program.assemble import Plan
 from matderiv.program.footprint import Footprints
-from matderiv.program.liveness import Peak, peak
+from matderiv.program.liveness import Peak, held_by_lists, homes, peak
 from matderiv.program.polynomial import Polynomial
 from matderiv.program.steps import Step, nested
 
@@ -96,11 +96,24 @@ class Memory:
     @property
     def cache(self) -> Polynomial:
         """Bytes that `forward` keeps for `backward`, inputs not counted."""
-        return Polynomial.total(self.footprints.whole(k).polynomial for k in self.plan.cache)
+        return Polynomial.total(self.footprints.whole(k).polynomial for k in self._kept)
 
     @property
     def cache_bytes(self) -> int:
-        return sum(self.footprints.whole(k).data for k in self.plan.cache)
+        return sum(self.footprints.whole(k).data for k in self._kept)
+
+    @cached_property
+    def _kept(self) -> list[int]:
+        """The cache, and the arrays that lists in it begin with."""
+        forward, cache = self.plan.forward, set(self.plan.cache)
+        home, base = homes(forward), {step.value: step.alias for step in forward}
+        found = {home.get(number, number): number for number in self.plan.cache}
+        for value, starts in held_by_lists(forward).items():
+            if {value, base.get(value)} & cache:
+                for start in starts:
+                    found.setdefault(home.get(start, start), start)
+        inputs = set(self.plan.inputs.values())
+        return [number for owner, number in found.items() if owner not in inputs]
 
     @property
     def workspace(self) -> int:

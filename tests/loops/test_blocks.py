@@ -155,6 +155,35 @@ def test_states_grow_with_the_root_of_the_layers() -> None:
         assert more == pytest.approx(2 * layers**0.5, rel=0.08)
 
 
+def _arrays(part: object) -> list[np.ndarray]:
+    """The arrays in a cache, those in lists and tuples among them."""
+    if isinstance(part, list | tuple):
+        return [array for item in part for array in _arrays(item)]
+    return [part] if isinstance(part, np.ndarray) and part.ndim else []
+
+
+@pytest.mark.parametrize("segments", [None, "sqrt", 3])
+@pytest.mark.parametrize("name", HARDER)
+def test_cached_bytes_are_those_of_the_arrays_in_the_cache(
+    name: str, segments: int | str | None
+) -> None:
+    """What a loop starts from is held by its list."""
+    program = md.parse(f"x: (B, M); F: (M, M); {HARDER[name].replace('= x;', '= x F;')}")
+    function = md.compile(program, [key for key in program.inputs if key != "x"], segments=segments)
+    sizes = {"B": 6, "M": 5, "N": 11}
+    known = {key: size for key, size in sizes.items() if key in function.plan.size_names}
+    random = np.random.default_rng(0)
+    given = {
+        key: random.normal(size=[sizes[str(dim)] for dim in entry.shape])
+        for key, entry in program.inputs.items()
+    } | {"N": 11}
+    _, cache = function.forward(given)
+    found = {id(array): array for array in _arrays(cache)}
+    made = [a for a in found.values() if not any(a is value for value in given.values())]
+    scalars = function.memory(**known).cache_bytes - sum(array.nbytes for array in made)
+    assert scalars in range(25)
+
+
 def test_one_more_run_of_the_layers() -> None:
     plain, small = (_deep(**o).cost.polynomials for o in ({}, {"segments": "sqrt"}))
     assert str(small.forward - plain.forward) == "0"
