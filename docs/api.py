@@ -25,9 +25,10 @@ HEAD = """# Python
 - `shapes={"X": ("n", "d")}` and `attributes={"A": "symmetric"}` declare from outside.
 
 Every error is a `MatderivError` with `message`, `span` (its place in the text), `hint` and
-`source`: `ParseError`, `NameResolutionError`, `ShapeError`, `DomainError`, `UnsupportedError`.
+`source`: `ParseError`, `NameResolutionError`, `ShapeError`, `DomainError`, `UnsupportedError`,
+`LimitError`.
 """
-FUNCTIONS = ("parse", "diff", "check", "cost", "compile", "verify", "modes")
+FUNCTIONS = ("parse", "diff", "check", "cost", "compile", "verify", "modes", "limits")
 INNER = {"cut", "lowered", "presentation", "reread"}
 CLASSES = (
     md.Program,

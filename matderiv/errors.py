@@ -118,7 +118,7 @@ class UnsupportedError(MatderivError, NotImplementedError):
 class LimitError(MatderivError, RuntimeError):
     """A text is longer, or its work takes more time, than one call may have.
 
-    Every call has 10 seconds of processor time and may read 1,000,000 characters; both
+    Every call has 8 seconds of processor time and may read 1,000,000 characters; both
     are options (`--seconds`, `md.limits`).
 
         broken  matderiv diff "det(X)^64" wrt X --order 3 --seconds 0.001

@@ -23,7 +23,7 @@ _NAMES = {
     "scalar": ("α", "β", "γ", "τ", "s", "r"),
     "vector": ("x", "y", "w", "u", "v", "b", "x_hat", "w_1", "is"),
     "matrix": ("A", "B", "X", "W", "Σ", "M_1", "np"),
-    "tensor": ("T", "U", "V"),
+    "tensor": ("H", "U", "V"),  # not T: ^T is a transpose
 }
 _ASSIGNED = ("h", "z1", "z2", "q", "hid", "P", "G", "out", "t", "yhat", "lambda")
 _SIZES: tuple[dict[str, int], ...] = (
