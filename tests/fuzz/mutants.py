@@ -44,7 +44,11 @@ TESTS = {
     "tensor/products": ["tests/tensor/test_products.py"],
     "tensor/reshapes": ["tests/tensor/test_reshapes.py", "tests/tensor/test_rules.py"],
     "tensor/loops": ["tests/loops"],
-    "tensor": ["tests/tensor/test_rules.py", "tests/tensor/test_products.py"],
+    "tensor": [
+        "tests/tensor/test_rules.py",
+        "tests/tensor/test_products.py",
+        "tests/tensor/test_traverse.py",
+    ],
     "calculus/loops": ["tests/loops"],
     "calculus": ["tests/calculus"],
 }
@@ -237,6 +241,8 @@ def main() -> int:
         ends[end] += 1
         if end == "survives":
             print(mutant, flush=True)
+        if sum(ends.values()) % 20 == 0:
+            print(f"{sum(ends.values())} mutants: {dict(ends)}", file=sys.stderr, flush=True)
     print(f"{sum(ends.values())} of {len(every)} mutants: {dict(ends)}")
     return 0
 

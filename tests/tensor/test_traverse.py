@@ -1,0 +1,56 @@
+"""Graphs rebuilt on other leaves are the same graphs: values, names and loops stay."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import matderiv as md
+from matderiv.language import canonical_name
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.nodes import Apply, Loop, Map, Name, Node
+from matderiv.tensor.traverse import everything, substitute
+from tests.fuzz.grow import grow
+from tests.numerics import value
+
+SEEDS = [seed for seed in range(400) if grow(seed).statements and grow(seed).inputs][:25]
+
+_WORD = re.compile(r"\w+")
+
+
+def _marks(root: Node) -> set[object]:
+    """What a node has of its own, apart from its children."""
+    found: set[object] = set()
+    for node in everything([root]):
+        if isinstance(node, Name):
+            found.add(("name", node.name, node.role))
+        elif isinstance(node, Map):
+            found.add(("map", node.function.key))
+        elif isinstance(node, Apply):
+            found.add(("apply", node.primitive.key, node.parameters))
+        elif isinstance(node, Loop):
+            found.add(("loop", node.count, node.direction, len(node.carries)))
+    return found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_graph_on_other_leaves_is_the_same_graph(seed: int) -> None:
+    program = grow(seed)
+    arena = Arena()
+    lowered = md.parse(program.text()).lowered(arena)
+    old = lowered.variables
+    new = {
+        name: arena.variable(f"{name}_other", node.shape, node.attributes)
+        for name, node in old.items()
+    }
+    (moved,) = substitute([lowered.root], {old[name].id: node for name, node in new.items()})
+    assert not {id(node) for node in old.values()} & {id(n) for n in everything([moved])}
+    assert _marks(moved) == _marks(lowered.root)
+    if program.functions.keys() & set(_WORD.findall(program.body())):
+        return  # abstract functions have no value
+    given = {canonical_name(name): array for name, array in program.values().items()}
+    arrays = {node: given[name] for known in (old, new) for name, node in known.items()}
+    got, want = (value(node, arrays, program.sizes) for node in (moved, lowered.root))
+    np.testing.assert_allclose(got, want, rtol=1e-7, atol=1e-9)
