@@ -41,14 +41,18 @@ def main() -> int:
             "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
         )
     from benchmarks.suite.page import Table, keep
-    from benchmarks.suite.race import race
+    from benchmarks.suite.race import Row, race
 
     table = Table()
     contestants = [name for name in options.contestants.split(",") if name]
-    rows = race(options.sizes.split(","), options.only, options.seconds, contestants, table.line)
+
+    def report(row: Row) -> None:
+        table.line(row)
+        if options.save:
+            keep(options.save, [row], options.threads)
+
+    rows = race(options.sizes.split(","), options.only, options.seconds, contestants, report)
     print(table.end(rows))
-    if options.save:
-        keep(options.save, rows, options.threads)
     return 0
 
 
