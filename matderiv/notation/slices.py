@@ -6,6 +6,7 @@ I[0:2, :] X = X[0:2, :]      I[3:4, :]' 𝟏 = I[:, 3]      X' I[:, 3] = X[3, :]
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from matderiv.notation.terms import Entry, Identity, Juxtaposed, Mark, Ones, Postfix, Term
 from matderiv.tensor.dims import Dim
@@ -37,13 +38,34 @@ def transpose_selection(term: Entry) -> Term | None:
 
 
 def single_entry(term: Term) -> Term | None:
-    """The entry of a slice that has one: x[3:4] as x[3]."""
+    """The entry of a slice that has one: x[3:4] as x[3], X[:, 1:2]' w as X[:, 1]' w."""
+    if isinstance(term, Juxtaposed):
+        first, *middle, last = term.factors
+        row, column = _single_row(first), _single_row(_turn(last))
+        if (row is not None) + (column is not None) != term.order:
+            return None
+        ends = (row or first, *middle, _turn(column) if column else last)
+        return replace(term, factors=ends, order=0)
     if not isinstance(term, Entry):
         return None
     indices = tuple(_single(index) for index in term.indices)
     if not all(index.isdigit() for index in indices):
         return None
     return Entry(term.body, indices)
+
+
+def _single_row(term: Term) -> Term | None:
+    """The row of a slice that has one: X[1:2, :] as X[1, :], X[:, 1:2]' as X[:, 1]'."""
+    upright = term.body if isinstance(term, Postfix) else term
+    if not isinstance(upright, Entry) or len(upright.indices) != 2 or upright.order != 2:
+        return None
+    rows, columns = upright.indices
+    if upright is term:
+        found = Entry(upright.body, (_single(rows), columns), order=1)
+        return found if _single(rows).isdigit() and columns == ":" else None
+    if not _single(columns).isdigit() or rows != ":":
+        return None
+    return _turn(Entry(upright.body, (rows, _single(columns)), order=1))
 
 
 def _single(index: str) -> str:
@@ -89,7 +111,7 @@ def _join(left: Term, right: Term) -> Term | None:
             return Entry(right, (rows,), order=1)
     if right == Ones((1,), order=1):
         upright = left.body if isinstance(left, Postfix) else left
-        if isinstance(upright, Entry) and upright.order == 2:
+        if isinstance(upright, Entry) and len(upright.indices) == upright.order == 2:
             rows, columns = upright.indices
             if upright is left and _single(columns).isdigit():
                 return Entry(upright.body, (rows, _single(columns)), order=1)
@@ -109,7 +131,7 @@ def _sliced(body: Term, rows: str, columns: str) -> Term:
     """body[rows, columns], into a slice that is there already."""
     if isinstance(body, Postfix) and body.mark is Mark.TRANSPOSE:
         return _turn(_sliced(body.body, columns, rows))
-    if isinstance(body, Entry) and not isinstance(body.body, Identity):
+    if isinstance(body, Entry) and not isinstance(body.body, Identity) and len(body.indices) == 2:
         known = body.indices
         if (rows == ":" or known[0] == ":") and (columns == ":" or known[1] == ":"):
             merged = tuple(

@@ -1,4 +1,4 @@
-"""Which way round differences are printed."""
+"""How derivatives are printed: which way round differences stand, and entries of slices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 import matderiv as md
 
-SAME_ORIENTATION = [
+PRINTS = [
     # the order of the text, and one way round in one formula
     ("||y - X w||^2/σ^2 + n log(σ) where n: ()", "σ", "(n - 2 ||y - X w||^2/sigma^2)/sigma"),
     ("||y - X w||", "w", "X' (X w - y)/||X w - y||"),
@@ -20,12 +20,16 @@ SAME_ORIENTATION = [
     ),
     # a minus that a difference can take does not stay
     ("mse(X w, y) + λ ||w||^2", "w", "2 (X' (X w - y)/n + lambda w)"),
+    # a product with one row or column is a number
+    ("exp(X[:, 0]' A X[:, 1])", "A", "exp(X[:,0]' A X[:,1]) X[:,0] X[:,1]'"),
+    ("(X[:, 1]' w)^2", "w", "2 (X[:,1]' w) X[:,1]"),
+    ("(X[1, :] w)^2", "w", "2 (X[1,:] w) X[1,:]'"),
     ("-(y - X w)' A (y - X w) where A: (n, n) symmetric", "w", "2 X' A (y - X w)"),
 ]
 
 
-@pytest.mark.parametrize(("text", "wrt", "printed"), SAME_ORIENTATION)
-def test_differences_stand_one_way_round(text: str, wrt: str, printed: str) -> None:
+@pytest.mark.parametrize(("text", "wrt", "printed"), PRINTS)
+def test_derivative_is_printed_so(text: str, wrt: str, printed: str) -> None:
     derivative = md.diff(text, wrt)
     text = derivative.to("ascii").split(" where ")[0]
     assert text == printed
