@@ -86,7 +86,8 @@ def given_inputs(plan: Plan, names: Names, backend: Backend) -> list[str]:
     """The line that receives the inputs."""
     inputs = [names.inputs[v] for v in _variables(plan)]
     if not inputs:
-        return []
+        makes = backend.kind and makes_arrays(plan.steps)
+        return [f"    {KIND} = {backend.kind}"] if makes else []
     arguments = ", ".join([*inputs, *names.free_sizes])
     received = ", ".join([*inputs, *sizes_given(plan, names, backend)])
     return [f"    {received} = _inputs({arguments})"]

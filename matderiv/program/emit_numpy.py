@@ -56,6 +56,7 @@ _SPELLINGS = {
     "sum": "np.add.reduce({0}{options})",
     "amax": "np.maximum.reduce({0}{options})",
     "amin": "np.minimum.reduce({0}{options})",
+    "empty": "np.empty({0}, kind)",
     "zeros": "np.zeros({0}, kind)",
     "full": "np.full({0}, {1}, kind)",
     "eye": "np.eye({call}, dtype=kind)",

@@ -55,6 +55,7 @@ TORCH = Backend(
         "maximum_number": "torch.clamp({0}, min={1})",
         "minimum_number": "torch.clamp({0}, max={1})",
         "heaviside": "({0} > 0).to({0}.dtype)",
+        "empty": "torch.empty({0}, **kind)",
         "zeros": "torch.zeros({0}, **kind)",
         "full": "torch.full({0}, {1}, **kind)",
         "eye": "torch.eye({call}, **kind)",

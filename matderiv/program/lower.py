@@ -7,8 +7,11 @@ solved with.  Products are in `products.py`.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
 
 from matderiv.program.distribute import Scaled, scaled_terms
 from matderiv.program.loops import lower_loop, read_by_loops_alone
@@ -308,6 +311,9 @@ class Lowering:
         operands = [_seen(source, labels, union) for source, labels in sources]
         function = node.function
         if isinstance(function, Elementwise):
+            number = _number(function, [source for source, _ in sources])
+            if number is not None:
+                return renumber(number, (), range(node.order))
             ref = record(tape, function.numpy, dict(zip(("x", "z"), operands, strict=False)))
         else:
             assert isinstance(function, AbstractElementwise)
@@ -381,6 +387,16 @@ class Lowering:
         assert isinstance(width, int | str | Composite)
         identity = self.tape.call("eye", Length(width), shape=(width, width))
         return plain(self.tape.slice(identity, ((start, stop), None), node.shape), 2)
+
+
+def _number(function: Elementwise, sources: Sequence[Operand]) -> float | None:
+    """The value at numbers, where it is finite."""
+    numbers = [source for source in sources if isinstance(source, float)]
+    if len(numbers) < len(sources):
+        return None
+    with np.errstate(all="ignore"):
+        value = float(function.reference(*map(np.float64, numbers)))
+    return value if math.isfinite(value) else None
 
 
 def _by_axes(wired: Wired) -> tuple[Operand, tuple[int, ...]]:

@@ -57,6 +57,10 @@ class Tape:
     def is_input(self, ref: Ref) -> bool:
         return ref.value in self._inputs
 
+    def is_number(self, ref: Ref) -> bool:
+        """Whether sizes and literals alone determine a value."""
+        return ref.value in self._numbers
+
     def shape(self, operand: Operand) -> Shape:
         """The shape of an operand as seen through its view."""
         if not isinstance(operand, Ref):

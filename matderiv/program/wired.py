@@ -69,6 +69,8 @@ def dense(tape: Tape, wired: Wired, shape: Shape, fresh: bool = False) -> Ref:
         if wired.source == 0.0:
             return tape.fresh("zeros", Dims(shape), shape=shape)
         return tape.fresh("full", Dims(shape), wired.source, shape=shape)
+    if tape.is_number(wired.source) and shape:
+        return tape.fresh("full", Dims(shape), wired.source, shape=shape)
     ref = aligned(Piece(wired.source, wired.labels), wired.out)
     if len(wired.labels) < len(wired.out):
         ref = tape.view("broadcast_to", ref, Dims(shape), base=ref, shape=shape)

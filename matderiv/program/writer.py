@@ -178,7 +178,8 @@ class Writer:
 
     def empty(self, shape: Shape) -> str:
         """An array to be filled."""
-        return f"{self.backend.module}.empty({self.expression(Dims(shape))}, kind)"
+        template = self.backend.spellings["empty"]
+        return template.format(self.expression(Dims(shape)))
 
     # ---- writes as updates -----------------------------------------------------------
 

@@ -116,3 +116,18 @@ def test_half_of_a_symmetric_product_is_computed_once() -> None:
     assert text.count("np.dot(") == 1
     value = md.compile("A B B' A' where A: (n, n), B: (n, m)").source
     assert re.search(r"(\w+) = np\.dot\(A, B\).*\n *\w+ = np\.dot\(\1, \1\.T\)", value)
+
+
+def test_a_program_without_inputs() -> None:
+    assert md.compile("pi + 1").forward({})[0] == pytest.approx(np.pi + 1)
+    assert md.compile("sum(ones(3))").forward({})[0] == 3.0
+    np.testing.assert_array_equal(md.compile("2 eye(3)").forward({})[0], 2 * np.eye(3))
+
+
+def test_functions_of_numbers_are_no_work() -> None:
+    function = md.compile("x: (n)\ntanh(2) sum(x) + sum(exp(ones(3)))", "x")
+    assert "np.tanh" not in function.source
+    assert "np.exp" not in function.source
+    value, gradients = function.value_and_grad({"x": np.arange(4.0)})
+    assert value == pytest.approx(6 * np.tanh(2) + 3 * np.e, rel=1e-15)
+    np.testing.assert_allclose(gradients["x"], np.tanh(2), rtol=1e-15)
