@@ -111,8 +111,9 @@ class Problem:
         associate: bool = True,
     ) -> Problem:
         if associate:
+            graphs = _distinct(graphs)
             thin = [spread for graph in graphs if (spread := graph.distributed()) is not None]
-            graphs = [graph.flattened() for graph in (*graphs, *thin)]
+            graphs = _distinct(graph.flattened() for graph in (*graphs, *thin))
         return Problem(graphs, inputs, cotangent)
 
     def sizes(self, given: Mapping[str, int]) -> dict[str, int]:
@@ -152,6 +153,14 @@ class Problem:
         """The plan of fewest FLOPs, its steps as they were recorded."""
         plans = (_best(graph, self.inputs, sizes, self.cotangent) for graph in self.graphs)
         return min(plans, key=weight)
+
+
+def _distinct(graphs: Iterable[Graph]) -> list[Graph]:
+    """The graphs without repetitions: reading forms of short formulas often coincide."""
+    found: dict[tuple[int, ...], Graph] = {}
+    for graph in graphs:
+        found.setdefault(tuple(root.id for root in graph.roots), graph)
+    return list(found.values())
 
 
 def weight(made: Plan) -> float:
