@@ -6,7 +6,8 @@ result and below it, and the sign where it shows least.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from matderiv.notation.forms import chain, diagonal, elementwise_power, split
@@ -14,7 +15,7 @@ from matderiv.notation.numbers import scale
 from matderiv.notation.pieces import Piece, finish, reduce
 from matderiv.notation.scalars import scalar_factors
 from matderiv.notation.signs import settle
-from matderiv.notation.terms import Hadamard, Juxtaposed, Term
+from matderiv.notation.terms import Entry, Hadamard, Juxtaposed, Term
 from matderiv.tensor.dims import Dim
 from matderiv.tensor.nodes import Apply, Factor, Node, Product
 
@@ -27,12 +28,11 @@ def lift_product(product: Product, lift: Lift) -> tuple[int, Term] | None:
     """The sign and the term of a Product of order ≤ 2; None where matrix notation fails."""
     coefficient = Fraction(product.coefficient)
     factors, sizes = rejoin(product)
-    tensors = [factor for factor in factors if factor.labels]
+    tensors, pieces = slices_of_stacks([f for f in factors if f.labels], product.out, lift)
     if any(len(factor.labels) > 2 for factor in tensors):
         return None
     scalars = [factor for factor in factors if not factor.labels]
     magnitude, above, below = scalar_factors(abs(coefficient), scalars, lift)
-    pieces = list[Piece]()
     for factor in tensors:
         up, down, piece = _piece(factor, lift)
         above, below = above + up, below + down
@@ -75,6 +75,43 @@ def rejoin(product: Product) -> tuple[list[Factor], list[Dim]]:
                 break
         else:
             return factors, sizes
+
+
+def slices_of_stacks(
+    factors: list[Factor], out: Sequence[int], lift: Lift
+) -> tuple[list[Factor], list[Piece]]:
+    """The other factors, and W[0, :, :] for a stack of matrices W and the selection of one."""
+    pieces: list[Piece] = []
+    held = Counter([*out, *(label for factor in factors for label in factor.labels)])
+    rows = {
+        factor.labels[1]: (factor, row)
+        for factor in factors
+        if (row := _selected_row(factor)) and held[factor.labels[0]] == 1
+    }
+    for stack in factors:
+        labels = stack.labels
+        taken = {k: rows[k] for k in labels if k in rows and held[k] == 2}
+        rest = tuple(label for label in labels if label not in taken)
+        if len(labels) < 3 or len(rest) not in (1, 2) or stack.exponent != 1:
+            continue
+        if not taken or len(set(rest)) < len(rest):
+            continue
+        indices = tuple(taken[k][1] if k in taken else ":" for k in labels)
+        term = Entry(lift(stack.node), indices, order=len(rest))
+        pieces.append(Piece((term,), rest))
+        gone = {id(stack), *(id(factor) for factor, _ in taken.values())}
+        factors = [factor for factor in factors if id(factor) not in gone]
+    return factors, pieces
+
+
+def _selected_row(factor: Factor) -> str:
+    """k for the selection I[k:k+1, :]; empty for other factors."""
+    node = factor.node
+    if not isinstance(node, Apply) or node.primitive.key != "select" or factor.exponent != 1:
+        return ""
+    _, start, stop = node.parameters
+    assert isinstance(start, int)
+    return str(start) if stop == start + 1 else ""
 
 
 def _split_axis(factor: Factor) -> tuple[int, ...] | None:
