@@ -18,7 +18,7 @@ from fractions import Fraction
 from matderiv.calculus.accuracy import Degrees
 from matderiv.calculus.expand import as_product, expand, may_merge
 from matderiv.calculus.weight import Weights
-from matderiv.tensor.nodes import Factor, Map, Node, Product, Sum, Term
+from matderiv.tensor.nodes import Factor, Map, Name, Node, Product, Sum, Term
 from matderiv.tensor.rules import COMPLEMENTS
 from matderiv.tensor.traverse import reachable, remake
 
@@ -71,6 +71,8 @@ class Shortener:
             yield from self._common_denominator(node)
             yield from _collected_diagonals(node)
             yield from self._complemented(node)
+        else:
+            yield from self._through_names(node)
         expanded = expand(node, self.weight) if may_merge(node, self.weight) else node
         if expanded is not node:
             yield expanded
@@ -78,6 +80,20 @@ class Shortener:
                 yield self.shorten(expanded)
             elif isinstance(expanded, Product):
                 yield self._inside(expanded)
+
+    def _through_names(self, node: Node) -> Iterator[Node]:
+        """Σ c = 0 for c = x - mean(x): a scalar that is a number once its names are opened."""
+        if node.order or not isinstance(node, Product):
+            return
+        sums = {
+            child.id: child.definition
+            for child in node.children
+            if isinstance(child, Name) and isinstance(child.definition, Sum)
+        }
+        if sums:
+            opened = expand(remake(node, sums), self.weight)
+            if not opened.children:
+                yield opened
 
     def _inside(self, node: Product) -> Node:
         """A Product on the short forms of its Sums."""

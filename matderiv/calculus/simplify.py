@@ -31,6 +31,7 @@ from matderiv.tensor.nodes import (
     Stack,
     Sum,
     Term,
+    Variable,
 )
 from matderiv.tensor.primitives import AbstractFunction
 from matderiv.tensor.traverse import reachable, rebuild, remake, substitute, use_counts
@@ -108,15 +109,19 @@ def settle_names(roots: Sequence[Node], keep_all: bool = False) -> list[Node]:
     """Let every use of a named value go through its name; drop names that are not due.
 
     A cotangent used once gives its name up where the formulas stay readable without it:
-    it needs no line of its own.  So does the derivative of an abstract function, which is
-    a name already.
+    it needs no line of its own.  So does one that is as short as a name, as the derivative
+    of an abstract function is.
     """
     names = {node.definition.id: node for node in reachable(roots) if isinstance(node, Name)}
     if not names:
         return list(roots)
     counts = use_counts(roots)
     cotangents = [name for name in names.values() if name.role == "cotangent"]
-    bare = {name.id for name in cotangents if _is_abstract(name.definition)}
+    bare = {
+        name.id
+        for name in cotangents
+        if _is_abstract(name.definition) or _is_multiple(name.definition)
+    }
     once = {name.id for name in cotangents if counts[name.id] < 2}
     keep_all = keep_all or any(_is_long(root, once | bare) for root in roots)
     dropped = bare if keep_all else bare | once
@@ -142,6 +147,14 @@ def _is_long(root: Node, through: Container[int]) -> bool:
         else:
             stack.extend(node.children)
     return bool(stack) or count > _READABLE
+
+
+def _is_multiple(node: Node) -> bool:
+    """Whether a value is 2 c: no longer than its name."""
+    if not isinstance(node, Product) or len(node.factors) != 1:
+        return False
+    child, labels, exponent = node.factors[0]
+    return isinstance(child, Variable | Name) and labels == node.out and exponent == 1
 
 
 def _is_abstract(node: Node) -> bool:

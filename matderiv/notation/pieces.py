@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matderiv.notation.forms import chain, diagonal, hadamard, total, trace, transpose
-from matderiv.notation.terms import Hadamard, Identity, Ones, Term
+from matderiv.notation.terms import Hadamard, Identity, Juxtaposed, Ones, Term
 from matderiv.tensor.dims import Dim
 
 __all__ = ["Piece", "finish", "reduce"]
@@ -202,14 +202,15 @@ def _exhaust(
 
 
 def _row_sums(links: tuple[Term, ...], size: Dim) -> tuple[Term, ...]:
-    """M 𝟏; for (P ⊙ Q) 𝟏 also diag(P Q') where that is shorter."""
+    """M 𝟏; for (P ⊙ Q) 𝟏 diag(P Q') where that is no longer."""
     sums = (*links, Ones((size,), order=1))
     if len(links) == 1 and isinstance(links[0], Hadamard):
         factors = links[0].factors
         if len(factors) == 2 and not links[0].divisors:
             left, right = factors
+            sandwich = any(isinstance(factor, Juxtaposed) for factor in factors)  # diag(A B A')
             for candidate in (chain((left, transpose(right))), chain((right, transpose(left)))):
-                if 1 + candidate.weight < chain(sums).weight:
+                if 1 + candidate.weight < chain(sums).weight + sandwich:
                     return (diagonal(candidate),)
     return sums
 

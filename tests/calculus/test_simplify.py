@@ -183,3 +183,27 @@ def test_the_gradient_of_a_quadratic_form_is_the_outer_product() -> None:
     x, y = arena.variable("x", ("n",)), arena.variable("y", ("n",))
     (gradient,) = derive(arena.einsum("i,ij,j->", y, plain, x), [plain])
     assert gradient is arena.einsum("i,j->ij", y, x)
+
+
+def test_names_are_opened_where_a_scalar_is_a_number() -> None:
+    """Σ c = 0 for a centred c, and the name is kept."""
+    arena = Arena()
+    x = arena.variable("x", ("n",))
+    mean = arena.einsum("i->", x) / arena.size("n")
+    c = arena.name("c", x - arena.broadcast(mean, x.shape, ()))
+    total = arena.einsum("i->", c)
+    assert simplify([total]) == [arena.zero(())]
+    square = arena.einsum("i,i->", c, c)
+    assert simplify([square]) == [square]
+    gradient = derive(square, [x])[0]
+    assert gradient is 2 * c
+
+
+def test_a_power_of_a_product_meets_its_factors() -> None:
+    """V ⊙ (W H) / (W H)² is V / (W H), though W H is a product of its own."""
+    arena = Arena()
+    v, w, h = (arena.variable(name, ("n", "n")) for name in "VWH")
+    product = arena.einsum("ij,jk->ik", w, h)
+    value = arena.einsum("ij->", v * arena.map("log", v / product))
+    (gradient,) = derive(value, [h])
+    assert [gradient] == simplify([-arena.einsum("ji,jk->ik", w, v / product)])
