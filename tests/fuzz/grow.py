@@ -315,6 +315,7 @@ _HOLDS: dict[str, Any] = {
     "t": lambda a: _gaps(a) > 0.02,
     "T": lambda a: _gaps(np.abs(a)) > 0.02,
     "z": lambda a: np.max(np.abs(a)) > 0.1,
+    "v": lambda a: np.std(a) > 0.05,
     "i": _well_conditioned,
     "p": _posdef,
     "r": _distinct_singular,

@@ -37,8 +37,8 @@ __all__ = ["Mutant", "mutants"]
 ROOT = Path(__file__).parents[2]
 FORMULAS = json.loads((ROOT / "tests/corpus/formulas.json").read_text("utf-8"))
 TESTS = {
-    "tensor/elementwise": ["tests/tensor/test_elementwise.py", "tests/tensor/test_rules.py"],
-    "tensor/primitives": ["tests/tensor/test_primitives.py"],
+    "tensor/elementwise": ["tests/tensor/test_elementwise.py", "tests/program/test_tables.py"],
+    "tensor/primitives": ["tests/tensor/test_primitives.py", "tests/program/test_tables.py"],
     "tensor/sums": ["tests/tensor/test_sums.py"],
     "tensor/cancel": ["tests/tensor/test_sums.py", "tests/tensor/test_products.py"],
     "tensor/products": ["tests/tensor/test_products.py"],

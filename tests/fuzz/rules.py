@@ -171,7 +171,7 @@ rule("M m n", "{0:q} ⊗ {1:u}", "r n; c m", lambda a, b: np.outer(b, a), "q", w
 for kind in _KINDS[1:]:
     for name, meaning in (("sum", np.sum), ("mean", np.mean), ("var", np.var)):
         rule("s", f"{name}({{0:s}})", kind, meaning, weight=0.7)
-    rule("s", "std({0:s})", kind, np.std, guards="z", weight=0.3)
+    rule("s", "std({0:s})", kind, np.std, guards="v", weight=0.3)
     rule("s", "max({0:s})", kind, np.max, guards="t", weight=0.3)
     rule("s", "min({0:s})", kind, np.min, guards="t", weight=0.3)
     rule("s", "||{0:b}||^2", kind, lambda a: np.sum(a**2), "f")

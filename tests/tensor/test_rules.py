@@ -74,6 +74,12 @@ ELEMENTWISE_RULES = {
         lambda x: np.sign(x) * np.abs(x),
         (("abs", "sign"),),
     ),
+    "sign / abs": Rule(
+        lambda s: s.m("sign", s.x) * s.m("abs", s.x) ** -1,
+        lambda s: s.x**-1,
+        lambda x: np.sign(x) / np.abs(x),
+        (),
+    ),
     "x^z x^k": Rule(
         lambda s: s.m("pow", s.p, s.z) * s.p**-1,
         lambda s: s.m("pow", s.p, s.z - 1),
