@@ -40,7 +40,7 @@ def _fault(
     )
     shown = _SIGNS.get(token.type) or f"'{_text(token, source)}'"
     if token.type == "LSQB":
-        return "[ ] hold indices, directly after a name: X[0, :]", here
+        return "[ ] hold indices, directly after a name: X[0, :]; brackets that group are ( )", here
     if before is None and token.type == "WHERE":
         return "an expression is missing before 'where'", here
     if before is None:
