@@ -114,6 +114,11 @@ def test_a_number_beyond_float64_has_no_code() -> None:
             str(md.cost(text, "x"))
 
 
+def test_a_number_beyond_float64_is_infinite_of_its_sign() -> None:
+    for text, want in (("2^5000 x", np.inf), ("-(2^5000) x", -np.inf)):
+        assert md.parse(text).evaluate({"x": [1.0]}) == [want]
+
+
 def test_the_value_of_a_matrix_function_that_overflows_is_no_number() -> None:
     with np.errstate(all="ignore"):
         assert not np.any(np.isfinite(md.parse("expm(1e308 X)").evaluate({"X": np.ones((2, 2))})))
