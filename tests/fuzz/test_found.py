@@ -115,8 +115,9 @@ def test_a_number_beyond_float64_has_no_code() -> None:
 
 
 def test_a_number_beyond_float64_is_infinite_of_its_sign() -> None:
-    for text, want in (("2^5000 x", np.inf), ("-(2^5000) x", -np.inf)):
-        assert md.parse(text).evaluate({"x": [1.0]}) == [want]
+    for text, want in (("x / 1e-320", np.inf), ("-x / 1e-320", -np.inf)):
+        with np.errstate(over="ignore"):
+            assert md.parse(text).evaluate({"x": [1.0]}) == [want]
 
 
 def test_the_value_of_a_matrix_function_that_overflows_is_no_number() -> None:
