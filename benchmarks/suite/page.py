@@ -128,6 +128,8 @@ def _page(rows: Sequence[Row], threads: int) -> str:
         "Milliseconds from the text or the Python function to the first result.",
         _firsts(rows),
         "## Where a row misses, and the floor",
+        "In every small row a generated function checks types and shapes of its inputs, 0.1 µs "
+        "for each, and returns a mapping. Ratios within 0.03 of 1 are ties: the same BLAS calls.",
         "\n".join(f"- **{name}**: {note}" for name, note in notes.items()),
         "## Who does not run",
         "\n".join(_failures(rows)),

@@ -12,9 +12,26 @@ __all__ = ["MATRICES"]
 
 
 # ----- by hand --------------------------------------------------------------------------
+def _triangular_inverse(L: Array, block: int = 64) -> Array:
+    """By rows of blocks, so that products do the work: NumPy has no triangular solver."""
+    inverse = np.zeros_like(L)
+    for start in range(0, len(L), block):
+        rows = slice(start, start + block)
+        corner = np.linalg.inv(L[rows, rows])
+        inverse[rows, rows] = corner
+        above = np.dot(L[rows, :start], inverse[:start, :start])
+        np.matmul(-corner, above, out=inverse[rows, :start])
+    return inverse
+
+
 def _likelihood(S: Array, C: Array) -> tuple[Any, ...]:
-    value = np.linalg.slogdet(S)[1]
-    inverse = np.linalg.inv(S)
+    if len(S) > 64:
+        root = _triangular_inverse(np.linalg.cholesky(S))
+        value = -2.0 * np.add.reduce(np.log(np.einsum("ii->i", root)))
+        inverse = np.dot(root.T, root)
+    else:
+        value = np.linalg.slogdet(S)[1]
+        inverse = np.linalg.inv(S)
     value += np.vdot(inverse, C)
     gradient = np.dot(np.dot(inverse, C), inverse)
     np.subtract(inverse, gradient, out=gradient)
@@ -57,6 +74,8 @@ MATRICES = (
         sizes=sizes("n=10", "n=100", "n=500"),
         shapes={"S": ("n", "n"), "C": ("n", "n")},
         hand=_likelihood,
+        note="the large row was timed against hand-written code by LU, before it learned from "
+        "ours to invert a Cholesky factor; with that it is level at the medium size.",
         forward=lambda xp, v: xp.logdet(v["S"]) + xp.sum(xp.inv(v["S"]) * v["C"].T),
         draw={"S": "posdef", "C": "symmetric"},
     ),
@@ -78,6 +97,7 @@ MATRICES = (
         sizes=sizes("n=10", "n=200", "n=1500"),
         shapes={"x": ("n",)},
         hand=_layer_norm,
+        note="small: 24 calls, most of them on numbers, against 13 by hand.",
         forward=_layer_norm_value,
     ),
 )
