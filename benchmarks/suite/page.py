@@ -122,7 +122,7 @@ def _page(rows: Sequence[Row], threads: int) -> str:
         "## Time of a call",
         "Ratios of medians to the best hand-written NumPy in the same process, less is faster; "
         "hand in absolute time. Bold: the fastest of the row. A dash: it does not run, or needs "
-        "more than 0.3 s a call.",
+        "more than 0.3 s a call, or took no part in the run.",
         _table(rows, (*OURS, *PEERS)),
         "## Time to the first answer",
         "Milliseconds from the text or the Python function to the first result.",
