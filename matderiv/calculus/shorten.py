@@ -73,6 +73,7 @@ class Shortener:
             yield from self._complemented(node)
         else:
             yield from self._through_names(node)
+            yield from self._multiplied_in(node)
         expanded = expand(node, self.weight) if may_merge(node, self.weight) else node
         if expanded is not node:
             yield expanded
@@ -219,6 +220,39 @@ class Shortener:
             inner = self.shorten(arena.sum(terms, node.shape, inline))
             inlined = frozenset({inner.id}) if isinstance(inner, Product) else frozenset[int]()
             yield arena.product(1, [factor, Factor(inner, axes, 1)], axes, None, inlined)
+
+    def _multiplied_in(self, node: Node) -> Iterator[Node]:
+        """s^f S^e = s^(f - e) (s S)^e where a term of the Sum S is divided by the scalar s."""
+        if not isinstance(node, Product):
+            return
+        arena, ends = node.arena, node.out
+        sizes = dict(enumerate(node.sizes))
+        scalars = [factor for factor in node.factors if not factor.labels]
+        for factor in node.factors:
+            total, labels, power = factor
+            if not isinstance(total, Sum) or len(total.terms) > 12:
+                continue
+            for scalar in scalars:
+                if scalar.node is total or scalar.exponent * power <= 0:
+                    continue
+                below = Factor(scalar.node, (), -1)
+                if not any(below in as_product(term.node).factors for term in total.terms):
+                    continue
+                axes = tuple(range(total.order))
+                above = below._replace(exponent=1)
+                terms = []
+                for coefficient, original in total.terms:
+                    factors = [Factor(original, axes, 1), above]
+                    terms.append(
+                        Term(
+                            coefficient,
+                            arena.product(1, factors, axes, None, frozenset({original.id})),
+                        )
+                    )
+                rest = [f for f in node.factors if f is not factor and f is not scalar]
+                rest.append(scalar._replace(exponent=scalar.exponent - power))
+                rest.append(Factor(arena.sum(terms, total.shape), labels, power))
+                yield arena.product(node.coefficient, rest, ends, sizes)
 
 
 def _is_part(total: Node, term: Product) -> bool:

@@ -201,6 +201,13 @@ def _exhaust(
     return False
 
 
+def _is_sandwich(term: Term) -> bool:
+    """Whether a chain is A B A', whose diagonal is read more easily than (A B ⊙ A) 𝟏."""
+    if not isinstance(term, Juxtaposed) or len(term.factors) < 3:
+        return False
+    return term.factors[0] == transpose(term.factors[-1])
+
+
 def _row_sums(links: tuple[Term, ...], size: Dim) -> tuple[Term, ...]:
     """M 𝟏; for (P ⊙ Q) 𝟏 diag(P Q') where that is no longer."""
     sums = (*links, Ones((size,), order=1))
@@ -208,9 +215,8 @@ def _row_sums(links: tuple[Term, ...], size: Dim) -> tuple[Term, ...]:
         factors = links[0].factors
         if len(factors) == 2 and not links[0].divisors:
             left, right = factors
-            sandwich = any(isinstance(factor, Juxtaposed) for factor in factors)  # diag(A B A')
             for candidate in (chain((left, transpose(right))), chain((right, transpose(left)))):
-                if 1 + candidate.weight < chain(sums).weight + sandwich:
+                if 1 + candidate.weight < chain(sums).weight + _is_sandwich(candidate):
                     return (diagonal(candidate),)
     return sums
 
