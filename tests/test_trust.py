@@ -209,7 +209,7 @@ def test_zeros_of_a_structure_at_a_kink_are_no_error(mark: str) -> None:
 
 
 _KINKS_POLES_AND_OTHERS = [
-    "cross_entropy(x.^3, softmax(x.^3)) where x: (n) positive",  # far smaller than what it is made of
+    "cross_entropy(x.^3, softmax(x.^3)) where x: (n) positive",  # smaller than its parts
     "sum(relu(x) .* abs(x - y))",
     "||x||_1 + ||x||_inf",
     "sum(1 ./ x)",

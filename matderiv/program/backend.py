@@ -9,7 +9,7 @@ spell or leave alone:
     f_number     f of an array and a number, the array first: add_number, maximum_number
     number_f     the same, the number first
     write_f      f written into a view of an array, the view first, and write_copyto
-    f_keepdims   f with the option keepdims, and tril_k, eye_k
+    f_keepdims   f with the option keepdims, and tril_k, eye_k, eye_N, take_indices
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Backend:
     helpers      functions that the library lacks, by the name of a step's function: their
                  source, under that name after an underscore
     scipy        what stands for "scipy" in the names of functions that NumPy lacks
+    lacking      beginnings of the names of functions that the library has not at all
+    of_one_matrix  … and not for stacks of matrices
     """
 
     name: str
@@ -62,6 +64,8 @@ class Backend:
     vector_first: bool = False
     helpers: Mapping[str, str] = field(default_factory=dict)
     scipy: str = "scipy"
+    lacking: tuple[str, ...] = ()
+    of_one_matrix: tuple[str, ...] = ()
 
     def function(self, name: str) -> str:
         """The path of a function that NumPy or SciPy calls by this name."""

@@ -51,6 +51,18 @@ def _inverse_of_lower(L):
     return solve_triangular(L, identity, lower=True)
 '''
 
+_EXPM_FRECHET = '''
+def _expm_frechet(X, E):
+    """Return the derivative of expm at X along E, the corner of expm [[X, E], [0, X]]."""
+    from jax.scipy.linalg import expm
+
+    X, E = jnp.broadcast_arrays(X, E)
+    n = X.shape[-1]
+    top = jnp.concatenate([X, E], axis=-1)
+    bottom = jnp.concatenate([jnp.zeros_like(X), X], axis=-1)
+    return expm(jnp.concatenate([top, bottom], axis=-2))[..., :n, n:]
+'''
+
 JAX = Backend(
     name="jax",
     module="jnp",
@@ -63,13 +75,18 @@ JAX = Backend(
         "zeros": "jnp.zeros({0}, kind)",
         "full": "jnp.full({0}, {1}, kind)",
         "eye": "jnp.eye({call}, dtype=kind)",
+        "take_indices": "jnp.take({0}, jnp.array({indices}), axis={axis})",
     },
-    functions={"copy": "jnp.asarray", "scipy.linalg.expm_frechet": "jax.scipy.linalg.expm_frechet"},
-    helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
+    functions={"copy": "jnp.asarray"},
+    helpers={
+        "inverse_of_lower": _INVERSE_OF_LOWER,
+        "scipy.linalg.expm_frechet": _EXPM_FRECHET,
+    },
     mutable=False,
     frees=False,
     vector_first=True,  # XLA reads a transposed matrix column by column: five times the time
     scipy="jax.scipy",
+    of_one_matrix=("scipy.linalg.sqrtm", "scipy.linalg.solve_sylvester"),
 )
 
 

@@ -19,7 +19,7 @@ from matderiv.program.numba_lines import NumbaWriter
 from matderiv.program.plan import Plan
 from matderiv.program.self_check import self_check
 from matderiv.program.skeleton import Functions, module_source
-from matderiv.program.steps import Step, nested, operands_of
+from matderiv.program.steps import Step, operands_of
 from matderiv.program.writer import wrapped
 from matderiv.tensor.dims import Shape
 
@@ -88,40 +88,23 @@ NUMBA = Backend(
     by_rows=True,
     frees=False,
     helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
+    lacking=("scipy.linalg.", "scipy.special.log_ndtr", "linalg.svd", "split"),
+    of_one_matrix=("linalg.", "kron", "tril", "triu"),
 )
-
-_LACKING = ("scipy.linalg.", "scipy.special.log_ndtr", "linalg.svd", "split")
-_OF_ONE_MATRIX = ("linalg.", "kron", "tril", "triu")
 
 
 def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
     """Return the source of a module that checks itself when it is run."""
-    _refuse(plan)
-    names = name_all(plan)
-    ending = self_check(plan, names.inputs, names.functions, names.sizes)
-    return module_source(
-        plan, NUMBA, title=title, equations=equations, ending=ending, functions=_Compiled
-    )
-
-
-def _refuse(plan: Plan) -> None:
-    """Raise UnsupportedError for what Numba has no code for."""
     for function in plan.functions:
         raise UnsupportedError(
             f"numba compiles no call of {function_name(function)}, which is given by the caller",
             hint='backend="numpy"',
         )
-    for step in nested(plan.steps):
-        name = step.function.rpartition(".")[2]
-        if step.function.startswith(_LACKING):
-            raise UnsupportedError(f"numba has no {name}", hint='backend="numpy"')
-        if step.function.startswith(_OF_ONE_MATRIX) and _order(plan, step) > 2:
-            message = f"numba has no {name} of stacks of matrices"
-            raise UnsupportedError(message, hint='backend="numpy"')
-
-
-def _order(plan: Plan, step: Step) -> int:
-    return max(len(plan.shapes[k]) for k in operands_of(step))
+    names = name_all(plan)
+    ending = self_check(plan, names.inputs, names.functions, names.sizes)
+    return module_source(
+        plan, NUMBA, title=title, equations=equations, ending=ending, functions=_Compiled
+    )
 
 
 class _Compiled(Functions):

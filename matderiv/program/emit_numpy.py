@@ -60,6 +60,7 @@ _SPELLINGS = {
     "zeros": "np.zeros({0}, kind)",
     "full": "np.full({0}, {1}, kind)",
     "eye": "np.eye({call}, dtype=kind)",
+    "scipy.linalg.expm_frechet": "scipy.linalg.expm_frechet({call}).astype({0}.dtype, copy=False)",
 }
 
 NUMPY = Backend(

@@ -32,6 +32,16 @@ def _inverse_of_lower(L):
     return torch.linalg.solve_triangular(L, identity, upper=False)
 '''
 
+_EXPM_FRECHET = '''
+def _expm_frechet(X, E):
+    """Return the derivative of expm at X along E, the corner of expm [[X, E], [0, X]]."""
+    X, E = torch.broadcast_tensors(X, E)
+    n = X.shape[-1]
+    top = torch.cat([X, E], dim=-1)
+    bottom = torch.cat([torch.zeros_like(X), X], dim=-1)
+    return torch.linalg.matrix_exp(torch.cat([top, bottom], dim=-2))[..., :n, n:]
+'''
+
 TORCH = Backend(
     name="torch",
     module="torch",
@@ -60,6 +70,7 @@ TORCH = Backend(
         "full": "torch.full({0}, {1}, **kind)",
         "eye": "torch.eye({call}, **kind)",
         "take": "{0}[{1}]",
+        "take_indices": "{0}.index_select({axis}, torch.tensor({indices}, device={0}.device))",
         "squeeze": "torch.squeeze({0}, dim={axis})",
         "expand_dims": "torch.unsqueeze({0}, dim={axis})",
         "tensordot": "torch.tensordot({0}, {1}, dims={axes})",
@@ -70,10 +81,16 @@ TORCH = Backend(
         "write_copyto": "{0}.copy_({1})",
         "write_add": "{0}.add_({1})",
         "write_subtract": "{0}.sub_({1})",
+        "kron": "torch.kron({0}.contiguous(), {1}.contiguous())",
+        "eye_N": "torch.eye({N}, **kind)",
         "eye_k": "torch.diag(torch.ones({N} - {k}, **kind), {k})",
         "linalg.pinv": "torch.linalg.pinv({0}, rtol={1})",
     },
-    helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
+    helpers={
+        "inverse_of_lower": _INVERSE_OF_LOWER,
+        "scipy.linalg.expm_frechet": _EXPM_FRECHET,
+    },
+    lacking=("scipy.linalg.sqrtm", "scipy.linalg.solve_sylvester"),
     functions={
         "transpose": "torch.permute",
         "matrix_transpose": "torch.adjoint",

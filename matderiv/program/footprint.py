@@ -291,7 +291,7 @@ def _for_blas(matrix: Layout) -> bool:
 
 
 def _row_blocks(n: int, item: int) -> int:
-    """What `_inverse_of_lower` holds at most: inverses of a block of rows, a product, the last one."""
+    """What `_inverse_of_lower` holds at most: inverses of blocks, and products with rows."""
     found = [0]
     for start in range(0, n, 64) if n > 64 else ():
         rows, last = min(64, n - start), 64 * max(0, start - 64)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from matderiv.errors import UnsupportedError
 from matderiv.program.backend import Backend
 from matderiv.program.checks import KIND, given_inputs, input_check, makes_arrays, shape_pattern
 from matderiv.program.liveness import deaths
@@ -20,7 +21,7 @@ from matderiv.program.module_text import docstring, module_docstring, shape_text
 from matderiv.program.names import Names, name_all
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import names_in, sizes_read
-from matderiv.program.steps import Dims, Ref, Step, nested
+from matderiv.program.steps import Dims, Ref, Step, nested, operands_of
 from matderiv.program.workspace import buffers
 from matderiv.program.writer import Writer, indented, wrapped
 from matderiv.tensor.dims import Shape
@@ -231,6 +232,7 @@ def module_source(
     functions: type[Functions] = Functions,
 ) -> str:
     """The source of a module; `title` and `equations` are text for its docstring."""
+    _refuse(plan, backend)
     names = name_all(plan)
     written = functions(plan, names, backend)
     parts = [
@@ -252,9 +254,21 @@ def module_source(
     return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
+def _refuse(plan: Plan, backend: Backend) -> None:
+    """Raise UnsupportedError for what the library has no code for."""
+    for step in nested(plan.steps):
+        name = step.function.rpartition(".")[2]
+        stacks = any(len(plan.shapes[k]) > 2 for k in operands_of(step))
+        message = f"{backend.name} has no {name}"
+        if step.function.startswith(backend.lacking):
+            raise UnsupportedError(message, hint='backend="numpy"')
+        if stacks and step.function.startswith(backend.of_one_matrix):
+            raise UnsupportedError(f"{message} of stacks of matrices", hint='backend="numpy"')
+
+
 def _imports(plan: Plan, backend: Backend) -> str:
     blocks = [step.body.any_blocks for step in nested(plan.steps) if step.body is not None]
-    rooted = any(found is not None and found.count is None for found in blocks)
+    rooted = any(found is not None and found.takes_root for found in blocks)
     held = any(step.buffer is not None for step in [*plan.joint, *plan.derivative])
     own = [*(["import math"] if rooted else []), *(["import threading"] if held else [])]
     lines = [*(["\n".join(own) + "\n"] if own else []), backend.imports]

@@ -27,7 +27,7 @@ __all__ = ["Writer", "indented", "size_text", "target", "wrapped"]
 _WIDTH = 88
 
 _SCALAR = frozenset({"add", "subtract", "multiply", "divide", "negative"})
-_MARKED = ("keepdims", "k")  # options that make another call of it
+_MARKED = ("keepdims", "k", "indices", "N")  # options that make another call of it
 
 # Arithmetic on Python numbers: sizes and literals, before any array is touched.
 _NUMBERS = {
@@ -103,7 +103,7 @@ class Writer:
         if step.buffer is not None:
             options["out"] = f"held[{step.buffer}]"
         if step.function in self.backend.helpers:
-            return f"_{step.function}({', '.join(operands)})"
+            return f"_{step.function.rpartition('.')[2]}({', '.join(operands)})"
         if step.callee is not None:
             return f"{self.names.functions[step.callee]}({', '.join(operands)})"
         listed = [*operands, *(f"{name}={value}" for name, value in options.items())]
@@ -146,7 +146,8 @@ class Writer:
         """The names under which a call may be spelled, the most special first."""
         if step.writes:
             return [f"write_{step.function}"]
-        marks = [name for name, value in step.options if name in _MARKED and value]
+        options = dict(step.options)
+        marks = [name for name in _MARKED if options.get(name)]
         keys = [*(f"{step.function}_{mark}" for mark in marks), step.function]
         if step.function == "matmul" and all(self._order(o) <= 2 for o in step.operands):
             keys.insert(0, "dot")

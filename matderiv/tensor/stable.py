@@ -97,9 +97,7 @@ def _merge_exponential(
     return None
 
 
-def _merge_cosh(
-    arena: Arena, factors: list[Factor], index: int, t: Node
-) -> list[Factor] | None:
+def _merge_cosh(arena: Arena, factors: list[Factor], index: int, t: Node) -> list[Factor] | None:
     """sinh(t)/cosh(t) = tanh(t): the quotient of ∞ by ∞ is no number."""
     cosh = factors[index]
     for place, other in enumerate(factors):

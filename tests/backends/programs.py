@@ -32,6 +32,8 @@ PROGRAMS: dict[str, Case] = {
     "layer norm": ("x: (n)\nc = x - mean(x)\nc / sqrt(mean(c .* c) + 1e-5)", ["x"], 1),
     "mlp": (MLP, ["w1", "b1", "w2", "b2"], 1),
     "padding": ("x: (6)\nsum(x[1:4] .* x[1:4] .* x[2:5])", ["x"], 2),
+    "singular values": ("||X||_op^2 + ||X||_*", ["X"], 1),
+    "exponential": ("sum(expm(X/10))", ["X"], 1),
     "largest": ("max(A x)", ["x"], 1),
 }
 

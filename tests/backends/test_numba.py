@@ -27,7 +27,9 @@ sum(exp(-x) + log(1 + x .* x) + sin(x) .* cos(x) + tan(0.1 x) + tanh(x) + sinh(x
 """
 
 
-@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - {"nuclear"}))
+@pytest.mark.parametrize(
+    "name", sorted(PROGRAMS.keys() - {"nuclear", "singular values", "exponential"})
+)
 def test_compiled_code_gives_the_values_of_numpy(name: str) -> None:
     source, wrt, order = PROGRAMS[name]
     ours = md.compile(source, wrt, order=order)

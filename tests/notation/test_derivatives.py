@@ -22,7 +22,6 @@ PRINTS = [
     ("mse(X w, y) + λ ||w||^2", "w", "2 (X' (X w - y)/n + lambda w)"),
     # a scalar is multiplied into the sum that it divides
     ("log(1 + ||x - y||^2/ν)", "x", "2/(||x - y||^2 + nu) (x - y)"),
-    ("log(1 + x' x/λ)", "x", "2/(x' x + lambda) x"),
     # a product with one row or column is a number
     ("exp(X[:, 0]' A X[:, 1])", "A", "exp(X[:,0]' A X[:,1]) X[:,0] X[:,1]'"),
     ("(X[:, 1]' w)^2", "w", "2 (X[:,1]' w) X[:,1]"),
