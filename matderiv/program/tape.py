@@ -91,15 +91,15 @@ class Tape:
         shapes = [self.shape(operand) for operand in operands if not isinstance(operand, Dims)]
         result = broadcast(shapes) if shape is None else shape
         flops, evaluations = count(function, shapes, result)
-        if (
+        number = (
             function in NUMBER_FUNCTIONS
             and not options
             and all(is_number(operand, self._numbers) for operand in operands)
-        ):
-            self._numbers.add(len(self.shapes))
+        )
+        if number:
             flops = evaluations = ZERO  # 2/n is no work on arrays
         first = operands[0] if operands else None
-        return self._record(
+        made = self._record(
             Step(
                 value=len(self.shapes),
                 function=function,
@@ -112,6 +112,9 @@ class Tape:
                 evaluations=evaluations,
             )
         )
+        if number:
+            self._numbers.add(made.value)  # an earlier one, if the call was made before
+        return made
 
     def contract(
         self,

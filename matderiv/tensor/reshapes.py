@@ -240,12 +240,14 @@ def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
     if len(tensors) != 1 or tensors[0].exponent != 1:
         return node, tuple((dim,) for dim in node.shape)
     inner, inner_parts = unfused(tensors[0].node)
+    made_of = dict(zip(tensors[0].labels, inner_parts, strict=True))
+    if tuple(made_of[label] for label in tensors[0].labels) != inner_parts:
+        return node, tuple((dim,) for dim in node.shape)  # one label on axes of other parts
     split: dict[int, tuple[int, ...]] = {}
     sizes = dict(enumerate(node.sizes))
-    for label, dims in zip(tensors[0].labels, inner_parts, strict=True):
+    for label, dims in made_of.items():
         split[label] = tuple(range(len(sizes), len(sizes) + len(dims)))
         sizes |= zip(split[label], dims, strict=True)
-    made_of = dict(zip(tensors[0].labels, inner_parts, strict=True))
     labels = [part for label in tensors[0].labels for part in split[label]]
     out = [part for label in node.out for part in split.get(label, (label,))]
     scalars = [factor for factor in node.factors if not factor.labels]

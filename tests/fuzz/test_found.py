@@ -34,6 +34,10 @@ FOUND = [
     ("min(pinv(Σ)) where Σ: (n, 1)", "Σ"),  # two reshapes of one axis beside a size of 1
     ("sum(power(y, w).^2 + y.pow(2).^2) where y: (n) positive, w: (n)", "w"),
     ("sum(w'.T (v' - y')) where w: (n), v: (m), y: (m)", "w"),  # a product, no call of T
+    # A number met again was taken for the array after it, and filled the rows with columns.
+    ("mean(X + X, axis=1) where X: (n, n)", "X"),
+    ("mean(X + X, axis=1) where X: (n, m)", "X"),
+    ("diag(vec(X) vec(Σ)') where X: (n, m), Σ: (m, n)", "Σ"),  # one axis made of two pairs
 ]
 
 
