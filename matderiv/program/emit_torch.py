@@ -64,6 +64,8 @@ TORCH = Backend(
         "argmax": "torch.argmax({0}, dim={axis})",
         "maximum_number": "torch.clamp({0}, min={1})",
         "minimum_number": "torch.clamp({0}, max={1})",
+        "number_maximum": "torch.clamp({1}, min={0})",
+        "number_minimum": "torch.clamp({1}, max={0})",
         "heaviside": "({0} > 0).to({0}.dtype)",
         "empty": "torch.empty({0}, **kind)",
         "zeros": "torch.zeros({0}, **kind)",
