@@ -25,7 +25,7 @@ from matderiv.program.wired import Wired, dense, plain, renumber
 from matderiv.tensor.dims import Dim, dim_value
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
 from matderiv.tensor.properties import is_factor_nonnegative, is_sum_of_squares, is_symmetric
-from matderiv.tensor.stable import inside
+from matderiv.tensor.stable import vanishes_beside
 
 __all__ = ["Scalar", "ScaleKey", "Values", "lower_product", "scale_keys", "scaled"]
 
@@ -99,7 +99,7 @@ def lower_product(
     keys = iter(scale_keys(node, coefficient))
     for factor in factors:
         key = next(keys) if factor.labels else None
-        _add_factor(values, work, factor, key, vanishing=_vanishes_beside(factor, factors))
+        _add_factor(values, work, factor, key, vanishing=vanishes_beside(factor, factors))
     for labels, start, stop in selections:
         _select(tape, work, labels, start, stop)
     _settle_labels(tape, work)
@@ -140,18 +140,6 @@ def _split_selections(node: Product) -> tuple[list[Factor], list[Selection]]:
         else:
             factors.append(factor)
     return factors, selections
-
-
-def _vanishes_beside(factor: Factor, factors: Iterable[Factor]) -> bool:
-    """Whether this is log z, and another factor is 0 wherever z is: z log z, or z log(z y)."""
-    if factor.exponent != 1 or (z := inside(factor.node, "log")) is None:
-        return False
-    zeros = {(z, factor.labels)}
-    if isinstance(z, Product) and z.out == tuple(range(len(z.sizes))):
-        for inner, labels, exponent in z.factors:
-            if exponent > 0:
-                zeros.add((inner, tuple(factor.labels[k] for k in labels)))
-    return any(other.exponent > 0 and (other.node, other.labels) in zeros for other in factors)
 
 
 def _add_factor(
@@ -335,6 +323,8 @@ def _mirrored(values: Values, work: _Work, out: list[int], cost: float) -> Piece
     own, tree, rank, labels, mirror = best
     part = _Work(work.sizes, labels, work.parent, Scalar(1), own, [None] * len(own))
     left = as_plain(tape, _execute(tape, part, tree, None, rank))
+    if own_alone := [label for label in left.labels if label not in labels]:  # S⁻¹ 1
+        left = sum_out(tape, left, own_alone)
     orders = [tuple(dict.fromkeys(out)), left.labels]
     result = join(tape, left, reflected(left, mirror), set(out), orders)
     dropped = [label for label in result.labels if label not in out]

@@ -34,6 +34,7 @@ from matderiv.tensor.nodes import (
 )
 from matderiv.tensor.primitives import Primitive
 from matderiv.tensor.properties import is_sum_of_squares
+from matderiv.tensor.stable import vanishes_beside
 from matderiv.tensor.traverse import reachable
 
 __all__ = ["Array", "evaluate", "guarded_power"]
@@ -193,6 +194,8 @@ def _product(node: Product, known: Mapping[int, Array], sizes: Mapping[str, int]
                 value = guarded_power(value, float(factor.exponent))
             else:
                 value = np.power(value, float(factor.exponent))
+        if vanishes_beside(factor, node.factors):  # 0 log 0 = 0
+            value = np.where(known[factor.node.children[0].id] == 0, 0.0, value)
         operands.append((value, factor.labels))
     distinct = list(dict.fromkeys(node.out))
     carried = {label for factor in node.factors for label in factor.labels}

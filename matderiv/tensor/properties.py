@@ -216,5 +216,9 @@ def is_sum_of_squares(node: Node) -> bool:
         and bool(node.factors)
         and node.coefficient > 0
         and not node.out
-        and all(Fraction(f.exponent).numerator % 2 == 0 for f in node.factors)
+        and all(
+            Fraction(f.exponent).numerator % 2 == 0
+            or (f.exponent > 0 and is_sum_of_squares(f.node))
+            for f in node.factors
+        )
     )
