@@ -7,10 +7,12 @@ applied to a sample, by the seed.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -18,12 +20,15 @@ import matderiv as md
 from matderiv.calculus.layout import layout_axes
 from matderiv.language import canonical_name
 from matderiv.program.naming import function_name
+from matderiv.program.steps import NUMBER_FUNCTIONS
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.nodes import Apply, Map, Node
 from matderiv.tensor.primitives import AbstractFunction
 from matderiv.tensor.traverse import reachable
+from tests.backends.test_emitters import uncompiled
 from tests.fuzz.trees import Program
+from tests.program.counting import count
 
 __all__ = ["LAWS", "Case", "Disagreement"]
 
@@ -315,6 +320,110 @@ def jax_agrees(case: Case) -> None:
         agree("JAX", case.jacobian, want)
 
 
+def diagonal_is_of_the_dense(case: Case) -> None:
+    """diagonal=True == the diagonal of the Jacobian, or of a scalar's Hessian."""
+    assert case.wrt is not None
+    shape = tuple(case.parsed.inputs[canonical_name(case.wrt)].shape)
+    if not shape or case.parsed.shape not in ((), shape):
+        return
+    order = 1 if case.parsed.shape else 2
+    whole = case.jacobian
+    if order == 2:
+        if case.jacobian.size**2 > 300:
+            return
+        whole = case.evaluated(md.diff(case.parsed, case.wrt, order=2))
+    letters = "abcdefgh"[: len(shape)]
+    want = np.einsum(f"{letters}{letters}->{letters}", whole)
+    derivative = md.diff(case.parsed, case.wrt, order=order, diagonal=True)
+    agree("diagonal", case.evaluated(derivative), want)
+    compiled = md.compile(case.parsed, case.wrt, order=order, diagonal=True)
+    given = case.values | {function_name(f): _called(f) for f in compiled._names.functions}
+    agree("generated diagonal", compiled.derivative(given)[case.wrt], want)
+
+
+def third_derivative_is_the_slope_of_the_second(case: Case) -> None:
+    assert case.wrt is not None
+    point = case.program.inputs[case.wrt].value
+    if case.value.size * point.size**3 > 600:
+        return
+    # A derivative shortened by what is declared of its variable holds at such points alone.
+    text = case.program.unmarked(case.wrt).text()
+    try:
+        second, third = (md.diff(text, case.wrt, order=order) for order in (2, 3))
+    except md.LimitError:
+        case.skipped.append("third")
+        return
+    functions = _functions([second.node])
+    direction = np.random.default_rng(point.size).normal(size=point.shape)
+    moved = lambda x: second.evaluate(case.values | {case.wrt: x}, functions)  # noqa: E731
+    want = slope(moved, point, direction)
+    got = case.evaluated(third)
+    if want is None or np.max(np.abs(got), initial=0.0) > 1e4:
+        case.skipped.append("third")
+        return
+    got = np.tensordot(got, direction, axes=point.ndim)
+    if np.max(np.abs(got - want), initial=0.0) > 1e-8 * max(1.0, np.max(np.abs(moved(point)))):
+        agree("third derivative and slope of the second", got, want, 1e-4)
+
+
+def counted_is_predicted(case: Case) -> None:
+    """FLOPs that a stand-in for NumPy counts == the formulas at these sizes."""
+    compiled = md.compile(case.parsed, case.wrt)
+    if compiled.plan.functions:
+        return
+    steps = (*compiled.plan.forward, *compiled.plan.backward)
+    if any("svd" in s.function for s in steps):  # predicted as if tall: n singular values
+        return
+    if any(s.function in NUMBER_FUNCTIONS and not s.shape and not s.flops for s in steps):
+        return  # arithmetic of sizes alone, which the stand-in cannot tell from other numbers
+    given = compiled.arguments(case.values, compiled.plan.forward)
+    sizes = {name: case.program.sizes[name] for name in compiled.cost.sizes}
+    predicted = compiled.cost.at(**sizes)
+    value, cache = compiled.forward(case.values)
+    forward, _ = count(compiled.module, "forward", **given)
+    if abs(forward - float(predicted.forward)) > 1e-6 * max(1.0, forward):
+        raise Disagreement(f"forward: counted {forward}, predicted {predicted.forward}")
+    cotangent = None if compiled.plan.cotangent is None else np.ones(np.shape(value))
+    backward, _ = count(compiled.module, "backward", cache, cotangent)
+    known = {s.value for s in steps}
+    derived = [s for s in compiled.plan.derivative if s.value not in known]
+    want = float(predicted.backward) - sum(float(s.flops.at(sizes)) for s in derived)
+    if abs(backward - want) > 1e-6 * max(1.0, backward):
+        raise Disagreement(f"backward: counted {backward}, predicted {want}")
+
+
+def numba_text_is_the_evaluator(case: Case) -> None:
+    """The module for Numba, run as Python."""
+    with patch.dict(sys.modules, numba=uncompiled()):
+        _backend_agrees(case, "numba", np.asarray)
+
+
+def torch_agrees(case: Case) -> None:
+    try:
+        import torch
+    except ImportError:
+        case.skipped.append("torch")
+        return
+    _backend_agrees(case, "torch", torch.as_tensor)
+
+
+def _backend_agrees(case: Case, backend: str, array: Callable[[Array], Array]) -> None:
+    if _functions([case.parsed.output]):
+        return
+    try:
+        compiled = md.compile(case.parsed, case.wrt, backend=backend)
+    except md.UnsupportedError:  # what a backend has not
+        case.skipped.append(backend)
+        return
+    given = {k: v if isinstance(v, int) else array(v) for k, v in case.values.items()}
+    if case.value.ndim:
+        value, derivatives = compiled.forward(given)[0], compiled.derivative(given)
+    else:
+        value, derivatives = compiled.value_and_grad(given)
+    agree(f"value of {backend}", value, case.value)
+    agree(f"derivative of {backend}", derivatives[case.wrt], case.jacobian)
+
+
 # law -> one of how many programs it is applied to
 LAWS: dict[Callable[[Case], None], int] = {
     value_is_the_meaning: 1,
@@ -331,4 +440,9 @@ LAWS: dict[Callable[[Case], None], int] = {
     costs_are_counts: 20,
     hessian_is_the_slope_of_the_gradient: 20,
     jax_agrees: 50,
+    diagonal_is_of_the_dense: 5,
+    counted_is_predicted: 10,
+    numba_text_is_the_evaluator: 20,
+    torch_agrees: 50,
+    third_derivative_is_the_slope_of_the_second: 50,
 }

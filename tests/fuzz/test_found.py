@@ -135,3 +135,39 @@ def test_what_is_too_large_is_not_checked() -> None:
     for text in ("X^3 where X: (100, 100)", "vec(X) where X: (256, 256)"):
         with pytest.raises(md.DomainError, match="too large to check"):
             md.check(text, "X")
+
+
+def test_both_sides_of_a_diagonal_are_summed_where_they_are_made() -> None:
+    """(S⁻¹ 1)' X twice: the axis that only one side has is summed before they meet."""
+    text = "cos((X w)' S^-1 ones(n)) where X: (n, k), S: (n, n)"
+    values = {"X": _DRAW.normal(size=(3, 2)), "w": _DRAW.normal(size=2), "S": 3 * np.eye(3)}
+    values["S"] += _DRAW.uniform(size=(3, 3))
+    want = np.diag(md.diff(text, "w", order=2).evaluate(values))
+    compiled = md.compile(text, "w", order=2, diagonal=True)
+    np.testing.assert_allclose(compiled.derivative(values)["w"], want, rtol=1e-10)
+
+
+def test_torch_takes_the_larger_of_a_number_and_an_array() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    compiled = md.compile("sum(max(1, x) + min(2, x))", "x", backend="torch")
+    value, gradients = compiled.value_and_grad({"x": torch.tensor([0.5, 1.5, 3.0])})
+    assert float(value) == 9.5
+    assert gradients["x"].tolist() == [1.0, 2.0, 1.0]
+
+
+def test_a_deviation_of_nothing_has_the_derivative_zero() -> None:
+    """‖x‖ at 0, also where the square in the root has a factor of its own."""
+    assert not md.diff("std(min(w, w) ./ w) where w: (3)", "w").evaluate({"w": [0.5, 2, 4]}).any()
+    gradients = md.compile("std(min(w, w) ./ w) where w: (3)", "w").value_and_grad(
+        {"w": [0.5, 2, 4]}
+    )[1]
+    assert not gradients["w"].any()
+
+
+def test_nothing_times_the_log_of_nothing_is_nothing() -> None:
+    x = np.array([0.0, 1.0, 2.0])
+    for text in ("sum(x .* log(x))", "sum(x .* log(2 x))"):
+        with np.errstate(divide="ignore"):
+            value = md.parse(text).evaluate({"x": x})
+            assert np.isfinite(value)
+            assert value == md.compile(text, "x").forward({"x": x})[0]
