@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
-import termios
 from pathlib import Path
 from time import monotonic
 
 ROOT = Path(__file__).parents[2]
 ESCAPE = "\x1b["
+
+# The child takes the terminal as its own, so that Ctrl+C reaches it.
+_CHILD = """
+import fcntl, runpy, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+runpy.run_module("matderiv", run_name="__main__", alter_sys=True)
+"""
 
 
 class Screen:
@@ -23,14 +28,13 @@ class Screen:
         self.here, there = pty.openpty()
         kept = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM", "COLUMNS")}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "matderiv", *arguments],
+            [sys.executable, "-c", _CHILD, *arguments],
             stdin=there,
             stdout=there,
             stderr=there,
             cwd=ROOT,
             env={**kept, "TERM": "xterm-256color", **environment},
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # Ctrl+C reaches it
         )
         os.close(there)
         self.shown = ""
@@ -46,6 +50,14 @@ class Screen:
         assert text in self.shown, self.shown
         before, _, self.shown = self.shown.partition(text)
         return before + text
+
+    def settle(self, seconds: float = 0.5) -> None:
+        """Wait until nothing comes for a while, as a person would before the next key.
+
+        Python's readline can miss a Ctrl+C that comes while it still draws the line.
+        """
+        while self._read(seconds):
+            pass
 
     def rest(self, seconds: float = 60) -> int:
         """Read until the process ends; its exit status."""
