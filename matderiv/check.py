@@ -36,7 +36,7 @@ __all__ = ["CheckReport", "check_nodes", "evaluate_named", "slices", "stand_ins"
 
 TOLERANCE = 1e-6
 _STEPS = (4e-3, 4e-3 / 16, 4e-3 / 256)
-_ATTEMPTS = 12
+_ATTEMPTS = 24
 LARGEST = 5_000_000  # entries of an array
 
 
