@@ -23,10 +23,10 @@ from matderiv.tensor.dims import Shape, dim_value
 __all__ = ["Footprint", "Footprints", "item_size"]
 
 _MASKS = frozenset({"equal", "greater", "less"})
-_ITERATOR = 1100  # the iterator of a call whose operands do not lie alike
+_ITERATOR = 800  # the iterator of a call whose operands do not lie alike
 _DOUBLE = 8
 _SCALAR = 104  # a Python number as an operand
-_COPY = 400  # the array objects of a copy that is made flat
+_COPY = 100  # the array objects of a copy that is made flat
 _PAIR = 300  # the tuple of a sign and a logarithm
 _TRIPLE = 400  # of U, s and V'
 # Bytes hidden in a call, besides what depends on its operands.
@@ -40,7 +40,7 @@ _CALLS = {
     "vecdot": 420,
     "take": 800,
     "tensordot": 1430,
-    "linalg.solve": 1000,
+    "linalg.solve": 650,
     "linalg.svd": 1080,
     "einsum": 1580,
     "eye": 5500,
