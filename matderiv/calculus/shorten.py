@@ -152,7 +152,7 @@ class Shortener:
         axes = [k for k in range(order) if k not in owned]
         if len(axes) + len(free) > 2:  # a product over such a sum would be distributed again
             return
-        leads = len(ports) == 2 and ports[1] is None  # A (B + C), not (B' + C')' behind A
+        leads = _leads(ports, as_product(node.terms[min(group)].node), group[min(group)], axes)
         inner_terms = []
         for place in sorted(group):
             coefficient, original = node.terms[place]
@@ -308,6 +308,16 @@ def _port_patterns(term: Product, factor: Factor) -> Iterator[Ports]:
         for held in (0, 1):
             if exact[held] is not None:
                 yield (exact[0], None) if held == 0 else (None, exact[1])
+
+
+def _leads(ports: Ports, term: Product, at: int, axes: Sequence[int]) -> bool:
+    """Whether the summed axis of what is left comes first: A (B + C), not A (B' + C')'."""
+    if len(axes) == 1 and None in ports:
+        summed, outer = term.factors[at].labels[ports.index(None)], term.out[axes[0]]
+        for factor in term.factors:
+            if set(factor.labels) == {summed, outer}:
+                return factor.labels[0] == summed
+    return 0 in ports
 
 
 def _same_diagonal_use(node: Sum, group: Iterable[int]) -> bool:

@@ -207,3 +207,14 @@ def test_a_power_of_a_product_meets_its_factors() -> None:
     value = arena.einsum("ij->", v * arena.map("log", v / product))
     (gradient,) = derive(value, [h])
     assert [gradient] == simplify([-arena.einsum("ji,jk->ik", w, v / product)])
+
+
+@pytest.mark.parametrize("pattern", ["ij,jk->ik", "ij,kj->ik", "ji,jk->ik", "kj,ij->ki"])
+def test_a_matrix_is_pulled_out_whichever_way_it_lies(pattern: str) -> None:
+    """(h ⊙ (1 - h²)) W is (h - h³) W, and with W' or on the left it is as short."""
+    arena = Arena()
+    h, w = (arena.variable(name, ("n", "n")) for name in "hw")
+    powers = h * (1 - h * h)
+    (found,) = simplify([arena.einsum(pattern, powers, w)])
+    (inner,) = [child for child in found.children if isinstance(child, Sum)]
+    assert inner in simplify([powers])
