@@ -215,7 +215,9 @@ def _draw_one(
         array = np.abs(array) + 0.1
         array = array / array.sum(axis=-1, keepdims=True)
     if "orthogonal" in attributes:
+        # Householder's Q of order 2 is always a reflection, of trace 0: any signs instead.
         array = np.linalg.qr(array)[0]
+        array = array * random.choice([-1.0, 1.0], size=array.shape[1])
     if "posdef" in attributes:
         array = array @ array.T / shape[0] + np.eye(shape[0])
     elif "symmetric" in attributes:
