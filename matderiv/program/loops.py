@@ -18,6 +18,7 @@ from matderiv.program.steps import Body, Output, Ref, Step
 from matderiv.program.wired import Wired, plain
 from matderiv.tensor.loops import captured_by
 from matderiv.tensor.nodes import Carry, Last, Loop, Node, Stack, Variable
+from matderiv.tensor.vanishing import silenced
 
 if TYPE_CHECKING:
     from matderiv.program.lower import Lowering
@@ -45,7 +46,8 @@ def lower_loop(outer: Lowering, loop: Loop, asked: Sequence[Last | Stack]) -> No
     """Record a loop and what is asked of it."""
     tape = outer.tape
     stacks = [node for node in asked if isinstance(node, Stack)]
-    nexts, bodies = [c.next for c in loop.carries], [stack.body for stack in stacks]
+    made = silenced([*(carry.next for carry in loop.carries), *(stack.body for stack in stacks)])
+    nexts, bodies = made[: len(loop.carries)], made[len(loop.carries) :]
     operands: list[Ref] = []
     captured: dict[int, int] = {}
     known: dict[int, Wired] = {}

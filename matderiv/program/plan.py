@@ -21,6 +21,7 @@ from matderiv.program.sizes import sample_sizes
 from matderiv.program.steps import executed
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import reachable
+from matderiv.tensor.vanishing import silenced
 
 __all__ = ["Graph", "Plan", "Problem", "plan", "weight"]
 
@@ -50,6 +51,10 @@ class Graph:
         roots = distributed(self.roots)
         changed = any(new is not old for new, old in zip(roots, self.roots, strict=True))
         return self._on(roots) if changed else None
+
+    def silenced(self) -> Graph:
+        """The graph with 0 log 0 = 0."""
+        return self._on(silenced(self.roots))
 
     def _on(self, roots: Sequence[Node]) -> Graph:
         value, *rest = roots
@@ -114,7 +119,7 @@ class Problem:
             graphs = _distinct(graphs)
             thin = [spread for graph in graphs if (spread := graph.distributed()) is not None]
             graphs = _distinct(graph.flattened() for graph in (*graphs, *thin))
-        return Problem(graphs, inputs, cotangent)
+        return Problem([graph.silenced() for graph in graphs], inputs, cotangent)
 
     def sizes(self, given: Mapping[str, int]) -> dict[str, int]:
         """A number for every dimension name."""

@@ -13,7 +13,7 @@ from matderiv.program.steps import Operand, Ref
 from matderiv.program.tape import Tape
 from matderiv.tensor.nodes import Number
 
-__all__ = ["guarded_log", "guarded_power", "number_power", "positive_power"]
+__all__ = ["guarded_power", "number_power", "positive_power"]
 
 _LARGEST_PRODUCT = 64
 
@@ -51,15 +51,6 @@ def _integer_power(tape: Tape, base: Operand, exponent: int) -> Ref:
             result = tape.call("multiply", result, base)
     assert isinstance(result, Ref)
     return result
-
-
-def guarded_log(tape: Tape, base: Operand) -> Ref:
-    """log(base) beside a factor that vanishes where the base does: 0 there, as 0 log 0 is.
-
-    With z = [base = 0] the value is log(base + z).
-    """
-    zero = tape.call("equal", base, 0.0)
-    return tape.call("log", tape.call("add", base, zero))
 
 
 def guarded_power(tape: Tape, base: Operand, exponent: Number) -> Ref:

@@ -17,7 +17,7 @@ from matderiv.program.mirrors import halves, reflected
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
-from matderiv.program.powers import guarded_log, guarded_power, number_power, positive_power
+from matderiv.program.powers import guarded_power, number_power, positive_power
 from matderiv.program.scalars import Scalar, scalar_value, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
@@ -25,7 +25,6 @@ from matderiv.program.wired import Wired, dense, plain, renumber
 from matderiv.tensor.dims import Dim, dim_value
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
 from matderiv.tensor.properties import is_factor_nonnegative, is_sum_of_squares, is_symmetric
-from matderiv.tensor.stable import vanishes_beside
 
 __all__ = ["Scalar", "ScaleKey", "Values", "lower_product", "scale_keys", "scaled"]
 
@@ -99,7 +98,7 @@ def lower_product(
     keys = iter(scale_keys(node, coefficient))
     for factor in factors:
         key = next(keys) if factor.labels else None
-        _add_factor(values, work, factor, key, vanishing=vanishes_beside(factor, factors))
+        _add_factor(values, work, factor, key)
     for labels, start, stop in selections:
         _select(tape, work, labels, start, stop)
     _settle_labels(tape, work)
@@ -142,9 +141,7 @@ def _split_selections(node: Product) -> tuple[list[Factor], list[Selection]]:
     return factors, selections
 
 
-def _add_factor(
-    values: Values, work: _Work, factor: Factor, key: ScaleKey | None, vanishing: bool
-) -> None:
+def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | None) -> None:
     node, labels, exponent = factor
     tape = values.tape
     if node.id in values.negated:
@@ -162,11 +159,7 @@ def _add_factor(
             work.pieces.append(Piece(argument, labels, inverse=True, symmetric=symmetric))
             work.keys.append(None)
             return
-    wired = values.value(node.children[0]) if vanishing else values.value(node)
-    if vanishing:
-        if wired.has_delta:
-            wired = plain(dense(tape, wired, node.shape), node.order)
-        wired = wired._replace(source=guarded_log(tape, wired.source))
+    wired = values.value(node)
     if exponent < 0 and wired.has_delta:  # 1/0 off the diagonal
         wired = plain(dense(tape, wired, node.shape), node.order)
     place: dict[int, int] = {}

@@ -67,6 +67,7 @@ class Arena:
         self.has_loops = False
         self.symmetric: dict[int, bool] = {}
         self.nonnegative: dict[int, bool] = {}
+        self.silencers: dict[int, frozenset[int]] = {}
 
     def __len__(self) -> int:
         return self._count

@@ -34,8 +34,8 @@ from matderiv.tensor.nodes import (
 )
 from matderiv.tensor.primitives import Primitive
 from matderiv.tensor.properties import is_sum_of_squares
-from matderiv.tensor.stable import vanishes_beside
 from matderiv.tensor.traverse import reachable
+from matderiv.tensor.vanishing import NONE, Zeros, factor_zeros, reaching, zeros_of_log
 
 __all__ = ["Array", "evaluate", "guarded_power"]
 
@@ -184,18 +184,24 @@ def _einsum(operands: Sequence[tuple[Array, tuple[int, ...]]], out: Sequence[int
     return np.asarray(np.einsum(spec, *(a for a, _ in operands), optimize=len(operands) > 2))
 
 
-def _product(node: Product, known: Mapping[int, Array], sizes: Mapping[str, int]) -> Array:
+def _product(
+    node: Product,
+    known: Mapping[int, Array],
+    sizes: Mapping[str, int],
+    zeros: Zeros = NONE,
+    silenced: dict[tuple[int, Zeros], Array] | None = None,
+) -> Array:
+    """The value of a product that stands beside these zeros."""
+    silenced = {} if silenced is None else silenced
     lengths = [dim_value(dim, sizes) for dim in node.sizes]
     operands: list[tuple[Array, tuple[int, ...]]] = []
-    for factor in node.factors:
-        value = known[factor.node.id]
+    for factor, beside in zip(node.factors, factor_zeros(node, zeros), strict=True):
+        value = _beside(factor.node, beside, known, sizes, silenced)
         if factor.exponent != 1:
             if is_sum_of_squares(factor.node):
                 value = guarded_power(value, float(factor.exponent))
             else:
                 value = np.power(value, float(factor.exponent))
-        if vanishes_beside(factor, node.factors):  # 0 log 0 = 0
-            value = np.where(known[factor.node.children[0].id] == 0, 0.0, value)
         operands.append((value, factor.labels))
     distinct = list(dict.fromkeys(node.out))
     carried = {label for factor in node.factors for label in factor.labels}
@@ -213,3 +219,35 @@ def _product(node: Product, known: Mapping[int, Array], sizes: Mapping[str, int]
     target = np.einsum(f"{spec}->{''.join(_LETTERS[k] for k in distinct)}", array)
     target[...] = full
     return array
+
+
+def _beside(
+    node: Node,
+    zeros: Zeros,
+    known: Mapping[int, Array],
+    sizes: Mapping[str, int],
+    silenced: dict[tuple[int, Zeros], Array],
+) -> Array:
+    """The value of a factor whose logarithms are 0 where what stands beside them is."""
+    zeros = reaching(node, zeros)
+    if not zeros:
+        return known[node.id]
+    if (node.id, zeros) in silenced:
+        return silenced[node.id, zeros]
+    if isinstance(node, Name):
+        value = _beside(node.definition, zeros, known, sizes, silenced)
+    elif isinstance(node, Product):
+        value = _product(node, known, sizes, zeros, silenced)
+    elif isinstance(node, Sum):
+        value = np.zeros(known[node.id].shape)
+        for coefficient, term in node.terms:
+            value = value + _float(coefficient) * _beside(term, zeros, known, sizes, silenced)
+    else:
+        value = known[node.id]
+        assert isinstance(node, Map)
+        for zero, axes in zeros_of_log(node, zeros)[0]:
+            lying = _einsum([(known[zero.id], axes)], sorted(axes))
+            others = [axis for axis in range(node.order) if axis not in axes]
+            value = np.where(np.expand_dims(lying, others) == 0, 0.0, value)
+    silenced[node.id, zeros] = value
+    return value

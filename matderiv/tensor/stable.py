@@ -13,7 +13,6 @@ same rules, and each leaves fewer exponentials, logarithms or determinants.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product, Sum
@@ -21,7 +20,7 @@ from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product, Sum
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["inside", "stable_factors", "stable_log", "vanishes_beside"]
+__all__ = ["inside", "stable_factors", "stable_log"]
 
 
 def inside(node: Node, name: str) -> Node | None:
@@ -31,18 +30,6 @@ def inside(node: Node, name: str) -> Node | None:
     if isinstance(node, Apply) and node.primitive.key == name:
         return node.arguments[0]
     return None
-
-
-def vanishes_beside(factor: Factor, factors: Iterable[Factor]) -> bool:
-    """Whether this is log z, and another factor is 0 wherever z is: z log z, or z log(z y)."""
-    if factor.exponent != 1 or (z := inside(factor.node, "log")) is None:
-        return False
-    zeros = {(z, factor.labels)}
-    if isinstance(z, Product) and z.out == tuple(range(len(z.sizes))):
-        for inner, labels, exponent in z.factors:
-            if exponent > 0:
-                zeros.add((inner, tuple(factor.labels[k] for k in labels)))
-    return any(other.exponent > 0 and (other.node, other.labels) in zeros for other in factors)
 
 
 def _is_one(node: Node) -> bool:

@@ -34,6 +34,7 @@ from tests.tensor.test_elementwise import SIZES
 from tests.tensor.test_elementwise import instance as elementwise_instance
 from tests.tensor.test_primitives import CASES
 from tests.tensor.test_primitives import instance as primitive_instance
+from tests.tensor.test_vanishing import FORMS as FORMS_AT_ZERO
 
 FORMULAS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "corpus" / "formulas.json").read_text("utf-8")
@@ -188,3 +189,31 @@ def test_corpus(case: dict[str, Any], backend: str) -> None:
 def test_a_function_of_the_caller_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="numba compiles no call of φ"):
         md.compile("sum(phi(x)) where phi: elementwise", "x", backend="numba")
+
+
+@pytest.mark.parametrize("name", FORMS_AT_ZERO)
+def test_at_zeros_code_is_the_evaluator(name: str, backend: str) -> None:
+    _at_zeros(name, backend)
+
+
+@pytest.mark.parametrize("name", FORMS_AT_ZERO)
+def test_at_zeros_numpy_is_the_evaluator(name: str) -> None:
+    _at_zeros(name, "numpy")
+
+
+def _at_zeros(name: str, backend: str) -> None:
+    """0 log 0 is 0: value and derivatives where they are finite, and where they are not."""
+    forms, every, _ = FORMS_AT_ZERO[name]
+    for text in forms:
+        program = md.parse(text)
+        given = {key: every[key] for key in program.inputs}
+        arrays = dict(given)
+        if backend == "torch":
+            import torch
+
+            arrays = {key: torch.as_tensor(value) for key, value in given.items()}
+        value, gradients = md.compile(program, [*given], backend=backend).value_and_grad(arrays)
+        np.testing.assert_allclose(value, program.evaluate(given), rtol=1e-12)
+        for wrt, gradient in gradients.items():
+            wanted = md.diff(program, wrt).evaluate(given)
+            np.testing.assert_allclose(gradient, wanted, rtol=1e-12, atol=1e-12)

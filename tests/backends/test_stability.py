@@ -58,18 +58,6 @@ def test_what_falls_short_is_still_a_number(title: str, part: str) -> None:
         assert np.all(np.isfinite(PAGE["ours"](CASES[title], x, part)))
 
 
-def test_zero_log_zero_is_zero() -> None:
-    """Also where the logarithm is of a quotient, and beside a higher power."""
-    x = np.array([0.0, 1.0, 2.0])
-    for source, value in {
-        "x' log(x)": 2 * np.log(2.0),
-        "sum(x .* log(x ./ y)) where y: (n)": 2 * np.log(2.0) - 3 * np.log(0.5),
-        "sum(x.^2 .* log(x))": 4 * np.log(2.0),
-    }.items():
-        found = md.compile(source, "x").forward({"x": x, "y": np.full(3, 0.5)})[0]
-        np.testing.assert_allclose(found, value, rtol=1e-15)
-
-
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_logistic_regression_at_800(sign: float) -> None:
     compiled = md.compile(LOGISTIC, "w", order=2)

@@ -1,0 +1,185 @@
+"""0 log 0 is 0: a logarithm beside a factor that vanishes with what it is of.
+
+    x log x        x (log x - 1)        p (log p - log q)        p² log(p q)²
+
+have a limit where x or p is 0, and it is 0, but log 0 times 0 is no number.  So where a
+product has a factor v, log z in another factor counts as 0 where v is 0, if log z is
+infinite there: z is v, or a product with v, or divided by it.  The other factor may be any
+polynomial in logarithms, so that forms of one value agree at such points, factored or not.
+log(x y) beside x alone is infinite where y is 0, as it should be.
+
+The evaluator puts 0 for such logarithms, the planner takes `LOG_BESIDE` for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from matderiv.tensor.elementwise import Elementwise
+from matderiv.tensor.nodes import Factor, Map, Name, Node, Product, Sum, Term
+from matderiv.tensor.traverse import reachable, rebuild
+
+__all__ = ["LOG_BESIDE", "NONE", "Zeros", "factor_zeros", "reaching", "silenced", "zeros_of_log"]
+
+Zero = tuple[Node, tuple[int, ...]]
+"""A value without its names, and the axes of some node on which its own axes lie."""
+Zeros = frozenset[Zero]
+NONE: Zeros = frozenset()
+
+LOG_BESIDE = Elementwise(
+    name="log beside",
+    derivative=(lambda y, x, z: 1 / x, lambda y, x, z: 0),
+    reference=lambda x, z: np.where(z == 0, 0.0, np.log(x)),
+    numpy="a = equal(z, 0.0); b = add(x, a); log(b)",
+    latex=r"\log({x})",
+)
+"""log x beside z, a factor that vanishes where x does: 0 where z is."""
+
+
+def factor_zeros(node: Product, zeros: Zeros = NONE) -> list[Zeros]:
+    """For each factor what is 0 beside it and silences a logarithm in it.
+
+    `zeros` are those that the whole product stands beside.
+    """
+    found = []
+    for place, (child, labels, exponent) in enumerate(node.factors):
+        wanted = _silencers(child) if exponent > 0 else frozenset[int]()
+        beside: list[Zero] = []
+        if wanted:
+            axis_of = {label: axis for axis, label in enumerate(labels)}
+            for other in (*node.factors[:place], *node.factors[place + 1 :]):
+                if other.exponent > 0:
+                    beside += _roots_of(other.node, [axis_of.get(k) for k in other.labels])
+            for zero, axes in zeros:
+                beside += _roots_of(zero, [axis_of.get(node.out[axis]) for axis in axes])
+        found.append(frozenset(entry for entry in beside if entry[0].id in wanted))
+    return found
+
+
+def reaching(node: Node, zeros: Zeros) -> Zeros:
+    """Those of the zeros that silence a logarithm in a value."""
+    if not zeros:
+        return zeros
+    wanted = _silencers(node)
+    return frozenset(zero for zero in zeros if zero[0].id in wanted)
+
+
+def zeros_of_log(node: Map, zeros: Zeros) -> tuple[list[Zero], int]:
+    """Those of the zeros at which a logarithm is infinite, and its sign: -1 where it is -log 1/z.
+
+    Where its argument is one of them, this is all of them.
+    """
+    argument = node.arguments[0]
+    for sign in (1, -1):
+        found = [zero for zero in _ends_of(argument, sign) if zero in zeros]
+        if found:
+            return (found[:1] if found[0][0] is _unnamed(argument) else found), sign
+    return [], 1
+
+
+def silenced(roots: Sequence[Node]) -> list[Node]:
+    """The roots with `LOG_BESIDE` for each logarithm that stands beside its zeros."""
+    known: dict[tuple[int, Zeros], Node] = {}
+
+    def beside(node: Node, zeros: Zeros) -> Node:
+        zeros = reaching(node, zeros)
+        if not zeros:
+            return node
+        made = known.get((node.id, zeros))
+        if made is None:
+            made = known[node.id, zeros] = changed(node, zeros)
+        return made
+
+    def changed(node: Node, zeros: Zeros) -> Node:
+        arena = node.arena
+        if isinstance(node, Product):
+            return product(node, zeros)
+        if isinstance(node, Sum):
+            return arena.sum([Term(c, beside(term, zeros)) for c, term in node.terms], node.shape)
+        if isinstance(node, Name):
+            return arena.name(node.name, beside(node.definition, zeros), node.role)
+        assert isinstance(node, Map)
+        found, sign = zeros_of_log(node, zeros)
+        if not found:
+            return node
+        axes = tuple(range(node.order))
+        factors = [Factor(zero, own, 1) for zero, own in found]
+        factors += [Factor(other, axes, 1) for other in node.arguments[1:]]
+        vanishing = arena.product(1, factors, axes, dict(enumerate(node.shape)))
+        argument = arena.power(node.arguments[0], sign)
+        return arena.scale(sign, arena.map(LOG_BESIDE, argument, vanishing))
+
+    def product(node: Product, zeros: Zeros = NONE) -> Node:
+        factors = [
+            factor._replace(node=beside(factor.node, found))
+            for factor, found in zip(node.factors, factor_zeros(node, zeros), strict=True)
+        ]
+        if all(new.node is old.node for new, old in zip(factors, node.factors, strict=True)):
+            return node
+        return node.arena.product(node.coefficient, factors, node.out, dict(enumerate(node.sizes)))
+
+    return rebuild(roots, lambda node: product(node) if isinstance(node, Product) else None)
+
+
+def _unnamed(node: Node) -> Node:
+    while isinstance(node, Name):
+        node = node.definition
+    return node
+
+
+def _roots_of(node: Node, axes: Sequence[int | None]) -> Iterator[Zero]:
+    """A value and its factors, at whose zeros it is 0, where all their axes are known.
+
+    `axes` are those on which the axes of the node lie, if they do.
+    """
+    pending = [(node, tuple(axes))]
+    while pending:
+        node, places = pending.pop()
+        node = _unnamed(node)
+        known = [axis for axis in places if axis is not None]
+        if len(known) == len(places) == len(set(known)):
+            yield node, tuple(known)
+        if isinstance(node, Product):
+            place_of = dict(zip(node.out, places, strict=True))
+            pending += [
+                (child, tuple(place_of.get(label) for label in labels))
+                for child, labels, exponent in node.factors
+                if exponent > 0
+            ]
+
+
+def _ends_of(argument: Node, sign: int) -> Iterator[Zero]:
+    """The zeros of z^sign, seen from the axes of z."""
+    axes = tuple(range(argument.order))
+    if sign > 0:
+        yield from _roots_of(argument, axes)
+        return
+    product = _unnamed(argument)
+    if isinstance(product, Product):
+        place_of = dict(zip(product.out, axes, strict=True))
+        for child, labels, exponent in product.factors:
+            if exponent < 0:
+                yield from _roots_of(child, [place_of.get(label) for label in labels])
+
+
+def _silencers(node: Node) -> frozenset[int]:
+    """The values, by id, at whose zeros a logarithm is infinite that the node is made of."""
+    known = node.arena.silencers
+    if node.id not in known:
+        for below in reachable([node], lambda n: n.id in known):
+            if below.id not in known:
+                known[below.id] = _found(below, known)
+    return known[node.id]
+
+
+def _found(node: Node, known: dict[int, frozenset[int]]) -> frozenset[int]:
+    if isinstance(node, Map) and node.function.key in ("log", LOG_BESIDE.key):
+        argument = node.arguments[0]
+        return frozenset(zero.id for sign in (1, -1) for zero, _ in _ends_of(argument, sign))
+    if isinstance(node, Product):
+        parts = [known[factor.node.id] for factor in node.factors if factor.exponent > 0]
+    else:
+        parts = [known[child.id] for child in node.children] if isinstance(node, Sum | Name) else []
+    return frozenset[int]().union(*parts)

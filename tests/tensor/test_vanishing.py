@@ -1,0 +1,137 @@
+"""0 log 0 is 0, however it is written: at a zero, a value is the limit of its values nearby."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import matderiv as md
+from matderiv.tensor.vanishing import LOG_BESIDE
+
+Values = dict[str, Any]
+
+_X = np.array([0.0, 1.0, 2.0])
+_Y = np.array([0.5, 0.25, 3.0])
+_VECTORS = {"x": _X, "y": _Y, "q": _Y}
+_MATRICES = {"X": np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 0.5]]), "w": np.array([0.3, 0.7])}
+
+# forms of one value, the inputs of all, and those by which the gradient has a limit, too
+FORMS: dict[str, tuple[list[str], Values, list[str]]] = {
+    "x log x - x": (
+        [
+            "sum(x .* log(x) - x)",
+            "x' (log(x) - 1)",
+            "l = log(x)\nsum(x .* (l - 1))",
+            "l = log(x)\nk = x .* (2 l - 2)\n1/2 sum(k)",
+            "tr(diag(x) diag(log(x) - 1))",
+            "sum(x .* log(x)) - sum(x)",
+        ],
+        _VECTORS,
+        [],
+    ),
+    "relative entropy": (
+        [
+            "sum(x .* (log(x) - log(q)))",
+            "sum(x .* log(x ./ q)) where q: (n)",
+            "-sum(x .* log(q ./ x)) where q: (n)",
+            "sum(x .* log(x)) - x' log(q)",
+            "r = log(x) - log(q)\nx' r",
+        ],
+        _VECTORS,
+        ["q"],
+    ),
+    "entropy of softmax": (
+        ["p = softmax(z)\n-sum(p .* log(p))", "-sum(softmax(z) .* log(softmax(z)))"],
+        {"z": np.array([0.0, -800.0, 1.0])},
+        ["z"],
+    ),
+    "by entries of a matrix": (
+        ["w' sum(X .* log(X) - X, axis=1)", "sum((X .* (log(X) - 1))' w)"],
+        _MATRICES,
+        ["w"],
+    ),
+    "a scalar": (["t log t - 2 t where t: ()", "t (log(t) - 2) where t: ()"], {"t": 0.0}, []),
+    "a square": (["sum(x.^2 .* (log(x) + y))", "(x .* x)' (y + log(x))"], _VECTORS, ["x", "y"]),
+    "a square of a logarithm": (
+        ["sum(x .* log(x).^2)", "l = log(x)\nsum(l .* x .* l)"],
+        _VECTORS,
+        [],
+    ),
+    "a root": (["sum(x.^(1/2) .* log(x))", "2 sum(x.^(1/2) .* log(x.^(1/2)))"], _VECTORS, []),
+    "a product in the logarithm": (
+        ["r = x .* y\nr' log(r)", "sum(x .* y .* (log(x) + log(y)))", "(x .* y)' log(x .* y)"],
+        _VECTORS,
+        ["y"],
+    ),
+    "1 - x": (
+        ["sum((1 - x) .* log(1 - x) + x)", "sum((1 - x) .* (log(1 - x) - 1)) + 3"],
+        {"x": np.array([1.0, 0.25, 0.5])},
+        [],
+    ),
+}
+
+
+_NEAR = {0.0: 1e-200, 1.0: np.nextafter(1.0, 0.0), -800.0: -700.0}
+
+
+def near(values: Values) -> Values:
+    """The point with something small in the place of each 0, or 1 - 1, or exp(-800)."""
+    return {
+        name: np.vectorize(lambda x: _NEAR.get(float(x), x), otypes=[float])(array)
+        for name, array in values.items()
+    }
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_value_at_a_zero_is_the_limit(name: str) -> None:
+    forms, every, _ = FORMS[name]
+    for text in forms:
+        program = md.parse(text)
+        values = {key: every[key] for key in program.inputs}
+        with np.errstate(divide="ignore"):
+            found = program.evaluate(values)
+        np.testing.assert_allclose(found, program.evaluate(near(values)), rtol=1e-13, atol=1e-90)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_gradient_at_a_zero_is_the_limit(name: str) -> None:
+    forms, every, wrt = FORMS[name]
+    for text in forms:
+        for by in wrt:
+            gradient = md.diff(text, by)
+            values = {key: every[key] for key in gradient.program.inputs}
+            with np.errstate(divide="ignore"):
+                found = gradient.evaluate(values)
+            wanted = gradient.evaluate(near(values))
+            np.testing.assert_allclose(found, wanted, rtol=1e-13, atol=1e-90)
+
+
+def test_where_the_limit_is_infinite_so_is_the_value() -> None:
+    values = {"x": [1.0, 0.0], "y": [0.0, 3.0]}
+    with np.errstate(divide="ignore"):
+        for text in ("sum(x .* log(x .* y))", "sum(x .* (log(x) + log(y)))"):
+            assert md.parse(text).evaluate(values) == -np.inf
+            assert md.compile(text, "x").forward(values)[0] == -np.inf
+        assert md.diff("sum(x .* log(x) - x)", "x").evaluate({"x": [0.0, 1.0]})[0] == -np.inf
+    # Two zeros that have nothing to do with each other have no limit.
+    with np.errstate(all="ignore"):
+        assert np.isnan(md.parse("x' log(y)").evaluate({"x": [0.0], "y": [0.0]}))
+
+
+def test_the_silenced_logarithm_is_its_reference() -> None:
+    x, z = np.array([0.0, 0.0, 2.0]), np.array([0.0, 1.0, 3.0])
+    with np.errstate(divide="ignore"):
+        np.testing.assert_array_equal(LOG_BESIDE.reference(x, z), [0.0, -np.inf, np.log(2.0)])
+
+
+def test_many_names_for_one_logarithm_take_no_time() -> None:
+    """b = a + a y; c = b + b y; …: each is met once, not once for every way down to it."""
+    lines = ["a0 = log(x)", *(f"a{k + 1} = a{k} + a{k} .* sin(a{k})" for k in range(3))]
+    lines += [f"a{k + 1} = a{k} .* y + a{k}" for k in range(3, 60)]
+    text = "\n".join([*lines, "sum(x .* a60)"])
+    values = {"x": np.array([1.0, 2.0]), "y": np.array([0.01, 0.02])}
+    program = md.parse(text, shapes={"x": ("n",), "y": ("n",)})
+    value = program.evaluate(values)
+    np.testing.assert_allclose(md.compile(program, "y").forward(values)[0], value)
