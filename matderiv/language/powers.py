@@ -34,7 +34,8 @@ def power(check: Checker, node: Syntax) -> Shape:
     if base.op == "constant" and base.value == "e" and sign == "^":
         return _exponential(check, node)
     called = check.source[slice(*base.at)].lstrip(".")[:1].isalpha()  # power(x, y), x.pow(2)
-    if base.op in ("power", "matrix_power") and not (base.bracketed or called):
+    enclosed = base.bracketed or called or node.at[0] == node.span[0]  # power(x.^y, z)
+    if base.op in ("power", "matrix_power") and not enclosed:
         check.fail(
             f"a power of a power has two readings: ({check.text(base)})^… and …^(…); put brackets",
             node.at,

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from matderiv.language.functions import spellings
+import matderiv as md
+from matderiv.language.functions import function_table, spellings
 from matderiv.language.grammar import build_parser, grammar_text
 from matderiv.language.sizes import Sizes, as_dim, fixed, product, unknown
 from matderiv.tensor.dims import multiply_dims
@@ -62,3 +63,25 @@ def test_contradictions_are_found() -> None:
     assert not sizes.equate(u, fixed("m"))
     assert not sizes.equate(product(fixed("n"), fixed("m")), fixed("n"))
     assert multiply_dims("n", "m") == as_dim(product(fixed("m"), fixed("n")))
+
+
+_SHAPES = {"a": ("n",), "b": ("n",), "A": ("n", "n"), "t": ()}
+_ARGUMENTS = ["a + b", "a .^ b", "-a", "a'", "a ./ b", "A a", "A^2", "A'", "A \\ a", "t^2", "log t"]
+
+
+@pytest.mark.parametrize("name", sorted(function_table()))
+def test_an_argument_needs_no_brackets(name: str) -> None:
+    """f(a .^ b) is f((a .^ b)): a comma and the brackets of the call end an argument."""
+    function = function_table()[name]
+    if len(name) < 2 or name == "einsum":
+        return
+    for argument in _ARGUMENTS:
+        for count in range(function.least, function.most + 1):
+            answers = []
+            for one in (argument, f"({argument})"):
+                text = f"{name}({', '.join([one, *['a'] * (count - 1)])})"
+                try:
+                    answers.append(str(md.parse(text, shapes=_SHAPES).shape))
+                except md.MatderivError as error:
+                    answers.append(type(error).__name__)
+            assert answers[0] == answers[1], text
