@@ -376,7 +376,9 @@ class Lowering:
             and argument.id not in self._inverted
         ):
             programs = (primitive.numpy, primitive.numpy_posdef)
-            return min(programs, key=lambda text: cost(text, argument.shape, self.tape.sizes))
+            return self.tape.decide(
+                lambda sizes: min(programs, key=lambda text: cost(text, argument.shape, sizes))
+            )
         return primitive.numpy
 
     def _selection(self, node: Apply) -> Wired:

@@ -10,7 +10,7 @@ from itertools import product
 
 from matderiv.program.pieces import Piece
 
-__all__ = ["halves", "reflected"]
+__all__ = ["Mirror", "halves", "reflected"]
 
 Mirror = Mapping[int, int]  # a label and the one that stands for it on the other side
 

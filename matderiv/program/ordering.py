@@ -8,7 +8,7 @@ joined first.  Costs are FLOPs at the assumed sizes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import combinations
 
@@ -34,15 +34,16 @@ class Tree:
 
     `fresh` counts entries of new arrays that are products of two given ones, entry by
     entry: M ⊙ (M ⊙ A B) is written into A B, M ⊙ M is not.  It decides between equals.
+    Trees are equal that join the same operands in the same order, whatever that costs.
     """
 
     labels: int
-    cost: float
+    cost: float = field(compare=False)
     leaf: int = -1
     left: Tree | None = None
     right: Tree | None = None
     lazy: bool = False  # an inverse that is not computed
-    fresh: int = 0
+    fresh: int = field(default=0, compare=False)
 
 
 Trees = Mapping[int, tuple[int, Tree]]  # number -> members and tree

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
 
 from matderiv.errors import DomainError
 from matderiv.program.assemble import Plan, assemble
@@ -156,8 +158,12 @@ class Problem:
 
     def cheapest(self, sizes: Mapping[str, int]) -> Plan:
         """The plan of fewest FLOPs, its steps as they were recorded."""
-        plans = (_best(graph, self.inputs, sizes, self.cotangent) for graph in self.graphs)
+        plans = (_best(attempts, sizes) for attempts in self._attempts)
         return min(plans, key=weight)
+
+    @cached_property
+    def _attempts(self) -> list[_Attempts]:
+        return [_Attempts(graph, self.inputs, self.cotangent) for graph in self.graphs]
 
 
 def _distinct(graphs: Iterable[Graph]) -> list[Graph]:
@@ -178,36 +184,68 @@ def weight(made: Plan) -> float:
     return total
 
 
-def _best(
-    graph: Graph, inputs: Sequence[Variable], sizes: Mapping[str, int], cotangent: Variable | None
-) -> Plan:
-    """Solve with every inverse, then compute those that thereby cost fewer FLOPs.
+class _Attempt(NamedTuple):
+    """A graph lowered with some inverses computed, planned for some sizes."""
 
-    So without Cholesky factors, and with those of all matrices known to be positive definite.
-    """
-    leaves = (*inputs, cotangent) if cotangent is not None else tuple(inputs)
+    lowering: Lowering
+    plan: Plan
+    weight: float
 
-    def attempt(computed: frozenset[int], factored: frozenset[int]) -> tuple[float, Lowering, Plan]:
-        lowering = Lowering(graph.roots, leaves, sizes, computed, factored)
+
+class _Attempts:
+    """The ways to lower one graph, each once: most sizes lead to the same few."""
+
+    def __init__(
+        self, graph: Graph, inputs: Sequence[Variable], cotangent: Variable | None
+    ) -> None:
+        self._graph, self._cotangent = graph, cotangent
+        self._leaves = (*inputs, cotangent) if cotangent is not None else tuple(inputs)
+        self._made: dict[tuple[frozenset[int], ...], list[tuple[Lowering, Plan]]] = {}
+
+    def at(
+        self, sizes: Mapping[str, int], computed: frozenset[int], factored: frozenset[int]
+    ) -> _Attempt:
+        known = self._made.setdefault((computed, factored), [])
+        found = next((pair for pair in known if pair[0].tape.is_same_at(sizes)), None)
+        if found is None:
+            found = self._lowered(sizes, computed, factored)
+            known.append(found)
+        lowering, made = found
+        made = replace(made, sizes=dict(sizes))
+        return _Attempt(lowering, made, weight(made))
+
+    def _lowered(
+        self, sizes: Mapping[str, int], computed: frozenset[int], factored: frozenset[int]
+    ) -> tuple[Lowering, Plan]:
+        graph = self._graph
+        lowering = Lowering(graph.roots, self._leaves, sizes, computed, factored)
         try:
             lowering.run()
         except OverflowError:
             raise DomainError(
                 "a number of this formula is beyond float64, as code has it"
             ) from None
-        made = assemble(lowering, graph.value, graph.gradients, graph.derivatives, cotangent)
-        return weight(made), lowering, made
+        return lowering, assemble(
+            lowering, graph.value, graph.gradients, graph.derivatives, self._cotangent
+        )
 
-    def cheapest(factored: frozenset[int]) -> tuple[float, Lowering, Plan]:
-        best = attempt(frozenset(), factored)
-        solvable = sorted(best[1].solvable)
+
+def _best(attempts: _Attempts, sizes: Mapping[str, int]) -> Plan:
+    """Solve with every inverse, then compute those that thereby cost fewer FLOPs.
+
+    So without Cholesky factors, and with those of all matrices known to be positive definite.
+    """
+
+    def cheapest(factored: frozenset[int]) -> _Attempt:
+        best = attempts.at(sizes, frozenset(), factored)
+        solvable = sorted(best.lowering.solvable)
         trials = [[k] for k in solvable] if len(solvable) <= _MOST_INVERSES else [solvable]
         for trial in trials:
-            other = attempt(best[1].computed | frozenset(trial), factored)
-            best = min(best, other, key=lambda outcome: outcome[0])
+            other = attempts.at(sizes, best.lowering.computed | frozenset(trial), factored)
+            best = min(best, other, key=lambda attempt: attempt.weight)
         return best
 
     best = cheapest(frozenset())
-    if best[1].factorable:
-        best = min(best, cheapest(best[1].factorable), key=lambda outcome: outcome[0])
-    return best[2]
+    if best.lowering.factorable:
+        best = min(best, cheapest(best.lowering.factorable), key=lambda attempt: attempt.weight)
+    return best.plan

@@ -8,21 +8,21 @@ array on the way.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from matderiv.program.gram import weighed_on_both_sides
-from matderiv.program.mirrors import halves, reflected
+from matderiv.program.mirrors import Mirror, halves, reflected
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
 from matderiv.program.powers import guarded_power, number_power, positive_power
 from matderiv.program.scalars import Scalar, scalar_value, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
-from matderiv.program.tape import Tape
+from matderiv.program.tape import Numbers, Tape, volume
 from matderiv.program.wired import Wired, dense, plain, renumber
-from matderiv.tensor.dims import Dim, dim_value
+from matderiv.tensor.dims import Dim, Shape, dim_value
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
 from matderiv.tensor.properties import is_factor_nonnegative, is_sum_of_squares, is_symmetric
 
@@ -30,6 +30,9 @@ __all__ = ["Scalar", "ScaleKey", "Values", "lower_product", "scale_keys", "scale
 
 # A tensor factor, and what scalar part the product has: counted over all products.
 ScaleKey = tuple[int, Number, tuple[tuple[int, Number], ...]]
+
+
+Order = Callable[[Numbers], Tree]  # of joins, at these sizes
 
 
 class Values(Protocol):
@@ -74,6 +77,17 @@ class _Work:
         a, b = self.find(a), self.find(b)
         if a != b:
             self.parent[max(a, b)] = min(a, b)
+
+
+class _Way(NamedTuple):
+    """A half to be multiplied with its image: its pieces, how they are joined, and to what."""
+
+    pieces: list[Piece]
+    order: Order
+    rank: list[int]
+    labels: list[int]
+    mirror: Mirror
+    joined: Shape  # of the half and its image, side by side
 
 
 def scale_keys(node: Product, coefficient: Number = 1) -> list[ScaleKey]:
@@ -264,7 +278,10 @@ def _scale_least(tape: Tape, work: _Work, scales: Sequence[Operand]) -> None:
     if not places:
         work.scalar.numerators += scales
         return
-    least = min(places, key=lambda k: tape.volume(tape.shape(work.pieces[k].ref)))
+    if not scales:
+        return
+    shapes = {k: tape.shape(work.pieces[k].ref) for k in places}
+    least = tape.decide(lambda sizes: min(places, key=lambda k: volume(shapes[k], sizes)))
     for scale in scales:
         work.pieces[least] = scaled(tape, work.pieces[least], Scalar(1, [scale]))
         work.keys[least] = None
@@ -286,10 +303,12 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     halves = weighed_on_both_sides(tape, work.pieces, out)
     if halves is not None:
         work.pieces, work.keys = halves, [None] * len(halves)
-    tree, rank = _tree(values, work, work.pieces, out)
-    mirrored = _mirrored(values, work, out, tree.cost)
+    order, rank = _order(tape, work, work.pieces, out)
+    mirrored = _mirrored(tape, work, out, order)
     if mirrored is not None:
         return mirrored if work.scalar.is_one else scaled(tape, mirrored, work.scalar)
+    # Two arrays have one order.
+    tree = tape.decide(order) if len(work.pieces) > 2 else order(tape.sizes)
     spot = _cheapest_spot(values, work, tree, rank)
     result = _execute(tape, work, tree, spot, rank)
     dropped = [label for label in result.labels if label not in out]
@@ -299,21 +318,35 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     return scaled(tape, result, work.scalar) if unscaled else result
 
 
-def _mirrored(values: Values, work: _Work, out: list[int], cost: float) -> Piece | None:
-    """The product of a half and its image, where that costs less than `cost`."""
-    tape, best = values.tape, None
+def _mirrored(tape: Tape, work: _Work, out: list[int], order: Order) -> Piece | None:
+    """The product of a half and its image, where that costs less than in the cheapest order."""
+    ways: list[_Way] = []
     for half, rest, mirror in halves(work.pieces, out):
         own = [work.pieces[place] for place in half]
         shared = {k for place in rest for k in work.pieces[place].labels} | set(out)
         labels = [k for k in dict.fromkeys(k for p in own for k in p.labels) if k in shared]
-        tree, rank = _tree(values, work, own, labels)
-        both = {*labels, *(mirror.get(k, k) for k in labels)}
-        total = tree.cost + 2 * _volume(tape, work, both) - _volume(tape, work, out)
-        if total < cost and len(labels) <= 2:
-            cost, best = total, (own, tree, rank, labels, mirror)
+        if len(labels) <= 2:
+            both = {*labels, *(mirror.get(k, k) for k in labels)}
+            shape = tuple(_dim(tape, work, label) for label in both)
+            ways.append(_Way(own, *_order(tape, work, own, labels), labels, mirror, shape))
+    if not ways:
+        return None
+    result_shape = tuple(_dim(tape, work, label) for label in set(out))
+
+    def cheapest(sizes: Numbers) -> tuple[int, Tree] | None:
+        found, cost = None, order(sizes).cost
+        for place, way in enumerate(ways):
+            tree = way.order(sizes)
+            total = tree.cost + 2 * volume(way.joined, sizes) - volume(result_shape, sizes)
+            if total < cost:
+                cost, found = total, (place, tree)
+        return found
+
+    best = tape.decide(cheapest)
     if best is None:
         return None
-    own, tree, rank, labels, mirror = best
+    place, tree = best
+    own, _, rank, labels, mirror, _ = ways[place]
     part = _Work(work.sizes, labels, work.parent, Scalar(1), own, [None] * len(own))
     left = as_plain(tape, _execute(tape, part, tree, None, rank))
     if own_alone := [label for label in left.labels if label not in labels]:  # S⁻¹ 1
@@ -324,25 +357,23 @@ def _mirrored(values: Values, work: _Work, out: list[int], cost: float) -> Piece
     return sum_out(tape, result, dropped) if dropped else as_plain(tape, result)
 
 
-def _tree(
-    values: Values, work: _Work, pieces: Sequence[Piece], out: list[int]
-) -> tuple[Tree, list[int]]:
-    """The order of joins, and the labels in the order wanted of results."""
+def _order(
+    tape: Tape, work: _Work, pieces: Sequence[Piece], out: Sequence[int]
+) -> tuple[Order, list[int]]:
+    """The order of joins at given sizes, and the labels in the order wanted of results."""
     rank = list(dict.fromkeys([*out, *(k for p in pieces for k in p.labels)]))
     bit = {label: 1 << position for position, label in enumerate(rank)}
     leaves = [
         Leaf(sum(bit[k] for k in piece.labels), piece.inverted, piece.inverse) for piece in pieces
     ]
-    numbers = {
-        position: dim_value(_dim(values.tape, work, label), values.tape.sizes)
-        for position, label in enumerate(rank)
-    }
+    dims = [_dim(tape, work, label) for label in rank]
     mask = sum(bit[label] for label in set(out))
-    return cheapest_tree(leaves, mask, numbers), rank
 
+    def order(sizes: Numbers) -> Tree:
+        numbers = {position: dim_value(dim, sizes) for position, dim in enumerate(dims)}
+        return cheapest_tree(leaves, mask, numbers)
 
-def _volume(tape: Tape, work: _Work, labels: Iterable[int]) -> int:
-    return tape.volume(tuple(_dim(tape, work, label) for label in set(labels)))
+    return order, rank
 
 
 def _dim(tape: Tape, work: _Work, label: int) -> Dim:
@@ -367,22 +398,29 @@ def _cheapest_spot(values: Values, work: _Work, tree: Tree, rank: list[int]) -> 
     if work.scalar.is_one:
         return None
     tape = values.tape
-
-    def cost(node: Tree) -> float:
+    # Of each place how often it is passed over, its shape, and how many products share it.
+    places: list[tuple[Tree, int, Shape, int]] = []
+    for node in _trees(tree):
         if node.leaf < 0:
             kept = [label for p, label in enumerate(rank) if node.labels >> p & 1]
-            return tape.volume(tuple(_dim(tape, work, label) for label in kept))
-        piece, key = work.pieces[node.leaf], work.keys[node.leaf]
-        uses = values.scale_uses[key] if key is not None else 1
-        # A result is scaled in place, an input needs a new array.
-        passes = 2 if tape.is_input(piece.ref) else 1
-        return passes * tape.volume(tape.shape(piece.ref)) / max(1, uses)
+            shape = tuple(_dim(tape, work, label) for label in kept)
+            places.append((node, 1, shape, 1))
+        elif not work.pieces[node.leaf].inverse:
+            piece, key = work.pieces[node.leaf], work.keys[node.leaf]
+            uses = values.scale_uses[key] if key is not None else 1
+            # A result is scaled in place, an input needs a new array.
+            passes = 2 if tape.is_input(piece.ref) else 1
+            places.append((node, passes, tape.shape(piece.ref), max(1, uses)))
+    if len(places) < 2:
+        return places[0][0] if places else None
 
-    # Of nearly equals the last: what stands below it may be known without the scalar.
-    candidates = [n for n in _trees(tree) if n.leaf < 0 or not work.pieces[n.leaf].inverse]
-    least = min(map(cost, candidates), default=0.0)
-    near = [node for node in candidates if cost(node) <= 1.5 * least]
-    return near[-1] if near else None
+    def cheapest(sizes: Numbers) -> Tree:
+        costs = [passes * volume(shape, sizes) / uses for _, passes, shape, uses in places]
+        # Of nearly equals the last: what stands below it may be known without the scalar.
+        near = 1.5 * min(costs)
+        return [node for (node, *_), cost in zip(places, costs, strict=True) if cost <= near][-1]
+
+    return tape.decide(cheapest)
 
 
 def _execute(tape: Tape, work: _Work, tree: Tree, spot: Tree | None, rank: list[int]) -> Piece:

@@ -1,12 +1,16 @@
 """The tape: steps in order of execution, equal ones recorded once.
 
 A tape gives each value a number and a symbolic shape and returns the known value when
-a call is repeated, so sharing needs no pass of its own.
+a call is repeated, so sharing needs no pass of its own.  What depends on the sizes is
+decided by `decide` alone: at sizes where every decision comes out the same, the steps are
+the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from math import prod
+from typing import Any, TypeVar
 
 from matderiv.program.counting import contraction_flops, count
 from matderiv.program.polynomial import ZERO, Polynomial
@@ -23,7 +27,12 @@ from matderiv.program.steps import (
 )
 from matderiv.tensor.dims import Shape, dim_value
 
-__all__ = ["Tape", "broadcast", "letters"]
+__all__ = ["Numbers", "Tape", "broadcast", "letters", "volume"]
+
+Numbers = Mapping[str, int]
+"""For each name of a size the number assumed."""
+
+_Answer = TypeVar("_Answer")
 
 _VIEWS = frozenset(
     {"reshape", "squeeze", "expand_dims", "matrix_transpose", "split"}
@@ -33,8 +42,9 @@ _VIEWS = frozenset(
 class Tape:
     """Records steps; `sizes` are the numbers that decisions about order are based on."""
 
-    def __init__(self, sizes: Mapping[str, int]) -> None:
+    def __init__(self, sizes: Numbers) -> None:
         self.sizes = sizes
+        self._decisions: list[tuple[Callable[[Numbers], Any], Any]] = []
         self.steps: list[Step] = []
         self.shapes: list[Shape] = []
         self._inputs: set[int] = set()
@@ -44,8 +54,20 @@ class Tape:
     def inside(self) -> Tape:
         """A tape for the body of a loop: other steps, the same numbering."""
         tape = Tape(self.sizes)
-        tape.shapes, tape._inputs = self.shapes, self._inputs
+        tape.shapes, tape._inputs, tape._decisions = self.shapes, self._inputs, self._decisions
         return tape
+
+    # ---- decisions -----------------------------------------------------------------
+
+    def decide(self, question: Callable[[Numbers], _Answer]) -> _Answer:
+        """The answer at the sizes assumed; `question` depends on nothing else that changes."""
+        answer = question(self.sizes)
+        self._decisions.append((question, answer))
+        return answer
+
+    def is_same_at(self, sizes: Numbers) -> bool:
+        """Whether other sizes lead to the same steps."""
+        return all(question(sizes) == answer for question, answer in self._decisions)
 
     # ---- values --------------------------------------------------------------------
 
@@ -69,13 +91,6 @@ class Tape:
         if operand.axes is None:
             return shape
         return tuple(1 if axis is None else shape[axis] for axis in operand.axes)
-
-    def volume(self, shape: Shape) -> int:
-        """The number of elements at the sizes assumed."""
-        volume = 1
-        for dim in shape:
-            volume *= dim_value(dim, self.sizes)
-        return volume
 
     # ---- calls ---------------------------------------------------------------------
 
@@ -223,6 +238,15 @@ class Tape:
             self.shapes.append(step.shape)
             self.steps.append(step)
         return Ref(known)
+
+
+def volume(shape: Shape, sizes: Numbers) -> int:
+    """The number of elements.
+
+    >>> volume(("m", 2), {"m": 3})
+    6
+    """
+    return prod([dim_value(dim, sizes) for dim in shape])
 
 
 def broadcast(shapes: list[Shape]) -> Shape:

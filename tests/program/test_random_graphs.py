@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
 from matderiv.program import plan
 from matderiv.program.compiled import CompiledFunction
+from matderiv.program.plan import Graph, Problem
+from matderiv.tensor.arena import Arena
 from matderiv.tensor.evaluate import evaluate
 from matderiv.tensor.nodes import Node, Variable
 from tests.program.counting import count
@@ -64,6 +68,35 @@ def test_code_equals_the_evaluator_and_costs_what_is_predicted(seed: int) -> Non
     assert counted == pytest.approx(float(numbers.derivative), abs=1e-6)
     steps = function.plan.derivative
     assert evaluations == sum(int(step.evaluations.at(SIZES)) for step in steps)
+
+
+def _likelihood() -> tuple[list[Variable], list[Node]]:
+    """S⁻¹X X'S⁻¹, (B X + C X)/t and log det S: halves, scalars and Cholesky factors."""
+    arena = Arena()
+    S = arena.variable("S", ("n", "n"), ["posdef"])
+    X, t = arena.variable("X", ("n", "k")), arena.variable("t", ())
+    B, C = arena.variable("B", ("m", "n")), arena.variable("C", ("m", "n"))
+    inverse = arena.apply("inv", S)
+    sandwich = arena.einsum("ij,jk,lk,lm->im", inverse, X, X, inverse)
+    spread = arena.einsum("ij,jk->ik", B + 2 * C, X) / t
+    return [S, X, t, B, C], [sandwich, spread, arena.apply("logdet", S)]
+
+
+@pytest.mark.parametrize("seed", [None, *SEEDS])
+def test_what_was_planned_for_other_sizes_changes_no_plan(seed: int | None) -> None:
+    """Sizes at which every decision is the same share their steps: only those."""
+    inputs, roots = _likelihood() if seed is None else random_graph(seed)
+    if not roots:
+        return
+    graph = Graph(roots[-1], derivatives={str(k): root for k, root in enumerate(roots)})
+    shared = Problem.of([graph], inputs)
+    draw = random.Random(seed or 0)
+    for _ in range(6 if seed else 40):
+        sizes = {name: draw.choice([4, 30, 900]) + k for k, name in enumerate(SIZES)}
+        alone = Problem(shared.graphs, inputs, None)
+        plans = shared.cheapest(sizes), alone.cheapest(sizes)
+        one, other = (repr((p.steps, p.sizes)) for p in plans)  # as NaN is not itself
+        assert one == other
 
 
 def test_results_share_no_memory() -> None:
