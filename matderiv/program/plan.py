@@ -134,14 +134,21 @@ class Problem:
         """The plan of fewest FLOPs where these sizes are known.
 
         What products share is not foreseen when each is ordered by itself, so that the
-        order best for other sizes may be the better one: those of all regimes compete.
+        order best for other sizes may be the better one: those for all names of one
+        magnitude compete, and of the best graph those of all regimes.
         """
         sizes = self.sizes(given)
-        best = self.cheapest(sizes)
         if not given:
-            return best
-        plans = (self.cheapest(other) for other in [self.sizes({}), *self.regimes(list(sizes))])
-        return min([best, *(replace(made, sizes=sizes) for made in plans)], key=weight)
+            return self.cheapest(sizes)
+
+        def planned(attempts: _Attempts, assumed: Mapping[str, int]) -> Plan:
+            return replace(_best(attempts, assumed), sizes=sizes)
+
+        usual = self.sizes({})
+        plans = [(a, planned(a, assumed)) for assumed in (sizes, usual) for a in self._attempts]
+        attempts, best = min(plans, key=lambda pair: weight(pair[1]))
+        others = [planned(attempts, regime) for regime in self.regimes(list(sizes))]
+        return min([best, *others], key=weight)
 
     def regimes(self, free: Sequence[str]) -> list[dict[str, int]]:
         """Sizes that differ widely: each name large among small ones, and small among large."""
@@ -158,8 +165,7 @@ class Problem:
 
     def cheapest(self, sizes: Mapping[str, int]) -> Plan:
         """The plan of fewest FLOPs, its steps as they were recorded."""
-        plans = (_best(attempts, sizes) for attempts in self._attempts)
-        return min(plans, key=weight)
+        return min((_best(attempts, sizes) for attempts in self._attempts), key=weight)
 
     @cached_property
     def _attempts(self) -> list[_Attempts]:
