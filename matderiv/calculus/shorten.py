@@ -13,7 +13,6 @@ expand everything and merge like terms.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from fractions import Fraction
 
 from matderiv.calculus.accuracy import Degrees
 from matderiv.calculus.expand import as_product, expand, may_merge
@@ -284,9 +283,9 @@ def _common_factors(
                 if node.order == 0 and (len(factor.labels) > 1 or not factor.labels):
                     continue
                 key = (factor.node.id, factor.exponent > 0, ports)
+                nearest = min if factor.exponent > 0 else max
                 least = found.setdefault(key, factor)
-                if abs(Fraction(factor.exponent)) < abs(Fraction(least.exponent)):
-                    found[key] = factor
+                found[key] = nearest(least, factor, key=lambda f: f.exponent)
                 meets.setdefault(key, {}).setdefault(place, at)
     for key, group in meets.items():
         if len(group) > 1 and _same_diagonal_use(node, group):

@@ -32,6 +32,7 @@ from matderiv.tensor.traverse import reachable
 __all__ = ["Weights", "has_diagonal"]
 
 _LARGEST = 1000
+_HALF = Fraction(1, 2)
 _SAVING = 3  # a name must save more than this: "T_0 =" and its use
 
 
@@ -42,13 +43,18 @@ class Weights:
         self._through = through  # ids of names that weigh as their definitions
         self._known: dict[int, int] = {}
         self._names: dict[int, int] = {}
+        self._costs: dict[int, tuple[int, int, bool]] = {}
 
     def cost(self, node: Node) -> tuple[int, int, bool]:
         """The weight in print, then the number of names, then whether it is a sum.
 
         So p (1 - p) is preferred to p - p^2.
         """
-        return self._in_print(node), self._names[node.id], isinstance(node, Sum)
+        cost = self._costs.get(node.id)
+        if cost is None:
+            cost = self._in_print(node), self._names[node.id], isinstance(node, Sum)
+            self._costs[node.id] = cost
+        return cost
 
     def _in_print(self, node: Node) -> int:
         """The weight where what repeats is written once, on a line of its own."""
@@ -120,7 +126,7 @@ class Weights:
             if coefficient not in (1, -1):
                 # 3 beside a full array stands for 3 𝟏.
                 ones = _is_ones(term) and (full or not node.order)
-                weight = _number(Fraction(coefficient)) + (0 if ones else weight)
+                weight = _number(coefficient) + (0 if ones else weight)
             total += weight
         return total
 
@@ -143,7 +149,7 @@ class Weights:
             return total + _constant(node, above == 0)
         for child, _, exponent in tensors:
             total += (
-                self._power(child, abs(Fraction(exponent)))
+                self._power(child, -exponent if exponent < 0 else exponent)
                 if exponent != 1
                 else self._known[child.id]
             )
@@ -174,7 +180,7 @@ class Weights:
         base = self._known[node.id]
         if exponent == 1:
             return base
-        return base + (1 if exponent == Fraction(1, 2) else 2)
+        return base + (1 if exponent == _HALF else 2)
 
     def _norm(self, node: Product, exponent: Number) -> int | None:
         """x' x, ||X w||^2 or ||x||^3, where a scalar is a sum of squares of one array."""
@@ -185,7 +191,7 @@ class Weights:
             body += self._power(child, abs(Fraction(power, 2)))
         if exponent == 1 and body == 1 and len(node.sizes) == 1:
             return 3
-        return body + (1 if exponent == Fraction(1, 2) else 3)
+        return body + (1 if exponent == _HALF else 3)
 
 
 def _constant(node: Product, alone: bool) -> int:
@@ -217,7 +223,7 @@ def _is_mean(node: Node, sizes: Mapping[Dim, int]) -> TypeGuard[Product]:
     )
 
 
-def _number(value: Fraction) -> int:
+def _number(value: Number) -> int:
     if abs(value) == 1:
         return 0
     return 1 if value.denominator == 1 else 2 + (abs(value.numerator) != 1)

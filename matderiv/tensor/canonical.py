@@ -9,7 +9,7 @@ refinement followed by a search over the remaining ties for the least encoding.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from matderiv.tensor.nodes import Factor, Node, Number
 
@@ -46,45 +46,61 @@ def canonical_labels(
 def _search(
     factors: Sequence[Factor], loose: Sequence[bool], start: dict[int, int]
 ) -> tuple[tuple[Factor, ...], dict[int, int]]:
-    colours = _refine(factors, loose, start)
+    places = range(len(factors))
+    groups = [  # for each place in the order, the equal factors of which one stands there
+        group
+        for _, members in groupby(places, lambda i: (factors[i].node.id, factors[i].exponent))
+        for group in [tuple(members)]
+        for _ in group
+    ]
+    colours: dict[int, int] | None = None
     best: tuple[list[tuple[int, ...]], list[int], dict[int, int]] | None = None
     leaves = 0
-    stack: list[tuple[list[int], list[tuple[int, ...]], dict[int, int]]] = [([], [], start)]
+    stack: list[tuple[list[int], list[tuple[int, ...]], dict[int, int]]] = [([], [], dict(start))]
     while stack and leaves < _BUDGET:
         chosen, code, numbers = stack.pop()
-        if len(chosen) == len(factors):
-            leaves += 1
-            if best is None or code < best[0]:
-                best = (code, chosen, numbers)
-            continue
-        rest = [i for i in range(len(factors)) if i not in chosen]
-        head = (factors[rest[0]].node.id, factors[rest[0]].exponent)
-        least: tuple[tuple[int, ...], ...] | None = None
-        branches: list[tuple[int, tuple[int, ...]]] = []
-        for i in rest:
-            factor = factors[i]
-            if (factor.node.id, factor.exponent) != head:
-                break
-            orders = [factor.labels]
-            if loose[i] and factor.labels[0] != factor.labels[1]:
-                orders.append(factor.labels[::-1])
-            for labels in orders:
-                key = tuple((0, numbers[k]) if k in numbers else (1, colours[k]) for k in labels)
-                if least is None or key < least:
-                    least, branches = key, []
-                if key == least:
+        while len(chosen) < len(factors):
+            branches: list[tuple[int, tuple[int, ...]]] = []
+            for i in groups[len(chosen)]:
+                if i not in chosen:
+                    labels = factors[i].labels
                     branches.append((i, labels))
-        for i, labels in reversed(branches):
-            extended = dict(numbers)
-            for label in labels:
-                extended.setdefault(label, len(extended))
-            stack.append(([*chosen, i], [*code, tuple(extended[k] for k in labels)], extended))
+                    if loose[i] and labels[0] != labels[1]:
+                        branches.append((i, labels[::-1]))
+            if len(branches) > 1:
+                colours = colours or _refine(factors, loose, start)
+                keys = [
+                    tuple([(0, numbers[k]) if k in numbers else (1, colours[k]) for k in labels])
+                    for _, labels in branches
+                ]
+                least = min(keys)
+                branches = [b for b, key in zip(branches, keys, strict=True) if key == least]
+            for i, labels in reversed(branches[1:]):
+                stack.append(_extended(chosen, code, numbers, i, labels))
+            chosen, code, numbers = _extended(chosen, code, numbers, *branches[0])
+        leaves += 1
+        if best is None or code < best[0]:
+            best = (code, chosen, numbers)
     assert best is not None
     code, chosen, numbers = best
     ordered = tuple(
         factors[i]._replace(labels=labels) for i, labels in zip(chosen, code, strict=True)
     )
     return ordered, numbers
+
+
+def _extended(
+    chosen: list[int],
+    code: list[tuple[int, ...]],
+    numbers: dict[int, int],
+    i: int,
+    labels: tuple[int, ...],
+) -> tuple[list[int], list[tuple[int, ...]], dict[int, int]]:
+    """A state of the search with one more factor chosen."""
+    numbers = dict(numbers)
+    for label in labels:
+        numbers.setdefault(label, len(numbers))
+    return [*chosen, i], [*code, tuple([numbers[k] for k in labels])], numbers
 
 
 def _refine(

@@ -274,7 +274,7 @@ def _mergeable(arena: Arena, node: Product, exponent: Number) -> bool:
         return False
     if node.coefficient != 1:
         return False
-    if Fraction(exponent).denominator == 1:
+    if exponent.denominator == 1:
         return True
     if not all(splits_over_power(arena, f.node, f.exponent, exponent) for f in node.factors):
         return False

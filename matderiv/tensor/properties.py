@@ -5,7 +5,6 @@ Answers are proofs: False means "not proved".  They are kept in the arena.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.nodes import (
@@ -187,7 +186,7 @@ def _in_body(node: Last | Stack) -> Node:
 
 
 def is_factor_nonnegative(arena: Arena, factor: Factor) -> bool:
-    exponent = Fraction(factor.exponent)
+    exponent = factor.exponent
     # An even numerator squares; an even denominator is a root, which is ≥ 0 where it exists.
     return (
         exponent.numerator % 2 == 0
@@ -198,9 +197,9 @@ def is_factor_nonnegative(arena: Arena, factor: Factor) -> bool:
 
 def splits_over_power(arena: Arena, node: Node, inner: Number, outer: Number) -> bool:
     """Whether (node^inner)^outer = node^(inner·outer) wherever the left side exists."""
-    if Fraction(outer).denominator == 1 or is_nonnegative(arena, node):
+    if outer.denominator == 1 or is_nonnegative(arena, node):
         return True
-    return Fraction(inner).numerator % 2 == 1
+    return inner.numerator % 2 == 1
 
 
 def is_sum_of_squares(node: Node) -> bool:
@@ -217,8 +216,7 @@ def is_sum_of_squares(node: Node) -> bool:
         and node.coefficient > 0
         and not node.out
         and all(
-            Fraction(f.exponent).numerator % 2 == 0
-            or (f.exponent > 0 and is_sum_of_squares(f.node))
+            f.exponent.numerator % 2 == 0 or (f.exponent > 0 and is_sum_of_squares(f.node))
             for f in node.factors
         )
     )

@@ -70,7 +70,10 @@ def _build(
         )
         return arena.broadcast(inner, shape, left)
     content = _content([c for c, _ in kept])
-    kept = [(_exact(Fraction(c) / content), node) for c, node in kept]
+    kept = [
+        (_exact(c * content if content in (1, -1) else Fraction(c) / content), node)
+        for c, node in kept
+    ]
     shared = _shared_scalars([node for _, node in kept])
     if shared:
         kept = [(c, _without(arena, node, shared)) for c, node in kept]
@@ -90,7 +93,7 @@ def _exact(value: Number) -> Number:
     return value.numerator if value.denominator == 1 else value
 
 
-def _content(coefficients: list[Number]) -> Fraction:
+def _content(coefficients: list[Number]) -> Number:
     """The number to pull out, with the sign of the first coefficient.
 
     It is the gcd, which leaves integers: (3 x + 2 y)/6.  Where that would blow a decimal
@@ -98,8 +101,9 @@ def _content(coefficients: list[Number]) -> Fraction:
     """
     top = gcd(*(c.numerator for c in coefficients))
     bottom = lcm(*(c.denominator for c in coefficients))
-    content = Fraction(top, bottom)
+    content: Number = top
     if bottom != 1:
+        content = Fraction(top, bottom)
         largest = max(abs(Fraction(c)) for c in coefficients)
         if (largest / content) % 10 == 0 and all(_is_decimal(c / largest) for c in coefficients):
             content = largest
