@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 
 from matderiv.calculus.squares import squared
 from matderiv.calculus.weight import Weights, has_diagonal
+from matderiv.tensor.cancel import is_orthogonal
 from matderiv.tensor.dims import Dim
 from matderiv.tensor.nodes import Apply, Factor, Map, Node, Number, Product, Sum
+from matderiv.tensor.properties import is_symmetric
 
 __all__ = ["as_product", "expand", "may_merge"]
 
@@ -37,7 +39,8 @@ def may_merge(node: Node, weight: Weights) -> bool:
     factor meets itself, its inverse or a function of its argument in a term.
     """
     if isinstance(node, Sum):
-        return any(_opens(term.node) for term in node.terms)
+        products = [child for child in node.children if isinstance(child, Product)]
+        return any(may_merge(child, weight) for child in products) or _shares(node, weight)
     if not isinstance(node, Product) or not _opens(node):
         return False
     factors = _flat(node, weight)
@@ -64,6 +67,42 @@ def may_merge(node: Node, weight: Weights) -> bool:
             if any(_meet(factor.node, labels, other) for other in others):
                 return True
     return False
+
+
+def _shares(node: Sum, weight: Weights) -> bool:
+    """Whether what opens in a term of a Sum has a part that another term has too.
+
+    Where it has none, the terms that come of it neither merge with others nor have more in
+    common with them than before.
+    """
+    parts = [_parts(child, weight) for child in node.children]
+    for place, child in enumerate(node.children):
+        if not _opens(child):
+            continue
+        assert isinstance(child, Product)
+        opened = [f.node for f in child.factors if isinstance(f.node, Product | Sum)]
+        own: set[int] = set().union(*(_parts(p, weight) for n in opened for p in n.children))
+        if any(_has_constant(f.node) for f in _flat(child, weight)):
+            own = parts[place]  # times 1 a product is what is beside the Sum
+        if any(other is not parts[place] and own & other for other in parts):
+            return True
+    return False
+
+
+def _has_constant(node: Node) -> bool:
+    return isinstance(node, Sum) and not all(as_product(child).factors for child in node.children)
+
+
+def _parts(node: Node, weight: Weights) -> set[int]:
+    """The values that the terms of a node are made of, once it is expanded; by their ids."""
+    found: set[int] = set()
+    stack = [node]
+    while stack:
+        child = stack.pop()
+        found.add(child.id)
+        if isinstance(child, Product | Sum) and (child is node or weight(child) <= _OPAQUE):
+            stack.extend(child.children)
+    return found
 
 
 def _flat(node: Product, weight: Weights) -> tuple[Factor, ...]:
@@ -96,7 +135,8 @@ def _may_shrink(factors: Sequence[Factor]) -> bool:
 def _meet(node: Node, labels: tuple[int, ...], other: Factor) -> bool:
     """Whether two factors of one product may merge or cancel."""
     if node is other.node:
-        return labels == other.labels or len(labels) == 2
+        turned = labels == other.labels[::-1] and is_symmetric(node.arena, node)
+        return labels == other.labels or turned or is_orthogonal(node)
     for one, two in ((node, other.node), (other.node, node)):
         if isinstance(one, Apply) and one.primitive.is_inverse:
             argument = one.arguments[0]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
     from matderiv.tensor.products import Labels
 
-__all__ = ["cancel_inverses"]
+__all__ = ["cancel_inverses", "is_orthogonal"]
 
 Link = tuple[Node, bool]  # a matrix, and whether it stands transposed
 
@@ -39,7 +39,7 @@ def cancel_inverses(
                 return True
             continue
         if factor.exponent == 2:
-            if _is_orthogonal(factor.node) and _drop_square(factor, factors, uses, labels):
+            if is_orthogonal(factor.node) and _drop_square(factor, factors, uses, labels):
                 return True
             continue
         for port in (0, 1):
@@ -72,7 +72,7 @@ def _is_stochastic(node: Node) -> bool:
     return isinstance(node, Apply) and node.primitive.sums_to_one
 
 
-def _is_orthogonal(node: Node) -> bool:
+def is_orthogonal(node: Node) -> bool:
     return isinstance(node, Variable) and "orthogonal" in node.attributes
 
 
