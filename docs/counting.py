@@ -16,11 +16,11 @@ from matderiv.reports.tables import Code, Table, render
 TARGET = Path(__file__).with_suffix(".md")
 
 # The shapes of the operands with which a row of the table is counted.
-SQUARE, TALL = ("n", "n"), ("m", "n")
+SQUARE, ANY = ("n", "n"), ("m", "n")
 OPERANDS = {
     "linalg.solve": (SQUARE, ("n", "r")),
     "scipy.linalg.solve_sylvester": (("m", "m"), ("m", "n")),
-    **dict.fromkeys(("linalg.svd", "linalg.svdvals", "linalg.pinv"), (TALL, TALL)),
+    **dict.fromkeys(("linalg.svd", "linalg.svdvals", "linalg.pinv"), (ANY, ANY)),
 }
 
 NETWORKS = {

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from matderiv.program.polynomial import ZERO, Polynomial
-from matderiv.tensor.dims import Shape
+from matderiv.tensor.dims import Shape, least_dim
 
 __all__ = ["UFUNCS", "WEIGHTS", "contraction_flops", "count"]
 
@@ -60,11 +60,13 @@ def _sylvester(first: Shape, last: Shape) -> Polynomial:
 
 
 def _singular(tall: int, square: int) -> Callable[[Shape, Shape], Polynomial]:
-    """tall · m n² + square · n³ for an (m, n) matrix."""
-    return lambda first, last: (
-        tall * Polynomial.of(*first, first[-1])
-        + square * Polynomial.of(*first[:-2], first[-1], first[-1], first[-1])
-    )
+    """tall · m n r + square · r³ for an (m, n) matrix, r the smaller of m and n."""
+
+    def flops(first: Shape, last: Shape) -> Polynomial:
+        r = least_dim(*first[-2:])
+        return tall * Polynomial.of(*first, r) + square * Polynomial.of(*first[:-2], r, r, r)
+
+    return flops
 
 
 LINEAR_ALGEBRA: dict[str, Callable[[Shape, Shape], Polynomial]] = {

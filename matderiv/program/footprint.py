@@ -18,7 +18,7 @@ from math import prod
 from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.program.steps import Body, Ref, Step
 from matderiv.program.strides import Layout, buffer_bytes, by_rows, elementwise, reshaped, seen
-from matderiv.tensor.dims import Shape, dim_value
+from matderiv.tensor.dims import Dim, Shape, dim_value
 
 __all__ = ["Footprint", "Footprints", "item_size"]
 
@@ -117,6 +117,7 @@ class Footprints:
         self.layouts: dict[int, Layout] = {}
         self._found: dict[int, Footprint] = {}
         self._arrays: dict[int, tuple[int, Shape]] = {}
+        self._shapes = dict(given)
         self._bodies: dict[int, Body] = {}
         for number, shape in given.items():
             self.layouts[number] = by_rows(self.numbers(shape), item)
@@ -125,6 +126,7 @@ class Footprints:
             if step.value not in self._found:
                 self._found[step.value] = self._measure(step)
                 self._arrays[step.value] = (item_size(step.function, item), step.shape)
+                self._shapes[step.value] = step.shape
 
     def __getitem__(self, value: int) -> Footprint:
         """What the step that makes a value takes."""
@@ -168,9 +170,9 @@ class Footprints:
             body = self._bodies[step.alias]
             return output_footprint(body, body.outputs[step.place], self)
         if step.function == "linalg.svd":  # a tuple, whose arrays the parts own
-            whole = item * (layout.size + layout.shape[-1] * (1 + layout.shape[-1]))
+            polynomial = item * _three_factors(step.shape, self._width(refs[0]))
+            whole = int(polynomial.at(self.sizes))
             hidden += whole * (item < _DOUBLE)
-            polynomial = item * _tall_and_square(step)
             return Footprint(whole, _TRIPLE, views + hidden, workspace, polynomial)
         if step.function.startswith("linalg.") and item < _DOUBLE:
             hidden += layout.data
@@ -182,6 +184,11 @@ class Footprints:
         polynomial = Polynomial.of(item, *step.shape)
         header = _header(layout.shape) + _PAIR * (step.function == "linalg.slogdet")
         return Footprint(layout.data, header, views + hidden, workspace, polynomial)
+
+    def _width(self, ref: Ref) -> Dim:
+        """The size of the last axis of an operand, through its view."""
+        last = -1 if ref.axes is None else ref.axes[-1]
+        return 1 if last is None else self._shapes[ref.value][last]
 
     def _laid_out(self, step: Step, operands: Sequence[Layout], item: int) -> tuple[Layout, bool]:
         """The layout of a result, and whether a view turns out to be a copy."""
@@ -220,10 +227,10 @@ def _header(shape: tuple[int, ...]) -> int:
     return 96 + 16 * len(shape) if shape else 24
 
 
-def _tall_and_square(step: Step) -> Polynomial:
-    """The elements of U (m, n), s (n) and V' (n, n) together."""
-    *_, n = step.shape
-    return Polynomial.of(*step.shape) + Polynomial.of(n) + Polynomial.of(n, n)
+def _three_factors(left: Shape, n: Dim) -> Polynomial:
+    """The elements of U (…, m, r), s (…, r) and V' (…, r, n) together."""
+    *batch, _, r = left
+    return Polynomial.of(*left) + Polynomial.of(*batch, r) + Polynomial.of(*batch, r, n)
 
 
 def _diagonal(spec: str, base: Layout, shape: tuple[int, ...]) -> Layout:

@@ -18,7 +18,15 @@ from functools import reduce
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
-from matderiv.tensor.dims import ROOT, Composite, Dim, name_value
+from matderiv.tensor.dims import (
+    ROOT,
+    Composite,
+    Dim,
+    bound_name,
+    dimension_names,
+    name_value,
+    smaller_of,
+)
 from matderiv.tensor.nodes import Number
 
 if TYPE_CHECKING:
@@ -126,16 +134,16 @@ class Polynomial:
         """
         terms: dict[Monomial, Number] = {}
         for monomial, coefficient in self.terms.items():
-            rest = tuple(name for name in monomial if name.removeprefix(ROOT) not in sizes)
-            for name in monomial:
-                coefficient *= 1 if name in rest else name_value(name, sizes)
-            terms[rest] = terms.get(rest, 0) + coefficient
+            ((rest, factor),) = Polynomial.of(
+                *(bound_name(k, sizes) for k in monomial)
+            ).terms.items()
+            terms[rest] = terms.get(rest, 0) + coefficient * factor
         return Polynomial(terms)
 
     @property
     def names(self) -> list[str]:
         """The dimension names that occur, sorted."""
-        return sorted({name for monomial in self.terms for name in monomial})
+        return sorted(set(dimension_names(name for monomial in self.terms for name in monomial)))
 
     def to_sympy(self) -> sympy.Expr:
         import sympy
@@ -154,7 +162,8 @@ class Polynomial:
                 text += " - " if coefficient < 0 else " + "
             elif coefficient < 0:
                 text = "-"
-            names = [name if k == 1 else f"{name}^{k}" for name, k in powers.items()]
+            plain_first = sorted(powers.items(), key=lambda power: "(" in power[0])
+            names = [name if k == 1 else f"{name}^{k}" for name, k in plain_first]
             size = abs(coefficient)
             text += " ".join([*([] if size == 1 and names else [str(size)]), *names])
         return text or "0"
@@ -164,12 +173,21 @@ class Polynomial:
 
 
 def _degree(monomial: Monomial) -> float:
-    return sum(0.5 if name.startswith(ROOT) else 1 for name in monomial)
+    """How fast a term grows with all sizes; min(3, n) does not."""
+    total = 0.0
+    for name in monomial:
+        if (sides := smaller_of(name)) is not None:
+            total += min(_degree(key) for dim in sides for key in Polynomial.of(dim).terms)
+        else:
+            total += 0.5 if name.startswith(ROOT) else 1
+    return total
 
 
 def _symbol(name: str) -> Any:
     import sympy
 
+    if (sides := smaller_of(name)) is not None:
+        return sympy.Min(*(Polynomial.of(dim).to_sympy() for dim in sides))
     symbol = sympy.Symbol(name.removeprefix(ROOT), positive=True)
     return sympy.sqrt(symbol) if name.startswith(ROOT) else symbol
 

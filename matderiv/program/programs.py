@@ -16,7 +16,7 @@ from matderiv.program.counting import WEIGHTS
 from matderiv.program.pieces import seen
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
-from matderiv.tensor.dims import Dim, Shape, divide_dims, multiply_dims
+from matderiv.tensor.dims import Dim, Shape, divide_dims, least_dim, multiply_dims
 
 __all__ = ["Call", "calls_on", "constant", "cost", "parse", "record", "sharing"]
 
@@ -213,15 +213,11 @@ def _split(shapes: Shapes, options: Options) -> Shape:
     return (*shapes[0][:axis], part, *shapes[0][axis + 1 :])
 
 
-def _least(shape: Shape) -> Dim:
-    """The number of singular values of an (m, n) matrix, n ≤ m by convention of the tables."""
-    return shape[-1]
-
-
 def _singular(shapes: Shapes, options: Options) -> Shape:
-    """U (m, n), s (n), V' (n, n) of an (m, n) matrix with m ≥ n."""
-    shape, batch, n = shapes[0], shapes[0][:-2], _least(shapes[0])
-    parts: dict[int, Shape] = {0: (*batch, shape[-2], n), 1: (*batch, n), 2: (*batch, n, n)}
+    """U (m, r), s (r), V' (r, n) of an (m, n) matrix, r the smaller of m and n."""
+    *batch, m, n = shapes[0]
+    r = least_dim(m, n)
+    parts: dict[int, Shape] = {0: (*batch, m, r), 1: (*batch, r), 2: (*batch, r, n)}
     return parts[options["item"]]
 
 
@@ -253,7 +249,7 @@ _SHAPES: dict[str, Callable[[Shapes, Options], Shape]] = {
     **dict.fromkeys(("linalg.det", "linalg.slogdet"), lambda shapes, options: shapes[0][:-2]),
     **dict.fromkeys(("linalg.pinv", "matrix_transpose"), _swapped),
     "linalg.solve": lambda shapes, options: shapes[1],
-    "linalg.svdvals": lambda shapes, options: (*shapes[0][:-2], _least(shapes[0])),
+    "linalg.svdvals": lambda shapes, options: (*shapes[0][:-2], least_dim(*shapes[0][-2:])),
     "linalg.svd": _singular,
     "matmul": lambda shapes, options: (*shapes[0][:-1], shapes[1][-1]),
     "kron": _kron,

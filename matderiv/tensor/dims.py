@@ -18,16 +18,21 @@ __all__ = [
     "Composite",
     "Dim",
     "Shape",
+    "bound_name",
     "dim_text",
     "dim_value",
     "dimension_names",
     "divide_dims",
+    "least_dim",
     "multiply_dims",
     "name_value",
+    "smaller_of",
 ]
 
 ROOT = "√"
 """Before the name of a size: the number of blocks of layers whose length is the same number."""
+
+_LEAST = "min("
 
 
 class Composite(NamedTuple):
@@ -87,14 +92,45 @@ def divide_dims(dim: Dim, divisor: Dim) -> Dim | None:
     return multiply_dims(number // below, *left) if number % below == 0 else None
 
 
+def least_dim(a: Dim, b: Dim) -> Dim:
+    """Return the smaller of two sizes: a name made of both, where that depends on them.
+
+    >>> least_dim("m", "n"), least_dim("n", "m"), least_dim("n", "n"), least_dim(2, 3)
+    ('min(m, n)', 'min(m, n)', 'n', 2)
+    """
+    if a == b or 1 in (a, b):
+        return a if a == b else 1
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    return f"{_LEAST}{', '.join(sorted((dim_text(a), dim_text(b))))})"
+
+
+def smaller_of(name: str) -> tuple[Dim, Dim] | None:
+    """The sizes of which a name is the smaller, if it was made of two.
+
+    >>> smaller_of("min(2 k, n)"), smaller_of("n")
+    ((Composite(coefficient=2, names=('k',)), 'n'), None)
+    """
+    if not name.startswith(_LEAST):
+        return None
+    sides = name.removeprefix(_LEAST).removesuffix(")").split(", ")
+    a, b = (
+        multiply_dims(*(int(part) if part.isdigit() else part for part in side.split()))
+        for side in sides
+    )
+    return a, b
+
+
 def dimension_names(dims: Iterable[Dim]) -> Iterator[str]:
     """The names in some sizes.
 
-    >>> list(dimension_names(("m", 2, multiply_dims("n", "k", 3))))
-    ['m', 'k', 'n']
+    >>> list(dimension_names(("m", 2, multiply_dims("n", "k", 3), least_dim("p", "q"))))
+    ['m', 'k', 'n', 'p', 'q']
     """
     for dim in dims:
-        yield from _parts(dim)[1]
+        for name in _parts(dim)[1]:
+            sides = smaller_of(name)
+            yield from (name,) if sides is None else dimension_names(sides)
 
 
 def name_value(name: str, sizes: Mapping[str, int]) -> int:
@@ -102,10 +138,31 @@ def name_value(name: str, sizes: Mapping[str, int]) -> int:
 
     >>> name_value("m", {"m": 3}), [name_value("√N", {"N": n}) for n in (1, 9, 10, 16)]
     (3, [1, 3, 4, 4])
+    >>> name_value("min(m, n)", {"m": 3, "n": 2})
+    2
     """
+    if (sides := smaller_of(name)) is not None:
+        return min(dim_value(dim, sizes) for dim in sides)
     if name.startswith(ROOT) and name not in sizes:
         return isqrt(sizes[name[1:]] - 1) + 1
     return sizes[name]
+
+
+def bound_name(name: str, sizes: Mapping[str, int]) -> Dim:
+    """The size of a name once the numbers of some names are known.
+
+    >>> sizes = {"m": 3}
+    >>> bound_name("m", sizes), bound_name("n", sizes), bound_name("min(m, n)", sizes)
+    (3, 'n', 'min(3, n)')
+    """
+    if (sides := smaller_of(name)) is None:
+        return name_value(name, sizes) if name.removeprefix(ROOT) in sizes else name
+    return least_dim(
+        *(
+            multiply_dims(number, *(bound_name(part, sizes) for part in names))
+            for number, names in map(_parts, sides)
+        )
+    )
 
 
 def dim_value(dim: Dim, sizes: Mapping[str, int]) -> int:

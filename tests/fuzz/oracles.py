@@ -372,8 +372,6 @@ def counted_is_predicted(case: Case) -> None:
     if compiled.plan.functions:
         return
     steps = (*compiled.plan.forward, *compiled.plan.backward)
-    if any("svd" in s.function for s in steps):  # predicted as if tall: n singular values
-        return
     if any(s.function in NUMBER_FUNCTIONS and not s.shape and not s.flops for s in steps):
         return  # arithmetic of sizes alone, which the stand-in cannot tell from other numbers
     given = compiled.arguments(case.values, compiled.plan.forward)

@@ -165,9 +165,10 @@ def cost(name: str, target: Any, args: Any, kwargs: Any, result: Any) -> tuple[f
     if name in CUBIC:
         return CUBIC[name] * np.size(args[0]) * np.shape(args[0])[-1], 0
     if name in SINGULAR:
-        n = np.shape(args[0])[-1]
+        *batch, m, n = np.shape(args[0])
+        least = min(m, n)
         tall, square = SINGULAR[name]
-        return tall * np.size(args[0]) * n + square * n**3 * prod(np.shape(args[0])[:-2]), 0
+        return tall * np.size(args[0]) * least + square * least**3 * prod(batch), 0
     if name == "solve_sylvester":
         *batch, m, n = np.shape(args[2])
         return prod(batch) * (25 * m**3 + 25 * n**3 + 5 * m**2 * n + 5 * m * n**2), 0

@@ -14,6 +14,7 @@ import sympy
 import matderiv as md
 from matderiv.language import canonical_name
 from matderiv.program.compiled import CompiledFunction
+from matderiv.tensor.dims import dim_value
 from matderiv.tensor.elementwise import AbstractElementwise
 from tests.program.counting import count
 
@@ -136,6 +137,30 @@ def test_a_singular_value_decomposition_is_shared() -> None:
     assert [step.function for step in both.steps].count("linalg.svd") == 1
     assert "linalg.svdvals" not in [step.function for step in both.steps]
     assert "linalg.svdvals" in [step.function for step in value.steps]
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (7, 3), (5, 5)])
+@pytest.mark.parametrize("text", ["||X||_*", "||X + 1||_op^2 + ||X||_*", "sum(pinv(X))"])
+def test_there_are_as_many_singular_values_as_the_smaller_side(
+    text: str, shape: tuple[int, int]
+) -> None:
+    """Wide matrices cost what tall ones do: counted as predicted, in symbols and in numbers."""
+    sizes = {"m": shape[0], "n": shape[1]}
+    draw = np.random.default_rng(0)
+    for declared in (("m", "n"), shape):
+        function = md.compile(text, "X", shapes={"X": declared})
+        given = {
+            variable.name: draw.normal(size=[dim_value(dim, sizes) for dim in variable.shape])
+            for variable in function.plan.inputs
+        }
+        at = {name: sizes[name] for name in function.cost.sizes}
+        _, cache = function.module.forward(**given)
+        forward, _ = count(function.module, "forward", **given)
+        backward, _ = count(function.module, "backward", cache)
+        assert forward == pytest.approx(float(function.cost.at(**at).forward), rel=1e-9)
+        assert backward == pytest.approx(float(function.cost.at(**at).backward), rel=1e-9)
+    assert "Min(m, n)" in str(md.cost("||X||_*").forward)
+    assert md.cost("||X||_* where X: (3, n)").leading.forward != 0
 
 
 def test_a_minus_sign_costs_nothing_where_a_difference_takes_it() -> None:
