@@ -208,10 +208,11 @@ def compile(
     if workspace and (backend != "numpy" or budget is not None or segments is not None):
         raise UnsupportedError("a workspace is of numpy's code without a budget or segments")
     options = order, layout, backend, most, segments, diagonal, compressed, workspace
-    if isinstance(source, str):
+    given = sizes, shapes, attributes
+    if isinstance(source, str) and all(isinstance(part, Mapping | None) for part in given):
         asked = wrt if isinstance(wrt, str) else tuple(wrt)
         try:
-            key = (*map(_frozen, (sizes, shapes, attributes)),)
+            key = (*map(_frozen, given),)
             return _compiled(source, asked, options, key)
         except TypeError:  # an option that is no key
             pass

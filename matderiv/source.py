@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -61,7 +62,7 @@ class Program:
     ) -> Program:
         for given, what in ((shapes, "shapes"), (attributes, "attributes")):
             if given is not None and not isinstance(given, Mapping):
-                raise ShapeError(f"{what} are a mapping from names, not {type(given).__name__}")
+                raise ShapeError(f"{what} are a mapping from names, not {reprlib.repr(given)}")
         if is_sympy(source):
             from matderiv.sympy_bridge import from_sympy
 

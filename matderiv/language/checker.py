@@ -186,8 +186,7 @@ class Checker:
         return long.kind, tuple(sizes)
 
     def _turned(self, row: Syntax) -> str:
-        text = self.text(row)
-        return text[:-1] if text.endswith("'") and row.op == "transpose" else f"({text})'"
+        return self.text(row.args[0]) if row.op == "transpose" else f"({self.text(row)})'"
 
     def _meet(self, a: Size, b: Size) -> Size | None:
         """The common size of two axes; a literal 1 stretches, and binds nothing."""

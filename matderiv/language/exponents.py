@@ -70,7 +70,8 @@ class Exponents:
             match = _SUPERSCRIPT_PART.match(token, position)
             if match is None:
                 raise ParseError("this superscript is no power", span=(start, end))
-            place = start + position, start + match.end()
+            whole = match[0] == token  # however long it is in the text, as ^\top is
+            place = (start, end) if whole else (start + position, start + match.end())
             self._superscript_part(match[0], *place)
             position = match.end()
 
@@ -118,7 +119,7 @@ class Exponents:
     def _split_transpose(self, word: Token, start: int) -> None:
         """`w^Tx` is `w' x`: as in TeX, ^ takes one letter."""
         begin, end = span_of(word)
-        self.add("TRANSPOSE", "'", start, begin + 1)
+        self.add("TRANSPOSE", "'", start, end if len(word) == 1 else begin + 1)
         if len(word) == 1:
             self.position += 1
         else:

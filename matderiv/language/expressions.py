@@ -193,7 +193,26 @@ class Expressions:
         return SCALAR
 
     def _method(self, node: Syntax) -> Shape:
+        self._refuse_module(node)
         return self._call(node)
+
+    def _refuse_module(self, node: Syntax) -> None:
+        """F.softmax(x), as PyTorch has it: an argument too many, and F is no array."""
+        receiver, *rest = (argument for argument in node.args if argument.op != "keyword")
+        function = function_table().get(spellings().get(node.value, node.value))
+        if function is None or receiver.op != "input" or receiver.value[1] == "declared":
+            return
+        axis = function.positional_axis and bool(rest) and literal_value(rest[-1]) is not None
+        if function.least <= len(rest) - axis == function.most and not receiver.bracketed:
+            name = self.check.text(receiver)
+            call = self.check.source[node.at[0] : node.span[1]].lstrip(".")
+            self.check.fail(
+                f"{name} is an array here, and {node.value} gets one too many; "
+                "functions stand without the name of their module",
+                receiver.span,
+                hint=call,
+                error=ParseError,
+            )
 
     def _call(self, node: Syntax) -> Shape:
         name = node.value

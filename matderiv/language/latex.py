@@ -133,6 +133,10 @@ class _Reader:
             if len(inside) != 1 or inside[0].type != "WORD" or not is_single_name(inside[0]):
                 raise ParseError("an accent stands over one letter", span=(start, end))
             self.out[argument.mark :] = [make("WORD", inside[0] + argument.detail, start, end)]
+        elif kind == "font":
+            inside = self.out[argument.mark :]
+            if len(inside) == 1 and len(inside[0]) == 1:  # its text is \mathbf{x}, not x}
+                self.out[-1] = make(inside[0].type, str(inside[0]), start, end)
         elif kind == "subscript":
             text = "".join(self.out[argument.mark :])
             del self.out[argument.mark :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -127,7 +128,7 @@ def _given(
 
 def _members(value: object, what: str, name: object) -> tuple[Any, ...]:
     if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
-        raise ParseError(f"{what} of {name} cannot be of type {type(value).__name__}")
+        raise ParseError(f"{what} of {name} are a list, not {reprlib.repr(value)}")
     return tuple(value)
 
 

@@ -101,7 +101,7 @@ class CompiledFunction:
         """Return the gradients; `values` need only hold abstract functions, if any."""
         self._need(self.plan.gradients, "gradients")
         if not isinstance(cache, list):
-            raise ShapeError(f"a cache is what forward returns, not a {type(cache).__name__}")
+            raise ShapeError(f"a cache is what forward returns, no {type(cache).__name__}")
         given = self._functions(by_name(values or {}), self.plan.backward)
         if self.plan.cotangent is not None and cotangent is None:
             raise ShapeError("the value is no scalar: give a cotangent of its shape")

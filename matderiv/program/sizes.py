@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from matderiv.errors import NameResolutionError, ShapeError
@@ -42,7 +43,7 @@ def sample_sizes(
     """
     dims = [dim for v in inputs for dim in v.shape] + list(dimensions(roots))
     parameters = {name for v in wrt for name in names_in(v.shape)}
-    numbers = dict(given)
+    numbers = _whole_numbers(given)
     for name in names_in(dims):
         if name not in numbers:
             numbers[name] = (90 if name in parameters else 70) + len(numbers) % 20
@@ -57,13 +58,20 @@ def checked_sizes(given: Mapping[str, int], known: Collection[str]) -> dict[str,
     >>> checked_sizes({"n": 3}, ["m", "n"])
     {'n': 3}
     """
-    unknown = given.keys() - set(known)
+    numbers = _whole_numbers(given)
+    unknown = numbers.keys() - set(known)
     if unknown:
         names = ", ".join(known) or "none"
         raise NameResolutionError(f"{min(unknown)} is no size here; the sizes are {names}")
+    return numbers
+
+
+def _whole_numbers(given: Mapping[str, int]) -> dict[str, int]:
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ShapeError(f"sizes are numbers by name, {{'n': 90}}, not {reprlib.repr(given)}")
     for name, number in given.items():
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise ShapeError(f"the size {name} is a positive integer, not {number!r}")
+            raise ShapeError(f"the size {name} is a positive integer, not {reprlib.repr(number)}")
     return dict(given)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -320,9 +321,9 @@ def differentiate(
     one_of(layout, LAYOUTS, "layout")
     one_of(mode, MODES, "mode")
     if not isinstance(structured, bool):
-        raise MatderivError(f"structured is True or False, not a {type(structured).__name__}")
+        raise MatderivError(f"structured is True or False, not {reprlib.repr(structured)}")
     if not isinstance(diagonal, bool):
-        raise MatderivError(f"diagonal is True or False, not a {type(diagonal).__name__}")
+        raise MatderivError(f"diagonal is True or False, not {reprlib.repr(diagonal)}")
     if structured and diagonal:
         raise UnsupportedError("the diagonal is that of the free-entry derivative")
     for name in {name for names in wrt for name in names}:

@@ -13,6 +13,7 @@ from matderiv.errors import (
     ShapeError,
 )
 from matderiv.language import read
+from matderiv.language.latex_commands import FONTS, SYMBOLS
 
 SHAPES: dict[str, tuple[Any, ...]] = {
     "A": ("n", "n"),
@@ -119,6 +120,13 @@ REFUSED = [
     ("t[0]", ShapeError, ["scalar"], "["),
     ("x[1.5]", ParseError, ["integer"], "1.5"),
     ("sum(X, axis=x)", ParseError, ["literal"], "x"),
+    # functions of a module, as PyTorch and NumPy have them
+    ("F.softmax(x)", ParseError, ["F is an array", "one too many", "softmax(x)"], "F"),
+    ("F.softmax(X, dim=0)", ParseError, ["softmax(X, dim=0)"], "F"),
+    ("F.softmax(X, 0)", ParseError, ["F is an array"], "F"),
+    ("F.mse(x, y)", ParseError, ["mse(x, y)"], "F"),
+    ("F.softmax(x) where F: (n, n)", ParseError, ["literal"], "x"),
+    ("torch.softmax(x)", NameResolutionError, ["module of Python"], "torch"),
     ("norm(x, y)", MatderivError, ["number"], "y"),
     ("sum(inf)", NameResolutionError, ["inf"], "inf"),
     ("max(x, inf)", ParseError, ["no value"], "inf"),
@@ -181,6 +189,20 @@ def test_a_message_shows_the_line_and_the_hint() -> None:
         "   ^",
         "  try: A' z",
     ]
+
+
+@pytest.mark.parametrize("font", ["", *FONTS])
+def test_messages_show_latex_as_it_is_written(font: str) -> None:
+    """A command is one piece of text, with its braces, whatever it becomes."""
+    letter = f"\\{font}{{u}}" if font else "u"
+    for name, (_, token) in SYMBOLS.items():
+        if token not in ("⊤", "'"):
+            continue
+        for turn in (f"^\\{name}", f"^{{\\{name}}}", "^\\mathsf{T}", "^{\\mathsf T}", "^T"):
+            with pytest.raises(ShapeError) as caught:
+                read(f"{letter}{turn} + v")
+            assert f"{letter}{turn}: a row (n) and v: (n)" in caught.value.message
+            assert caught.value.hint == f"{letter} in place of {letter}{turn}"
 
 
 def test_carets_count_columns_of_wide_and_combining_letters() -> None:
