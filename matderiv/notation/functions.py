@@ -6,7 +6,7 @@ notation writes otherwise is in the one table `SPECIAL`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 from functools import cache
 
@@ -18,8 +18,9 @@ from matderiv.notation.terms import Call, Kronecker, Partial, Power, Symbol, Ter
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import multiply_dims
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
-from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product, Sum
+from matderiv.tensor.nodes import Apply, Map, Node, Product, Sum
 from matderiv.tensor.primitives import AbstractFunction, Primitive
+from matderiv.tensor.reshapes import kronecker_factors
 
 __all__ = ["lift_apply", "lift_map"]
 
@@ -154,48 +155,18 @@ def _kronecker_sum(node: Apply, lift: Lift) -> Term | None:
 
 
 def _kronecker(node: Apply, lift: Lift) -> Term | None:
-    """A ⊗ B where the reshaped value is an outer product A[i,j] B[k,l] at [i,k,j,l].
-
-    A vector is a row or a column of its own: A[i,j] b[k] at [i,j,k] is A ⊗ b'.
-    """
-    (outer,) = node.arguments
-    if not isinstance(outer, Product):
+    """A ⊗ B, where the reshaped value is one; a vector is a row or a column of its own."""
+    found = kronecker_factors(node)
+    if found is None:
         return None
-    for ends in _sides(node, outer):
-        if set(ends[0]) & set(ends[1]):
-            continue
-        sides: tuple[list[Factor], list[Factor]] = [], []
-        for factor in outer.factors:
-            place = next((k for k in (0, 1) if set(factor.labels) <= set(ends[k])), None)
-            if place is None:
-                break
-            sides[place].append(factor)
-        else:
-            sizes = dict(enumerate(outer.sizes))
-            left, right = (
-                lift(node.arena.product(1, side, out, sizes))
-                for side, out in zip(sides, ends, strict=True)
-            )
-            if left.order < node.order:
-                left = transpose(left)
-            if right.order < node.order:
-                right = transpose(right)
-            product = Kronecker(left, right, order=node.order)
-            coefficient = Fraction(outer.coefficient)
-            scaled = multiply_number(abs(coefficient), product)
-            return scaled if coefficient > 0 else negate(scaled)
-    return None
-
-
-def _sides(node: Apply, outer: Product) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """The output labels of the two factors that a reshape may be the Kronecker product of."""
-    grouped = tuple(multiply_dims(*outer.shape[k : k + 2]) for k in range(0, outer.order, 2))
-    if node.order <= 2 and outer.order == 2 * node.order and node.shape == grouped:
-        yield outer.out[::2], outer.out[1::2]
-    if node.order == 2 and outer.order == 3 and node.shape[0] == outer.shape[0]:
-        first, second, third = outer.out
-        yield (first, second), (third,)
-        yield (second,), (first, third)
+    coefficient, *factors = found
+    left, right = (lift(factor) for factor in factors)
+    if left.order < node.order:
+        left = transpose(left)
+    if right.order < node.order:
+        right = transpose(right)
+    scaled = multiply_number(abs(coefficient), Kronecker(left, right, order=node.order))
+    return scaled if coefficient > 0 else negate(scaled)
 
 
 def _select(node: Apply, lift: Lift) -> Term:

@@ -15,7 +15,7 @@ from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product, Sum, Variable
 from matderiv.tensor.primitives import PrimitiveFunction
 from matderiv.tensor.properties import is_nonnegative
-from matderiv.tensor.reshapes import split_identity, split_product
+from matderiv.tensor.reshapes import kronecker_factors, split_identity, split_product, unfused
 from matderiv.tensor.stable import inside
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _inv(arena: Arena, x: Node) -> Node | None:
     if isinstance(x, Variable) and "orthogonal" in x.attributes:
         return arena.transpose(x)
     if not isinstance(x, Product):
-        return None
+        return _of_kronecker(arena, "inv", x)
     coefficient, scalars, matrices = _scalars_apart(x)
     a, b = x.out
     if a == b:
@@ -101,6 +101,18 @@ def _inv(arena: Arena, x: Node) -> Node | None:
             return arena.transpose(arena.apply("inv", node))
         return None
     return _split_inverse(arena, x)
+
+
+def _of_kronecker(arena: Arena, name: str, x: Node) -> Node | None:
+    """(A ⊗ B)⁻¹ = A⁻¹ ⊗ B⁻¹ for square A and B, and pinv(A ⊗ B) = pinv(A) ⊗ pinv(B)."""
+    coefficient, *parts = kronecker_factors(x) or (Fraction(0),)
+    if len(parts) != 2 or any(part.order != 2 for part in parts):
+        return None
+    if name == "inv" and any(part.shape[0] != part.shape[1] for part in parts):
+        return None
+    left, right = (arena.apply(name, part) for part in parts)
+    outer = arena.scale(1 / coefficient, arena.einsum("ij,kl->ikjl", left, right))
+    return arena.reshape(outer, 4, x.shape[::-1])
 
 
 def _split_inverse(arena: Arena, x: Product) -> Node | None:
@@ -189,8 +201,10 @@ def _transpose_outside(arena: Arena, name: str, x: Node) -> Node | None:
 
 
 def _pinv(arena: Arena, x: Node) -> Node | None:
-    """(X⁺)⁺ = X"""
-    return inside(x, "pinv") or _transpose_outside(arena, "pinv", x)
+    """(X⁺)⁺ = X; (A ⊗ B)⁺ = A⁺ ⊗ B⁺"""
+    return (
+        inside(x, "pinv") or _of_kronecker(arena, "pinv", x) or _transpose_outside(arena, "pinv", x)
+    )
 
 
 def _expm(arena: Arena, x: Node) -> Node | None:
@@ -237,12 +251,16 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
         assert isinstance(inner_axes, int)
         assert isinstance(inner_dims, tuple)
         outside = axes - len(inner_dims)
-        if outside >= 0:
-            return arena.reshape(x.arguments[0], inner_axes + outside, dims)
+        if outside < 0:
+            dims = inner_dims[:-outside] + dims
+        return arena.reshape(x.arguments[0], inner_axes + max(outside, 0), dims)
     if isinstance(x, Sum) and any(_is_outer(term.node) for term in x.terms):
         # dX ⊗ X + X ⊗ dX: outer products, each fused on its own
         parts = [(c, arena.reshape(node, axes, dims)) for c, node in x.terms]
         return arena.sum(parts, x.shape[: x.order - axes] + dims)
+    opened, made_of = unfused(x)
+    if any(len(part) > 1 for part in made_of):  # a reshape that was turned
+        return arena.reshape(opened, opened.order, x.shape[: x.order - axes] + dims)
     if (joined := split_identity(arena, x, axes, dims)) is not None:
         return joined
     return split_product(arena, x, axes, dims) if isinstance(x, Product) else None

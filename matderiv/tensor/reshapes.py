@@ -9,7 +9,8 @@ vec(X)' vec(Y) = Σ X_ij Y_ij without a rule for either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.dims import Shape, divide_dims, multiply_dims
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "blocks",
     "fuse_outputs",
+    "kronecker_factors",
     "split_identity",
     "split_labels",
     "split_product",
@@ -219,6 +221,54 @@ def fuse_outputs(
             last = len(ends) - 1
             return arena.transpose(joined, [*range(at), last, *range(at, last)])
     return None
+
+
+def kronecker_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
+    """c, A and B where a value is c A ⊗ B: the fusion of A[i,j] B[k,l] at [i,k,j,l].
+
+    A factor of a matrix may be a vector, its row or its column: A[i,j] b[k] at [i,j,k].
+
+    >>> from matderiv.tensor.arena import Arena
+    >>> arena = Arena()
+    >>> A, B = arena.variable("A", ("m", "n")), arena.variable("B", ("p", "q"))
+    >>> rows, columns = arena.total_size(("m", "p")), arena.total_size(("n", "q"))
+    >>> kron = arena.reshape(arena.einsum("ij,kl->ikjl", A, B), 4, (rows, columns))
+    >>> kronecker_factors(kron)[1:] == (A, B)
+    True
+    """
+    if not isinstance(node, Apply) or node.primitive.key != "reshape":
+        return None
+    (outer,) = node.arguments
+    if not isinstance(outer, Product):
+        return None
+    for ends in _sides(node, outer):
+        if set(ends[0]) & set(ends[1]):
+            continue
+        sides: tuple[list[Factor], list[Factor]] = [], []
+        for factor in outer.factors:
+            place = next((k for k in (0, 1) if set(factor.labels) <= set(ends[k])), None)
+            if place is None:
+                break
+            sides[place].append(factor)
+        else:
+            sizes = dict(enumerate(outer.sizes))
+            left, right = (
+                node.arena.product(1, side, out, sizes)
+                for side, out in zip(sides, ends, strict=True)
+            )
+            return Fraction(outer.coefficient), left, right
+    return None
+
+
+def _sides(node: Node, outer: Product) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The output labels of the two factors that a fusion may be the Kronecker product of."""
+    grouped = tuple(multiply_dims(*outer.shape[k : k + 2]) for k in range(0, outer.order, 2))
+    if node.order <= 2 and outer.order == 2 * node.order and node.shape == grouped:
+        yield outer.out[::2], outer.out[1::2]
+    if node.order == 2 and outer.order == 3 and node.shape[0] == outer.shape[0]:
+        first, second, third = outer.out
+        yield (first, second), (third,)
+        yield (second,), (first, third)
 
 
 def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:

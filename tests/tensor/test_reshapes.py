@@ -72,6 +72,22 @@ KRONECKER: dict[str, tuple[Callable[[Setting], Node], Callable[..., Any]]] = {
         lambda s: s.e("ij,j->i", _kron(s, s.A, s.B), _vec(s, s.e("ij,jk->ik", s.B, s.A))),
         lambda A, B: (B @ (B @ A) @ A.T).T.ravel(),
     ),
+    "(X ⊗ A) vec(X)": (
+        lambda s: s.e("ij,j->i", _kron(s, s.X, s.A), _vec(s, s.X)),
+        lambda X, A: np.kron(X, A) @ X.T.ravel(),
+    ),
+    "(X ⊗ A)' vec(B)": (
+        lambda s: s.e("ji,j->i", _kron(s, s.X, s.A), _vec(s, s.B)),
+        lambda X, A, B: np.kron(X, A).T @ B.T.ravel(),
+    ),
+    "vec(X)' (S ⊗ A)⁻¹": (
+        lambda s: s.e("j,ji->i", _vec(s, s.B), s.inv(_kron(s, s.S, s.A))),
+        lambda B, S, A: B.T.ravel() @ np.linalg.inv(np.kron(S, A)),
+    ),
+    "pinv(X ⊗ A)": (
+        lambda s: s.f("pinv", _kron(s, s.X, s.A)),
+        lambda X, A: np.linalg.pinv(np.kron(X, A)),
+    ),
     "K vec(X)": (
         lambda s: s.e("ij,j->i", _commutation(s, "n", "m"), _vec(s, s.X)),
         lambda X: X.ravel(),
@@ -102,6 +118,26 @@ def test_reshapes_keep_the_value(name: str) -> None:
     code = numpy.__code__
     arrays = (s.array(letter) for letter in code.co_varnames[: code.co_argcount])
     assert relative_error(value(build(s), s.arrays, SIZES), numpy(*arrays)) <= 1e-12
+
+
+def test_a_kronecker_product_of_a_vec_is_a_vec() -> None:
+    """(A ⊗ B) vec(X) = vec(B X A'), Magnus and Neudecker, and so with an inverse."""
+    s = Setting()
+    matrix, long = _kron(s, s.X, s.A), _vec(s, s.X)
+
+    def rows(spec: str, *factors: Node) -> Node:  # of the transpose, one after the other
+        turned = s.e(spec, *factors)
+        return s.arena.reshape(turned, 2, (s.arena.total_size(turned.shape),))
+
+    assert s.e("ij,j->i", matrix, long) is rows("ij,jk,lk->li", s.A, s.X, s.X)
+    assert s.e("ji,j->i", matrix, _vec(s, s.B)) is rows("ji,jk,kl->li", s.A, s.B, s.X)
+    inverse = s.inv(_kron(s, s.S, s.A))
+    assert inverse is _kron(s, s.inv(s.S), s.inv(s.A))
+    gram = s.e("ji,jk->ik", s.X, s.X)
+    form = s.e("i,ij,j->", long, _kron(s, gram, s.A), long)
+    assert form is s.e("ij,ik,kl,jl->", s.X, s.A, s.X, gram)
+    both = s.e("ij,ji->", _kron(s, s.A, s.B), _kron(s, s.B, s.S))
+    assert both is s.e("ij,ji,kl,lk->", s.A, s.B, s.B, s.S)
 
 
 def test_the_trace_of_a_kronecker_product_comes_apart() -> None:
