@@ -12,6 +12,7 @@ import pytest
 import scipy.special
 
 from matderiv.tensor import matrix_rules, rules
+from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Factor, Node
 from tests.numerics import Array, relative_error, value
 from tests.tensor.setting import SIZES, Setting
@@ -141,13 +142,12 @@ for _name in ("cos", "cosh", "abs"):
     )
 for _name in ("sin", "tan", "atan", "sinh", "tanh", "sign", "asin", "erf"):
     _numpy = {"atan": "arctan", "asin": "arcsin"}.get(_name, _name)
-    if _name != "erf":
-        ELEMENTWISE_RULES[f"{_name} odd"] = Rule(
-            lambda s, name=_name: s.m(name, -s.x / 4),  # type: ignore[misc]
-            lambda s, name=_name: -s.m(name, s.x / 4),  # type: ignore[misc]
-            lambda x, name=_numpy: getattr(np, name)(-x / 4),
-            (_name,),
-        )
+    ELEMENTWISE_RULES[f"{_name} odd"] = Rule(
+        lambda s, name=_name: s.m(name, -s.x / 4),  # type: ignore[misc]
+        lambda s, name=_name: -s.m(name, s.x / 4),  # type: ignore[misc]
+        lambda x, name=_numpy: getattr(scipy.special if name == "erf" else np, name)(-x / 4),
+        (_name,),
+    )
     ELEMENTWISE_RULES[f"{_name} 0"] = Rule(
         lambda s, name=_name: s.m(name, s.x - s.x),  # type: ignore[misc]
         lambda s: s.arena.zero(("n",)),
@@ -522,27 +522,93 @@ RULES = {**ELEMENTWISE_RULES, **STABLE_RULES, **MATRIX_RULES, **CANCEL_RULES}
 
 @pytest.mark.parametrize("name", RULES)
 def test_rule_fires(name: str) -> None:
+    assert fires(RULES[name])
+
+
+def fires(rule: Rule) -> bool:
     setting = Setting()
-    left = RULES[name].left(setting)
-    assert left is RULES[name].right(setting)
+    return rule.left(setting) is rule.right(setting)
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_rule_keeps_the_value(name: str) -> None:
-    rule = RULES[name]
     for seed in range(3):
-        setting = Setting(seed)
-        code = rule.numpy.__code__
-        letters = [letter for letter in code.co_varnames[: code.co_argcount] if letter != "name"]
-        want = rule.numpy(*(setting.array(letter) for letter in letters))
-        got = value(rule.left(setting), setting.arrays, SIZES)
-        assert relative_error(got, want) <= 1e-12
+        assert value_error(RULES[name], seed) <= 1e-12
+
+
+def value_error(rule: Rule, seed: int) -> float:
+    """How far the left side, as it is rewritten, is from what NumPy computes."""
+    setting = Setting(seed)
+    code = rule.numpy.__code__
+    letters = [letter for letter in code.co_varnames[: code.co_argcount] if letter != "name"]
+    want = rule.numpy(*(setting.array(letter) for letter in letters))
+    return relative_error(value(rule.left(setting), setting.arrays, SIZES), want)
+
+
+TABLES: dict[str, dict[Any, Any]] = {
+    "powers": rules.POWERS,
+    "pairs": rules.PAIRS,
+    "maps": rules._MAP_RULES,
+    "matrices": matrix_rules._MATRIX_RULES,
+}
 
 
 def test_every_rule_of_the_tables_fires_somewhere() -> None:
     fired = {key for rule in RULES.values() for key in rule.rules}
-    tables = {*rules.POWERS, *rules.PAIRS, *rules._MAP_RULES, *matrix_rules._MATRIX_RULES}
-    assert tables <= fired
+    assert {key for table in TABLES.values() for key in table} <= fired
+
+
+# ----- rules broken on purpose --------------------------------------------------------
+def _transposed(node: Node) -> Node:
+    """Where it is square, else something wrong as well."""
+    is_square = node.order == 2 and node.shape[0] == node.shape[1]
+    return node.arena.transpose(node) if is_square else node + 1
+
+
+WRONG: dict[str, Callable[[Node], Node]] = {
+    "sign": lambda node: -node,
+    "factor": lambda node: 2 * node,
+    "term": lambda node: node + 1,
+    "transposed": _transposed,
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize(
+    "table, key", [(name, key) for name in ("maps", "matrices") for key in TABLES[name]]
+)
+def test_a_wrong_rule_changes_a_value(
+    monkeypatch: pytest.MonkeyPatch, table: str, key: str, wrong: str
+) -> None:
+    rule = TABLES[table][key]
+
+    def broken(arena: Arena, *arguments: Node, **named: Node) -> Node | None:
+        made = rule(arena, *arguments, **named)
+        return None if made is None else WRONG[wrong](made)
+
+    monkeypatch.setitem(TABLES[table], key, broken)
+    assert max(value_error(r, 0) for r in RULES.values() if key in r.rules) > 1e-3
+
+
+@pytest.mark.parametrize("key", rules.POWERS)
+def test_a_wrong_power_changes_a_value(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setitem(rules.POWERS, key, lambda k: k + 1)
+    assert max(value_error(r, 0) for r in RULES.values() if key in r.rules) > 1e-3
+
+
+@pytest.mark.parametrize("key", rules.PAIRS, ids=" ".join)
+def test_a_wrong_pair_changes_a_value(
+    monkeypatch: pytest.MonkeyPatch, key: tuple[str, str]
+) -> None:
+    for wrong in {*key, "exp", None} - {rules.PAIRS[key]}:
+        monkeypatch.setitem(rules.PAIRS, key, wrong)
+        assert max(value_error(r, 0) for r in RULES.values() if key in r.rules) > 1e-3
+
+
+@pytest.mark.parametrize("table, key", [(name, key) for name in TABLES for key in TABLES[name]])
+def test_a_rule_left_out_is_missed(monkeypatch: pytest.MonkeyPatch, table: str, key: Any) -> None:
+    monkeypatch.delitem(TABLES[table], key)
+    assert not all(fires(r) for r in RULES.values() if key in r.rules)
 
 
 # ----- where a rule must not fire -----------------------------------------------------
