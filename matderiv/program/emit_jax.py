@@ -36,7 +36,6 @@ OPERATORS = {
     "reciprocal": "1.0 / {0}",
     "power": "{0} ** {1}",
     "greater": "{0} > {1}",
-    "less": "{0} < {1}",
     "equal": "{0} == {1}",
     "matmul": "{0} @ {1}",
 }

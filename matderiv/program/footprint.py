@@ -22,7 +22,7 @@ from matderiv.tensor.dims import Dim, Shape, dim_value
 
 __all__ = ["Footprint", "Footprints", "item_size"]
 
-_MASKS = frozenset({"equal", "greater", "less"})
+_MASKS = frozenset({"equal", "greater"})
 _ITERATOR = 800  # the iterator of a call whose operands do not lie alike
 _DOUBLE = 8
 _SCALAR = 104  # a Python number as an operand
@@ -31,7 +31,7 @@ _PAIR = 300  # the tuple of a sign and a logarithm
 _TRIPLE = 400  # of U, s and V'
 # Bytes hidden in a call, besides what depends on its operands.
 _CALLS = {
-    **dict.fromkeys(("sum", "amax", "amin", "argmax", "argmin"), 960),
+    **dict.fromkeys(("sum", "amax", "amin", "argmax"), 960),
     **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 800),
     "inverse_of_lower": 950,
     **dict.fromkeys(("linalg.det", "linalg.slogdet"), 670),
@@ -67,7 +67,7 @@ _WORKSPACES = {
 _BY_ROWS = frozenset(
     {
         *("matmul", "vecdot", "vdot", "einsum", "kron", "take", "zeros", "full", "eye"),
-        *("tensordot", "argmax", "argmin"),
+        *("tensordot", "argmax"),
     }
 )
 

@@ -21,8 +21,8 @@ __all__ = ["NumbaWriter"]
 
 _INDENT = "    "
 _KINDS = {
-    **dict.fromkeys(("greater", "less", "equal"), "np.bool_"),
-    **dict.fromkeys(("argmax", "argmin"), "np.int64"),
+    **dict.fromkeys(("greater", "equal"), "np.bool_"),
+    "argmax": "np.int64",
 }
 
 # One entry of a result from entries of the operands; others are `np.f` of a number.
@@ -35,10 +35,8 @@ _ENTRIES = {
     "positive": "{0}",
     "copy": "{0}",
     "reciprocal": "1.0 / {0}",
-    "square": "{0} * {0}",
     "power": "{0} ** {1}",
     "greater": "{0} > {1}",
-    "less": "{0} < {1}",
     "equal": "{0} == {1}",
     "abs": "abs({0})",
     "heaviside": "1.0 if {0} > 0.0 else 0.0",
@@ -63,7 +61,7 @@ _CALLS = {
     "triu": "np.triu({0}, {k})",
 }
 
-_REDUCTIONS = ("sum", "amax", "amin", "argmax", "argmin")
+_REDUCTIONS = ("sum", "amax", "amin", "argmax")
 
 
 class NumbaWriter(Writer):

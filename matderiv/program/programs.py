@@ -241,7 +241,7 @@ def _swapped(shapes: Shapes, options: Options) -> Shape:
 
 # What is elementwise needs no rule.
 _SHAPES: dict[str, Callable[[Shapes, Options], Shape]] = {
-    **dict.fromkeys(("sum", "amax", "amin", "argmax", "argmin", "squeeze"), _reduced),
+    **dict.fromkeys(("sum", "amax", "amin", "argmax", "squeeze"), _reduced),
     **dict.fromkeys(("linalg.inv", "linalg.cholesky", "inverse_of_lower"), _first),
     **dict.fromkeys(("tril", "triu"), _first),
     **dict.fromkeys(("scipy.linalg.expm", "scipy.linalg.sqrtm"), _first),
