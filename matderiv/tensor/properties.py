@@ -21,6 +21,7 @@ from matderiv.tensor.nodes import (
     Sum,
     Variable,
 )
+from matderiv.tensor.stable import one_plus
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
@@ -101,8 +102,8 @@ def is_nonnegative(arena: Arena, node: Node) -> bool:
         )
     else:
         assert isinstance(node, Product)
-        answer = node.coefficient >= 0 and all(
-            is_factor_nonnegative(arena, f) for f in node.factors
+        answer = _is_one_minus_unit(node) or (
+            node.coefficient >= 0 and all(is_factor_nonnegative(arena, f) for f in node.factors)
         )
     arena.nonnegative[node.id] = answer
     return answer
@@ -161,23 +162,12 @@ def _is_semidefinite(node: Node) -> bool:
     return inner[0] == inner[1] and all(f.exponent == 1 for f in sides)
 
 
-def _is_one_minus_unit(node: Sum) -> bool:
-    """Whether a sum is 1 - f for a function f with values in [0, 1]."""
-    if len(node.terms) != 2:
-        return False
-    for one, other in (node.terms, node.terms[::-1]):
-        constant, f = one.node, other.node
-        if (
-            isinstance(constant, Product)
-            and not constant.factors
-            and len(set(constant.out)) == len(constant.out)
-            and one.coefficient * constant.coefficient == 1
-            and other.coefficient == -1
-        ):
-            return (isinstance(f, Map) and f.function.unit) or (
-                isinstance(f, Apply) and f.primitive.unit
-            )
-    return False
+def _is_one_minus_unit(node: Node) -> bool:
+    """Whether this is 1 - f for a function f with values in [0, 1]."""
+    sign, f = one_plus(node) or (1, node)
+    if isinstance(f, Map):
+        return sign < 0 and f.function.unit
+    return sign < 0 and isinstance(f, Apply) and f.primitive.unit
 
 
 def _in_body(node: Last | Stack) -> Node:

@@ -20,7 +20,7 @@ from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product, Sum
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["inside", "stable_factors", "stable_log"]
+__all__ = ["inside", "one_plus", "stable_factors", "stable_log"]
 
 
 def inside(node: Node, name: str) -> Node | None:
@@ -41,7 +41,7 @@ def _is_one(node: Node) -> bool:
     )
 
 
-def _one_plus(node: Node) -> tuple[int, Node] | None:
+def one_plus(node: Node) -> tuple[int, Node] | None:
     """(±1, f) where node is 1 ± f."""
     sign = 1
     if isinstance(node, Product) and node.coefficient == -1 and len(node.factors) == 1:
@@ -126,7 +126,7 @@ def stable_log(arena: Arena, x: Node) -> Node | None:
     if (inner := inside(x, "softmax")) is not None:
         total = arena.apply("logsumexp", inner)
         return inner - arena.broadcast(total, inner.shape, range(inner.order - 1))
-    if (found := _one_plus(x)) is not None:
+    if (found := one_plus(x)) is not None:
         sign, other = found
         if sign > 0 and (inner := inside(other, "exp")) is not None:
             return arena.map("softplus", inner)
@@ -154,13 +154,9 @@ def stable_factors(arena: Arena, factors: list[Factor]) -> list[Factor]:
                 return merged
             continue
         rest = factors[:index] + factors[index + 1 :]
-        found = _one_plus(node)
+        found = one_plus(node)
         if found is not None and found[0] > 0 and (t := inside(found[1], "exp")) is not None:
-            # e^t/(1 + e^t) = σ(t); otherwise 1/(1 + e^t) = σ(-t).
-            above = Factor(found[1], labels, 1)
-            if exponent == -1 and above in rest:
-                rest.remove(above)
-                return [*rest, Factor(arena.map("sigmoid", t), labels, 1)]
+            # 1/(1 + e^t) = σ(-t), which an e^t beside it makes σ(t).
             return [*rest, Factor(arena.map("sigmoid", -t), labels, -exponent)]
         sums = _summed_exponentials(node)
         if sums is not None:

@@ -1,0 +1,225 @@
+"""What is said to be known of a value is true, and what should be known is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.nodes import Node
+from matderiv.tensor.products import _number_power
+from matderiv.tensor.properties import is_nonnegative, is_positive_definite, is_symmetric
+from tests.numerics import Array, lengths, value
+
+SIZES = {"m": 4, "n": 3}
+HALF = Fraction(1, 2)
+
+
+class Matrices:
+    """S, T positive definite, C symmetric, A, B (n, n), X (m, n), w ≥ 0, x, t > 0, r any."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.arena = arena = Arena()
+        random = np.random.default_rng([23, seed])
+        self.arrays: dict[Node, Array] = {}
+
+        def made(name: str, shape: tuple[str, ...], *attributes: str) -> Node:
+            node = arena.variable(name, shape, attributes)
+            array = 3 * random.normal(size=lengths(shape, SIZES))
+            if "posdef" in attributes:
+                array = array @ array.T / 3 + 0.05 * np.eye(3)
+            elif "symmetric" in attributes:
+                array = array + array.T
+            elif "positive" in attributes:
+                array = np.abs(array) + 0.01
+            self.arrays[node] = array
+            return node
+
+        self.S, self.T = made("S", ("n", "n"), "posdef"), made("T", ("n", "n"), "posdef")
+        self.C = made("C", ("n", "n"), "symmetric")
+        self.A, self.B = made("A", ("n", "n")), made("B", ("n", "n"))
+        self.X, self.Y = made("X", ("m", "n")), made("Y", ("m", "n"))
+        self.w, self.p = made("w", ("m",), "positive"), made("p", ("n",), "positive")
+        self.x, self.v = made("x", ("n",)), made("v", ("m",))
+        self.t, self.r = made("t", (), "positive"), made("r", ())
+        self.I = arena.identity("n")
+
+    def e(self, spec: str, *nodes: Node) -> Node:
+        return self.arena.einsum(spec, *nodes)
+
+    def at(self, node: Node) -> Array:
+        return value(node, self.arrays, SIZES)
+
+
+Form = Callable[[Matrices], Node]
+
+POSITIVE_DEFINITE: dict[str, Form] = {
+    "S": lambda k: k.S,
+    "S'": lambda k: k.arena.transpose(k.S),
+    "2 S": lambda k: 2 * k.S,
+    "t S": lambda k: k.e(",ij->ij", k.t, k.S),
+    "n S": lambda k: k.e(",ij->ij", k.arena.size("n"), k.S),
+    "S + T/2": lambda k: k.S + k.T / 2,
+    "S named": lambda k: k.arena.name("N", k.S),
+    "S + A'A": lambda k: k.S + k.e("ki,kj->ij", k.A, k.A),
+    "S + A A'": lambda k: k.S + k.e("ik,jk->ij", k.A, k.A),
+    "S + A'A named": lambda k: k.S + k.arena.name("N", k.e("ki,kj->ij", k.A, k.A)),
+    "S + X' diag(w) X": lambda k: k.S + k.e("ki,k,kj->ij", k.X, k.w, k.X),
+    "S + t X'X": lambda k: k.S + k.e(",ki,kj->ij", k.t, k.X, k.X),
+    "S + r^2 X'X": lambda k: k.S + k.e(",ki,kj->ij", k.r**2, k.X, k.X),
+    "A'A + t I": lambda k: k.e("ki,kj->ij", k.A, k.A) + k.e(",ij->ij", k.t, k.I),
+    "X'X + I": lambda k: k.e("ki,kj->ij", k.X, k.X) + k.I,
+    "X'X + diag(p)": lambda k: k.e("ki,kj->ij", k.X, k.X) + k.e("i->ii", k.p),
+    "X'X + diag(p named)": lambda k: (
+        k.e("ki,kj->ij", k.X, k.X) + k.e("i->ii", k.arena.name("q", k.p))
+    ),
+    "X'X + n I": lambda k: k.e("ki,kj->ij", k.X, k.X) + k.e(",ij->ij", k.arena.size("n"), k.I),
+    "diag(p)": lambda k: k.e("i->ii", k.p),
+    "2 t diag(p)": lambda k: 2 * k.e(",i->ii", k.t, k.p),
+    "I": lambda k: k.I,
+}
+
+NOT_DEFINITE: dict[str, Form] = {
+    "-S": lambda k: -k.S,
+    "r S": lambda k: k.e(",ij->ij", k.r, k.S),
+    "S - T": lambda k: k.S - k.T,
+    "S - 3 I": lambda k: k.S - 3 * k.I,
+    "C": lambda k: k.C,
+    "A": lambda k: k.A,
+    "S + C": lambda k: k.S + k.C,
+    "S + A": lambda k: k.S + k.A,
+    "S + A A": lambda k: k.S + k.e("ij,jk->ik", k.A, k.A),
+    "S + A'B": lambda k: k.S + k.e("ki,kj->ij", k.A, k.B),
+    "S + X'Y": lambda k: k.S + k.e("ki,kj->ij", k.X, k.Y),
+    "S + X' diag(v) X": lambda k: k.S + k.e("ki,k,kj->ij", k.X, k.v, k.X),
+    "S + r X'X": lambda k: k.S + k.e(",ki,kj->ij", k.r, k.X, k.X),
+    "S - X'X": lambda k: k.S - k.e("ki,kj->ij", k.X, k.X),
+    "S + x p'": lambda k: k.S + k.e("i,j->ij", k.x, k.p),
+    "S + x.^2 x'": lambda k: k.S + k.e("i,j->ij", k.x**2, k.x),
+    "S + x 1'": lambda k: k.S + k.e("i,j->ij", k.x, k.arena.ones("n")),
+    "S + p diag": lambda k: k.S + k.e("i,ij->ij", k.x, k.A),
+    "X'X": lambda k: k.e("ki,kj->ij", k.X, k.X) - k.e("ki,kj->ij", k.X, k.X) / 1,
+    "x x'": lambda k: k.e("i,j->ij", k.x, k.x),
+    "p p'": lambda k: k.e("i,j->ij", k.p, k.p),
+    "A'A - t I": lambda k: k.e("ki,kj->ij", k.A, k.A) - k.e(",ij->ij", k.t, k.I),
+    "A'A + r I": lambda k: k.e("ki,kj->ij", k.A, k.A) + 9 * k.e(",ij->ij", k.r, k.I),
+    "S T": lambda k: k.e("ij,jk->ik", k.S, k.T),
+    "p .* S": lambda k: k.e("i,ij->ij", k.p, k.S),
+    "1/S": lambda k: k.S**-1,
+    "t S - C": lambda k: k.e(",ij->ij", k.t, k.S) - k.C,
+    "diag(x)": lambda k: k.e("i->ii", k.x),
+    "-diag(p)": lambda k: -k.e("i->ii", k.p),
+    "diag(x p)": lambda k: k.e("i,i->ii", k.x, k.p),
+    "diag(p) - I": lambda k: k.e("i->ii", k.p) - k.I,
+    "S x": lambda k: k.e("ij,j->i", k.S, k.x),
+    "0 S": lambda k: k.S - k.S,
+}
+
+
+@pytest.mark.parametrize("name", POSITIVE_DEFINITE)
+def test_what_is_positive_definite_is_known_to_be(name: str) -> None:
+    form = POSITIVE_DEFINITE[name]
+    assert is_positive_definite(form(Matrices()))
+    for seed in range(4):
+        made = Matrices(seed)
+        array = made.at(form(made))
+        assert np.allclose(array, array.T)
+        assert np.linalg.eigvalsh(array).min() > 0
+
+
+@pytest.mark.parametrize("name", NOT_DEFINITE)
+def test_what_is_not_positive_definite_is_not_said_to_be(name: str) -> None:
+    form = NOT_DEFINITE[name]
+    assert not is_positive_definite(form(Matrices()))
+    arrays = [made.at(form(made)) for made in map(Matrices, range(12))]
+    assert any(
+        array.ndim < 2
+        or not np.allclose(array, array.T)
+        or np.linalg.eigvalsh(array).min() <= 1e-9 * np.abs(array).max()
+        for array in arrays
+    )
+
+
+@pytest.mark.parametrize("name", {**POSITIVE_DEFINITE, **NOT_DEFINITE})
+def test_what_is_said_to_be_symmetric_is(name: str) -> None:
+    """And a matrix that is positive definite is known to be symmetric."""
+    made = Matrices()
+    node = {**POSITIVE_DEFINITE, **NOT_DEFINITE}[name](made)
+    array = made.at(node)
+    if is_symmetric(made.arena, node):
+        assert np.allclose(array, array.T)
+    else:
+        assert name not in POSITIVE_DEFINITE
+        assert array.ndim < 2 or not np.allclose(array, array.T)
+
+
+# ----- signs --------------------------------------------------------------------------
+ENTRIES: dict[str, tuple[Form, bool]] = {
+    "p": (lambda k: k.p, True),
+    "2 p": (lambda k: 2 * k.p, True),
+    "-p": (lambda k: -k.p, False),
+    "x": (lambda k: k.x, False),
+    "x.^2": (lambda k: k.x**2, True),
+    "x.^3": (lambda k: k.x**3, False),
+    "-x.^2": (lambda k: -(k.x**2), False),
+    "p x.^2": (lambda k: k.p * k.x**2, True),
+    "p x": (lambda k: k.p * k.x, False),
+    "p.^3": (lambda k: k.p**3, True),
+    "p + x.^2": (lambda k: k.p + k.x**2, True),
+    "p - x.^2": (lambda k: k.p - k.x**2, False),
+    "x + p": (lambda k: k.x + k.p, False),
+    "x'x": (lambda k: k.e("i,i->", k.x, k.x), True),
+    "x'p": (lambda k: k.e("i,i->", k.x, k.p), False),
+    "n": (lambda k: k.arena.size("n"), True),
+    "exp(x)": (lambda k: k.arena.map("exp", k.x), True),
+    "sin(x)": (lambda k: k.arena.map("sin", k.x), False),
+    "exp(x) named": (lambda k: k.arena.name("y", k.arena.map("exp", k.x)), True),
+    "sin(x) named": (lambda k: k.arena.name("y", k.arena.map("sin", k.x)), False),
+    "1 - sigmoid(x)": (lambda k: 1 - k.arena.map("sigmoid", k.x), True),
+    "2 - sigmoid(x)": (lambda k: 2 - k.arena.map("sigmoid", k.x), False),
+    "1 - softmax(x)": (lambda k: 1 - k.arena.apply("softmax", k.x), True),
+    "1 - 2 sigmoid(x)": (lambda k: 1 - 2 * k.arena.map("sigmoid", 9 * k.x), False),
+    "1 - exp(x)": (lambda k: 1 - k.arena.map("exp", k.x), False),
+    "1/2 - sigmoid(x)": (lambda k: HALF - k.arena.map("sigmoid", 9 * k.x), False),
+    "I - sigmoid(C)": (lambda k: k.I - k.arena.map("sigmoid", k.C), False),
+    "tr(X)": (lambda k: k.e("ii->", k.A), False),
+    "||X||_*": (lambda k: k.arena.apply("norm_nuclear", k.X), True),
+    "det(A)": (lambda k: k.arena.apply("det", k.A), False),
+}
+MAYBE = {"2 - sigmoid(x)"}  # true, and not proved
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_what_is_said_to_be_nonnegative_is(name: str) -> None:
+    form, known = ENTRIES[name]
+    made = Matrices()
+    assert is_nonnegative(made.arena, form(made)) == known
+    arrays = [draw.at(form(draw)) for draw in map(Matrices, range(12))]
+    if known:
+        assert all(np.all(array >= 0) for array in arrays)
+    elif name not in MAYBE:
+        assert any(np.any(array < 0) for array in arrays)
+
+
+# ----- powers of numbers --------------------------------------------------------------
+def test_powers_of_numbers_are_exact() -> None:
+    """b^e where it is rational: every root that is a number of digits is found."""
+    roots = [Fraction(n, d) for n in range(1, 14) for d in range(1, 8)]
+    roots += [Fraction(2**31 + 11), Fraction(1, 3**25), Fraction(10**18 + 9)]
+    for root in roots:
+        for degree in (1, 2, 3, 5):
+            for power in (-3, -2, -1, 1, 2, 4):
+                got = _number_power(root**degree, Fraction(power, degree))
+                assert got == root**power, (root, degree, power)
+    for base in (2, 3, 5, 6, 7, Fraction(1, 2), Fraction(4, 3), 10**18 + 1):
+        assert _number_power(base, HALF) is None
+        assert _number_power(base**3, HALF) is None
+    assert _number_power(-1, 7) == -1
+    assert _number_power(-1, 8) == 1
+    assert _number_power(-1, -1) == -1
+    assert _number_power(-2, 3) == -8
+    assert _number_power(-4, HALF) is None
+    assert _number_power(0, 2) == 0
