@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from matderiv.calculus.derivative import reverse
-from matderiv.calculus.layout import LAYOUTS, arrange, layout_axes
+from matderiv.calculus.layout import (
+    _LETTERS,
+    LAYOUTS,
+    arrange,
+    diagonal_rule,
+    index_rule,
+    layout_axes,
+)
 from matderiv.tensor.dims import Shape
 from tests.random_programs import random_program
 
@@ -31,3 +38,19 @@ def test_denominator_is_the_transpose_of_numerator(seed: int) -> None:
     numerator = program.at(arrange(jacobian, "numerator", order))
     denominator = program.at(arrange(jacobian, "denominator", order))
     assert np.array_equal(denominator, numerator.T)
+
+
+def test_the_rule_of_indices_is_said_as_far_as_there_are_letters() -> None:
+    last = len(_LETTERS)
+    for layout in LAYOUTS:
+        for order in (0, 1, last + 1):
+            assert not index_rule(layout, 0, [("X", order)])
+        for order in (2, 3, last):
+            rule = index_rule(layout, 0, [("X", order)])
+            letters = rule[len("entry [") : rule.index("]")].split(",")
+            assert "".join(letters) == _LETTERS[:order]
+            assert rule.endswith(
+                f"∂f/∂X[{','.join(letters[::-1] if layout == 'numerator' else letters)}]"
+            )
+        assert len(diagonal_rule(layout, 0, [("X", last), ("X", last)])) > last
+        assert not diagonal_rule(layout, 0, [("X", last + 1), ("X", last + 1)])

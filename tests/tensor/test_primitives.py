@@ -305,8 +305,9 @@ def test_declaration_is_complete(name: str) -> None:
     assert entry.domain in DOMAINS
     assert entry.source
     assert entry.latex.count("{") == entry.latex.count("}")
-    text = entry.latex.format(**{k: k for k in ARGUMENTS})
+    text = entry.latex.format(**{k: f"<{k}>" for k in ARGUMENTS})
     assert text.count("{") == text.count("}")
+    assert [k for k in ARGUMENTS if f"<{k}>" in text] == [*ARGUMENTS[: entry.arity]]
     assert all(0 <= place < entry.arity for place in entry.linear_in)
     if entry.infer is None:
         assert len(entry.cores) == entry.arity + 1
@@ -390,6 +391,33 @@ def test_abstract_function_keeps_track_of_its_arguments() -> None:
     (third,) = reverse(first, [o])
     assert third.shape == ("m", "n", "k", "m", "n")
     assert pull_back(loss, [o], arena.variable("g", ()))[0].shape == ("m", "n")
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_derivatives_of_the_exponential_are_alike(order: int) -> None:
+    """Each order, made when it is asked for, obeys the laws of the table."""
+    entry = frechet.__wrapped__(order)
+    assert entry.arity == order + 1
+    assert entry.linear_in == tuple(range(1, order + 1))
+    text = entry.latex.format(**{k: f"<{k}>" for k in ARGUMENTS})
+    assert [k for k in ARGUMENTS if f"<{k}>" in text] == [*ARGUMENTS[: order + 1]]
+    assert ("^" in text) == (order > 1)
+    made = instance(entry, "mixed", "wide")
+    names = dict(zip(ARGUMENTS, (made.arrays[x] for x in made.arguments), strict=False))
+    want = made.at(made.node)
+    assert relative_error(run_program(entry.numpy, names), want) <= TOLERANCE
+    for index in range(order + 1):
+        assert adjoint_error(made, index) <= TOLERANCE
+    first, *directions = made.arguments
+    lower = (
+        made.arena.apply(frechet.__wrapped__(order - 1), first, *directions[:-1])
+        if order > 1
+        else made.arena.apply("expm", first)
+    )
+    along = made.arrays[directions[-1]]
+    for k in range(made.sizes["b"]):  # D^k is the slope of D^(k-1) along the last direction
+        slope = directional(lambda p: made.at(lower, {first: p}), made.arrays[first], along[k])
+        assert relative_error(want[k], slope) <= 1e-7
 
 
 def test_derivatives_of_the_exponential_end_with_a_message() -> None:

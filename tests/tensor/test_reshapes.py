@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from matderiv.tensor.dims import Shape, multiply_dims
 from matderiv.tensor.nodes import Node
+from matderiv.tensor.reshapes import blocks
 from tests.numerics import relative_error, value
 from tests.tensor.setting import SIZES, Setting
 
@@ -145,3 +148,27 @@ def test_the_trace_of_a_kronecker_product_comes_apart() -> None:
     assert s.e("ii->", _kron(s, s.A, s.B)) is s.e("ii,jj->", s.A, s.B)
     square = s.e("i,i->", _vec(s, s.X), _vec(s, s.X))
     assert square is s.e("ij,ij->", s.X, s.X)
+
+
+def test_blocks_are_the_finest() -> None:
+    """Cut wherever the sizes before it agree; the parts are the axes, in order."""
+    names = ("m", "n", "k")
+    shapes: set[Shape] = set()
+    for order in itertools.permutations(names):
+        for cut in range(1, 4):
+            shapes.add((multiply_dims(*order[:cut]), *order[cut:]))
+            shapes.add((*order[:cut], multiply_dims(*order[cut:])) if cut < 3 else order)
+    for old, new in itertools.product(sorted(shapes, key=str), repeat=2):
+        found = blocks(old, new)
+        assert tuple(dim for part, _ in found for dim in part) == old
+        assert tuple(dim for _, part in found for dim in part) == new
+        cuts = {
+            (i, j)
+            for i in range(1, len(old) + 1)
+            for j in range(1, len(new) + 1)
+            if multiply_dims(*old[:i]) == multiply_dims(*new[:j])
+        }
+        ends = [(0, 0)]
+        for a, b in found:
+            ends.append((ends[-1][0] + len(a), ends[-1][1] + len(b)))
+        assert set(ends[1:]) == cuts

@@ -1,0 +1,67 @@
+"""Every way to shorten a formula is needed: some formula is longer without it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+import matderiv as md
+from matderiv.calculus import shorten
+
+LOGISTIC = "-sum(y .* log(sigmoid(X w)) + (1 - y) .* log(1 - sigmoid(X w)))"
+
+# What yields candidates -> a formula, an input, the order, and the derivative as it is printed.
+CANDIDATES: dict[str, tuple[str, str, int, str]] = {
+    "_pulled": ("x' A x + x' B x", "x", 1, "(A + A' + B + B') x"),
+    "_common_denominator": (
+        *("s^2 / (1 + s) where s: ()", "s", 1),
+        "s (s + 2)/(s + 1)^2",
+    ),
+    "_collected_diagonals": ("sum(exp(x)) + sum(sin(x))", "x", 2, "diag(exp(x) - sin(x))"),
+    "_complemented": (LOGISTIC, "w", 1, "X' (sigmoid(X w) - y)"),
+    "_through_names": ("c = x - mean(x)\nsum(c .* c)", "x", 1, "2 c where c = x - mean(x)"),
+    "_multiplied_in": ("log(s + x'x/s) where s: ()", "x", 1, "2/(s^2 + x' x) x"),
+    "expand": ("logdet(X X' A^-1)", "X", 1, "2 (X X')^-1 X"),
+}
+
+
+def printed(name: str) -> str:
+    formula, wrt, order, _ = CANDIDATES[name]
+    return str(md.diff(formula, wrt, order=order).to("ascii"))
+
+
+def test_the_table_has_every_candidate() -> None:
+    source = inspect.getsource(shorten.Shortener._candidates)
+    named = set(re.findall(r"yield from (?:self\.)?(\w+)\(", source))
+    assert named | {"expand"} == set(CANDIDATES)
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_a_candidate_shortens(name: str) -> None:
+    assert printed(name) == CANDIDATES[name][-1]
+
+
+@pytest.mark.parametrize("name", CANDIDATES)
+def test_without_a_candidate_a_formula_is_longer(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner: Any = shorten.Shortener if hasattr(shorten.Shortener, name) else shorten
+    nothing = (lambda node, weight: node) if name == "expand" else (lambda *nodes: iter(()))
+    monkeypatch.setattr(owner, name, nothing)
+    assert len(printed(name)) > len(CANDIDATES[name][-1])
+
+
+@pytest.mark.parametrize(
+    "formula, wrt, found",
+    [
+        # σ(-t) = 1 - σ(t) as a whole term, and inside one
+        ("sum(softplus(x) + softplus(-x))", "x", "2 sigmoid(x) - 1"),
+        ("sum(x .* (sigmoid(x) + sigmoid(-x)))", "x", "ones(n)"),
+        ("sum(x .* (normcdf(x) + normcdf(-x)))", "x", "ones(n)"),
+    ],
+)
+def test_complements(formula: str, wrt: str, found: str) -> None:
+    assert md.diff(formula, wrt).to("ascii") == found
