@@ -15,7 +15,7 @@ LOGISTIC = "-sum(y .* log(sigmoid(X w)) + (1 - y) .* log(1 - sigmoid(X w)))"
 
 # What yields candidates -> a formula, an input, the order, and the derivative as it is printed.
 CANDIDATES: dict[str, tuple[str, str, int, str]] = {
-    "_pulled": ("x' A x + x' B x", "x", 1, "(A + A' + B + B') x"),
+    "_pulled": ("x' A x + x' B x", "x", 1, "(A + B + (A + B)') x"),
     "_common_denominator": (
         *("s^2 / (1 + s) where s: ()", "s", 1),
         "s (s + 2)/(s + 1)^2",
