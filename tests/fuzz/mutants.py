@@ -37,7 +37,8 @@ TESTS = [
     *("tests/loops/test_prints.py", "tests/program/test_tables.py", "tests/fuzz/test_found.py"),
     *("tests/test_corpus.py", "tests/language/test_corpus.py", "tests/notation/test_prints.py"),
     *("tests/notation/test_weight.py", "tests/notation/test_derivatives.py"),
-    *("tests/test_results.py", "tests/test_limits.py", "matderiv/tensor", "matderiv/calculus"),
+    *("tests/program/test_compressed.py", "tests/test_results.py", "tests/test_limits.py"),
+    *("matderiv/tensor", "matderiv/calculus"),
 ]
 _SLOWEST = 1.5  # seconds of a test; slower ones are left out
 _FORKS_BADLY = ("jax", "torch")

@@ -7,6 +7,7 @@ tried, so a rule that fires where it must not, or beside its pattern, gives a wr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,30 @@ def test_a_product_of_powers_of_functions(first: Elementwise) -> None:
             for i, j in ((1, 1), (1, -1), (-1, 1), (2, 1), (1, -2)):
                 want = array ** float(i) * other ** float(j)
                 assert same(f**i * g**j, want, s.arrays, SIZE), (second.name, t, c, i, j)
+
+
+@pytest.mark.parametrize("first", UNARY, ids=lambda entry: entry.name)
+def test_an_outer_product_of_functions(first: Elementwise) -> None:
+    """f(x)_i g(x)_j: the same argument on another axis is another value."""
+    s, x = line()
+    for second in UNARY:
+        for i, j in ((1, 1), (1, -1), (-1, 1)):
+            f, g = s.arena.map(first, s.x) ** i, s.arena.map(second, s.x) ** j
+            want = np.outer(first.reference(x) ** float(i), second.reference(x) ** float(j))
+            assert same(s.e("i,j->ij", f, g), want, s.arrays, SIZE), second.name
+
+
+def test_powers_with_exponents_of_their_own() -> None:
+    """x^z beside powers of x, on its axis and on another."""
+    s = Setting()
+    p, z = s.array("p"), s.array("z")
+    raised = s.arena.map("pow", s.p, s.z)
+    for k in (-2, -1, Fraction(1, 2), 1, 3):
+        for power in (1, 2, -1):
+            want = p ** (z * power), p ** float(k)
+            assert same(raised**power * s.p**k, want[0] * want[1], s.arrays)
+            assert same(s.e("i,j->ij", raised**power, s.p**k), np.outer(*want), s.arrays)
+    assert same(raised * s.x, p**z * s.array("x"), s.arrays)
 
 
 # ----- exponentials and their sums ----------------------------------------------------
@@ -190,6 +215,11 @@ def _matrices(s: Setting) -> Iterator[tuple[str, Node, Array]]:
     yield "p .* A", s.e("i,ij->ij", s.p, s.A), p[:, None] * A
     yield "A .* p'", s.e("j,ij->ij", s.p, s.A), A * p
     yield "A^.2", s.A**2, A**2
+    yield "(A^.2)'", s.t(s.A**2), (A**2).T
+    cube = s.arena.variable("U", ("n", "n", "n"))
+    s.arrays[cube] = np.random.default_rng(4).normal(size=(3, 3, 3)) + 3 * np.eye(3)[:, :, None]
+    for spec in ("ijj->ij", "ijj->ji", "iji->ij", "iji->ji"):
+        yield spec, s.e(spec, cube), np.einsum(spec, s.arrays[cube])
     factors = {"A": s.A, "B": s.B, "Q": s.Q, "A+B": s.A + s.B, "A^-1": s.inv(s.A)}
     arrays = {"A": A, "B": B, "Q": Q, "A+B": A + B, "A^-1": np.linalg.inv(A)}
     for left in factors:
