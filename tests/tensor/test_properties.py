@@ -11,7 +11,13 @@ import pytest
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node
 from matderiv.tensor.products import _number_power
-from matderiv.tensor.properties import is_nonnegative, is_positive_definite, is_symmetric
+from matderiv.tensor.properties import (
+    is_nonnegative,
+    is_positive_definite,
+    is_sum_of_squares,
+    is_symmetric,
+    splits_over_power,
+)
 from tests.numerics import Array, lengths, value
 
 SIZES = {"m": 4, "n": 3}
@@ -202,6 +208,71 @@ def test_what_is_said_to_be_nonnegative_is(name: str) -> None:
         assert all(np.all(array >= 0) for array in arrays)
     elif name not in MAYBE:
         assert any(np.any(array < 0) for array in arrays)
+
+
+# A power -1/2 of a sum of squares is taken as 0 where all of them are 0.
+SQUARES: dict[str, tuple[Form, bool]] = {
+    "x'x": (lambda k: k.e("i,i->", k.x, k.x), True),
+    "2 x'x": (lambda k: 2 * k.e("i,i->", k.x, k.x), True),
+    "x'x + v'v": (lambda k: k.e("i,i->", k.x, k.x) + k.e("i,i->", k.v, k.v), True),
+    "tr(A'A)": (lambda k: k.e("ij,ij->", k.A, k.A), True),
+    "r^2": (lambda k: k.r**2, True),
+    "r^2 x'x": (lambda k: k.e(",i,i->", k.r**2, k.x, k.x), True),
+    "(x'x)^3": (lambda k: k.e("i,i->", k.x, k.x) ** 3, True),
+    "(x'x + r^2)^3 r^2": (lambda k: (k.e("i,i->", k.x, k.x) + k.r**2) ** 3 * k.r**2, True),
+    "x'x named": (lambda k: k.arena.name("s", k.e("i,i->", k.x, k.x)), True),
+    "-x'x": (lambda k: -k.e("i,i->", k.x, k.x), False),
+    "x'x - v'v": (lambda k: k.e("i,i->", k.x, k.x) - k.e("i,i->", k.v, k.v), False),
+    "x'x - r^2": (lambda k: 4 * k.r**2 - k.e("i,i->", k.x, k.x), False),
+    "x'x + r": (lambda k: k.e("i,i->", k.x, k.x) + 9 * k.r, False),
+    "r x'x": (lambda k: k.e(",i,i->", k.r, k.x, k.x), False),
+    "r^3": (lambda k: k.r**3, False),
+    "r": (lambda k: k.r, False),
+    "r named": (lambda k: k.arena.name("s", k.r), False),
+    "x'p": (lambda k: k.e("i,i->", k.x, k.p), False),
+    "x.^2": (lambda k: k.x**2, False),
+    "(x'x)^-1": (lambda k: k.e("i,i->", k.x, k.x) ** -1, False),
+    "0": (lambda k: k.r - k.r, False),
+    "1": (lambda k: k.arena.number(1), False),
+}
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_sums_of_squares_are_known(name: str) -> None:
+    form, known = SQUARES[name]
+    assert is_sum_of_squares(form(Matrices())) == known
+    arrays = [made.at(form(made)) for made in map(Matrices, range(12))]
+    assert not known or all(array >= 0 for array in arrays)
+
+
+@pytest.mark.parametrize("inner", [-2, -1, -HALF, HALF, Fraction(2, 3), 1, 2, 3])
+@pytest.mark.parametrize("outer", [-2, -HALF, HALF, Fraction(1, 3), Fraction(3, 2), 2])
+def test_powers_of_powers_multiply_where_they_do(inner: Fraction, outer: Fraction) -> None:
+    """(b^i)^o = b^(i o) for the base b at both signs, wherever the left side exists."""
+    made = Matrices()
+
+    def power(base: float, exponent: Fraction) -> float:
+        if base < 0 and Fraction(exponent).denominator % 2:
+            root = -((-base) ** (1 / Fraction(exponent).denominator))
+            return float(root ** Fraction(exponent).numerator)
+        return float(np.float64(base) ** float(exponent))
+
+    assert splits_over_power(made.arena, made.t, inner, outer)
+    if splits_over_power(made.arena, made.r, inner, outer):
+        with np.errstate(invalid="ignore"):
+            for base in (-1.7, 2.3):
+                left = power(power(base, inner), outer)
+                if np.isfinite(left):
+                    assert left == pytest.approx(power(base, Fraction(inner) * outer))
+
+
+def test_a_root_of_a_product_comes_apart_for_one_unknown_sign() -> None:
+    """(t x_i)^½ = t^½ x_i^½ where t > 0, but r x_i may be a product of two negatives."""
+    k = Matrices()
+    assert k.e(",i->i", k.t, k.x) ** HALF is k.e(",i->i", k.t**HALF, k.x**HALF)
+    assert k.e("i,j->ij", k.p, k.x) ** HALF is k.e("i,j->ij", k.p**HALF, k.x**HALF)
+    assert k.e(",i->i", k.r, k.x) ** HALF is not k.e(",i->i", k.r**HALF, k.x**HALF)
+    assert k.e("i,j->ij", k.x, k.v) ** HALF is not k.e("i,j->ij", k.x**HALF, k.v**HALF)
 
 
 # ----- powers of numbers --------------------------------------------------------------
