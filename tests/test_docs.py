@@ -299,7 +299,9 @@ def test_a_rewrite_rule_is_one_line_and_a_row_of_its_test(tmp_path: Path) -> Non
     rules = "tests/tensor/test_rules.py"
     chosen = "log1p or every_rule"
     laws = python(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, rules)
-    assert "3 passed" in laws  # it fires, it keeps the value, and no rule is without a row
+    passed = re.search(r"(\d+) passed", laws)
+    assert passed is not None
+    assert int(passed[1]) >= 3  # it fires, it keeps the value, and no rule is without a row
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ WEIGHTS: dict[str, int] = {
     "power": 20,
     **dict.fromkeys(("exp", "expm1", "log", "log1p"), 10),
     **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan"), 15),
-    **dict.fromkeys(("sinh", "cosh", "tanh"), 15),
+    **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), 15),
     **dict.fromkeys(("scipy.special.erf", "scipy.special.erfc"), 20),
     "scipy.special.log_ndtr": 40,
 }

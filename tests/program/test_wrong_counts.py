@@ -22,6 +22,7 @@ Counts = tuple[Polynomial, Polynomial]
 
 COUNTED = {*counting.ARITHMETIC, *counting.REDUCTIONS, *counting.WEIGHTS, *counting.LINEAR_ALGEBRA}
 COUNTED -= {"greater"}  # takes the place, and the count, of a heaviside
+COUNTED -= {"arcsinh", "arccosh", "arctanh"}  # for a function that is yet to be declared
 CASES = {case["id"]: case for case in test_laws.FORMULAS}
 # What neither table's programs call, by formulas of the corpus.
 FORMULAS_THAT_CALL = {
