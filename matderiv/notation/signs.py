@@ -108,7 +108,7 @@ def _turn_even(term: Term, elsewhere: set[frozenset[tuple[int, Term]]]) -> Term:
 
 
 def add(members: Iterable[tuple[int, Term]], order: int, symmetric: bool = False) -> Term:
-    """Σ ± term: negations opened, a positive term first."""
+    """Σ ± term: negations opened, the first positive terms first."""
     flat: list[tuple[int, Term]] = []
     for sign, term in members:
         if isinstance(term, Sum):
@@ -121,8 +121,11 @@ def add(members: Iterable[tuple[int, Term]], order: int, symmetric: bool = False
 
 
 def _positive_first(members: list[tuple[int, Term]]) -> tuple[tuple[int, Term], ...]:
-    first = next((k for k, (sign, _) in enumerate(members) if sign > 0), 0)
-    return (members[first], *members[:first], *members[first + 1 :])
+    """-a + b + c - d is b + c - a - d."""
+    signs = [sign > 0 for sign, _ in members] + [False]
+    start = signs.index(True) if any(signs) else 0
+    stop = signs.index(False, start)
+    return (*members[start:stop], *members[:start], *members[stop:])
 
 
 def _is_constant(term: Term) -> bool:

@@ -38,7 +38,7 @@ COMPLEMENTS = frozenset({"sigmoid", "normcdf"})
 def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
     """step(x)² = step(x), relu(x) step(x) = relu(x), |x| sign(x) = x, sign(x)/|x| = 1/x.
 
-    The same list if there is none.
+    And x^k sign(x) = x^(k-1) |x|.  The same list if there is none.
     """
     if not any(isinstance(f.node, Map) and f.node.function.name in _RULED for f in factors):
         return factors
@@ -62,6 +62,14 @@ def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
                     rest.remove(other)
                     raised = arena.map("pow", base, raised_to + other.exponent)
                     return [*rest, Factor(raised, labels, 1)]
+        if node.function.name == "sign" and exponent == 1:
+            for other in rest:
+                whole = isinstance(other.exponent, int) and other.exponent > 0
+                if other.node is node.arguments[0] and other.labels == labels and whole:
+                    rest.remove(other)
+                    left = [other._replace(exponent=other.exponent - 1)]
+                    size = Factor(arena.map("abs", other.node), labels, 1)
+                    return [*rest, *left[: other.exponent > 1], size]
         for other in rest:
             if (
                 other.labels != labels

@@ -66,9 +66,9 @@ def test_predicted_flops_are_those_executed(name: str, blocks: int | None, layer
 
 @COUNTS
 @pytest.mark.parametrize("name", CUT)
-@pytest.mark.parametrize("layers", [3, 16, 33])
+@pytest.mark.parametrize("layers", [3, 17])
 def test_predicted_peaks_are_measured(name: str, blocks: int | None, layers: int) -> None:
-    sizes = {**SIZES, "B": 160, "M": 48, "K": 24, "N": layers}
+    sizes = {**SIZES, "B": 96, "M": 48, "K": 24, "N": layers}
     random = np.random.default_rng(0)
     for function in _functions(name, blocks):
         memory = function.memory(**sizes)

@@ -29,6 +29,7 @@ PRINTS = [
     ("sum(diag(A))", "tr(A)"),
     ("sum(A .* B)", "sum(A ⊙ B)"),
     ("mean(x)", "mean(x)"),
+    ("-A + B + C - D", "B + C - A - D"),
     # diagonals and elementwise products
     ("X' diag(v) X", "Xᵀ diag(v) X"),
     ("diag(a) (A .* B) diag(b)", "diag(a) (A ⊙ B) diag(b)"),

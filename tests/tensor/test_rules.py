@@ -57,6 +57,18 @@ ELEMENTWISE_RULES = {
     "sign^3": Rule(
         lambda s: s.m("sign", s.x) ** 3, lambda s: s.m("sign", s.x), lambda x: np.sign(x), ("sign",)
     ),
+    "x^3 sign(x)": Rule(
+        lambda s: s.x**3 * s.m("sign", s.x),
+        lambda s: s.x**2 * s.m("abs", s.x),
+        lambda x: x**3 * np.sign(x),
+        ("sign",),
+    ),
+    "y sign(y), y = A x": Rule(
+        lambda s: s.e("ij,j->i", s.A, s.x) * s.m("sign", s.e("ij,j->i", s.A, s.x)),
+        lambda s: s.m("abs", s.e("ij,j->i", s.A, s.x)),
+        lambda A, x: np.abs(A @ x),
+        ("sign",),
+    ),
     "abs^2": Rule(
         lambda s: s.m("abs", s.x) ** 2, lambda s: s.x**2, lambda x: np.abs(x) ** 2, ("abs",)
     ),
