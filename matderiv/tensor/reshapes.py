@@ -37,6 +37,8 @@ def blocks(old: Shape, new: Shape) -> list[tuple[Shape, Shape]]:
     >>> from matderiv.tensor.dims import multiply_dims
     >>> blocks(("m", "n", "k"), (multiply_dims("m", "n"), "k"))
     [(('m', 'n'), (Composite(coefficient=1, names=('m', 'n')),)), (('k',), ('k',))]
+    >>> blocks(("n", 1), (1, "n"))
+    [(('n', 1), (1, 'n'))]
     """
     pairs: list[tuple[Shape, Shape]] = []
     i = j = 0
@@ -54,6 +56,10 @@ def blocks(old: Shape, new: Shape) -> list[tuple[Shape, Shape]]:
                 a, b = a + 1, b + 1
         else:
             a, b = len(old), len(new)
+        if pairs and (i == a or j == b):  # axes of size 1 at the end pair with nothing
+            before = pairs.pop()
+            pairs.append((before[0] + old[i:a], before[1] + new[j:b]))
+            break
         pairs.append((old[i:a], new[j:b]))
         i, j = a, b
     return pairs
@@ -143,7 +149,7 @@ def split_product(arena: Arena, x: Product, axes: int, dims: Shape) -> Node | No
     lead = x.order - axes
     splits: dict[int, Shape] = {}
     for at, (old, new) in enumerate(blocks(x.shape[lead:], dims), start=lead):
-        if len(old) != 1:
+        if len(old) != 1 or not new:
             return None
         if len(new) > 1:
             splits[at] = new

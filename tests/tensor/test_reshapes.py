@@ -12,7 +12,7 @@ import pytest
 from matderiv.tensor.dims import Shape, multiply_dims
 from matderiv.tensor.nodes import Node
 from matderiv.tensor.reshapes import blocks
-from tests.numerics import relative_error, value
+from tests.numerics import lengths, relative_error, value
 from tests.tensor.setting import SIZES, Setting
 
 
@@ -172,3 +172,39 @@ def test_blocks_are_the_finest() -> None:
         for a, b in found:
             ends.append((ends[-1][0] + len(a), ends[-1][1] + len(b)))
         assert set(ends[1:]) == cuts
+
+
+_ONES = [("n", 1), ("n", "m", 1), ("n", 1, 1), (1, "n", 1, "m")]
+
+
+def _same_order(a: Shape, b: Shape) -> bool:
+    return [dim for dim in a if dim != 1] == [dim for dim in b if dim != 1]
+
+
+_TURNED = {
+    (a, b)
+    for base in _ONES
+    for a in itertools.permutations(base)
+    for b in itertools.permutations(base)
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), sorted((pair for pair in _TURNED if _same_order(*pair)), key=str)
+)
+def test_axes_of_size_1_stay_where_they_are_asked_for(old: Shape, new: Shape) -> None:
+    """Of a variable, of products with axes that nobody carries, and of a sum."""
+    s = Setting()
+    variable = s.arena.variable("V", old)
+    array = np.random.default_rng(0).normal(size=lengths(old, SIZES))
+    spread = s.arena.broadcast(s.x, old, (old.index("n"),))
+    axis = [1] * len(old)
+    axis[old.index("n")] = 3
+    wide = s.array("x").reshape(axis) * np.ones_like(array)
+    cases = {variable: array, spread: wide, variable + spread: array + wide}
+    cases[s.arena.ones(*old)] = np.ones_like(array)
+    for node, want in cases.items():
+        turned = s.arena.reshape(node, len(old), new)
+        assert turned.shape == new
+        got = value(turned, {**s.arrays, variable: array}, SIZES)
+        np.testing.assert_allclose(got, want.reshape(lengths(new, SIZES)))
