@@ -8,7 +8,7 @@ hidden.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from matderiv.program.footprint import Footprints
@@ -39,14 +39,18 @@ class Peak:
         return Polynomial.total([self.inside, *self.alive.values()])
 
 
-def homes(steps: Iterable[Step], outputs: bool = False) -> dict[int, int]:
+def homes(
+    steps: Iterable[Step], outputs: bool = False, copies: Container[int] = ()
+) -> dict[int, int]:
     """For each value, the value that made its buffer; the parts of a tuple own theirs.
 
-    With `outputs` those of a loop do too.
+    With `outputs` those of a loop do too; `copies` are reshapes that turn out to be no views.
     """
     home: dict[int, int] = {}
     for step in steps:
         home[step.value] = step.value
+        if step.value in copies:
+            continue
         if step.alias is not None and step.item is None and not (outputs and step.place >= 0):
             home[step.value] = home.get(step.alias, step.alias)
     return home
@@ -109,7 +113,8 @@ def peak(
     `given` are arrays alive before them, which may die; `start` counts bytes that stay
     from before to after.
     """
-    home = homes(steps, outputs=True)
+    copies = {step.value for step in steps if step.is_view and footprints[step.value].data}
+    home = homes(steps, outputs=True, copies=copies)
     given = set(given)
     sharers: dict[int, int] = {}
     for number in [*given, *(step.value for step in steps)]:

@@ -64,6 +64,7 @@ PROGRAMS: dict[str, tuple[str, list[str]]] = {
     "kron": ("A: (p, 4); X: (m, 5)\n||kron(A, X) .* kron(A, X)||_F^2", ["X"]),
     "hessian": ("A: (n, n); x: (n)\nsum(tanh(A x))", ["x"]),
     "jacobian": ("A: (m, n); x: (n)\nsoftmax(A x)", ["x"]),
+    "columns": ("X: (n, 300)\n||sin(vec(X))||", ["X"]),
     "nuclear, wide": ("X: (n, 40); Y: (n, m)\nnorm_nuclear(X' Y)", ["X", "Y"]),
     "nuclear": ("X: (n, 40); Y: (n, m)\nnorm_nuclear(Y' X)", ["X", "Y"]),
 }
