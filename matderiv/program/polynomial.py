@@ -162,8 +162,7 @@ class Polynomial:
                 text += " - " if coefficient < 0 else " + "
             elif coefficient < 0:
                 text = "-"
-            plain_first = sorted(powers.items(), key=lambda power: "(" in power[0])
-            names = [name if k == 1 else f"{name}^{k}" for name, k in plain_first]
+            names = [name if k == 1 else f"{name}^{k}" for name, k in powers.items()]
             size = abs(coefficient)
             text += " ".join([*([] if size == 1 and names else [str(size)]), *names])
         return text or "0"
@@ -193,9 +192,12 @@ def _symbol(name: str) -> Any:
 
 
 def monomials(polynomial: Polynomial) -> list[tuple[Number, Counter[str]]]:
-    """Coefficients and powers of names, the highest degree first."""
+    """Coefficients and powers of names, the highest degree first; in each a min(m, n) last."""
     ordered = sorted(polynomial.terms.items(), key=lambda item: (-_degree(item[0]), item[0]))
-    return [(coefficient, Counter(monomial)) for monomial, coefficient in ordered]
+    return [
+        (coefficient, Counter(sorted(monomial, key=lambda name: smaller_of(name) is not None)))
+        for monomial, coefficient in ordered
+    ]
 
 
 def quotient(above: Polynomial, below: Polynomial) -> tuple[Polynomial, Polynomial]:

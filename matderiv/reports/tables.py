@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from matderiv.program.polynomial import Polynomial, monomials
+from matderiv.tensor.dims import smaller_of
 
 __all__ = [
     "TABLE_FORMATS",
@@ -138,9 +139,9 @@ def count_latex(count: Polynomial) -> str:
 
     >>> count_latex(2 * Polynomial.of("B", "D", "D"))
     '2 B D^{2}'
+    >>> count_latex(Polynomial.of("n", "min(m, n)"))
+    'n \\\\min(m, n)'
     """
-    from matderiv.notation.names import latex_name
-
     text = ""
     for coefficient, powers in monomials(count):
         sign = "-" if coefficient < 0 else "+" if text else ""
@@ -149,10 +150,19 @@ def count_latex(count: Polynomial) -> str:
         if size.denominator != 1:
             number = rf"\tfrac{{{size.numerator}}}{{{size.denominator}}}"
         names = [
-            latex_name(name) + (f"^{{{power}}}" if power > 1 else "")
+            _size_latex(name) + (f"^{{{power}}}" if power > 1 else "")
             for name, power in powers.items()
         ]
         factors = names if names and size == 1 else [number, *names]
         text += f" {sign} " if text else sign
         text += " ".join(factors)
     return text or "0"
+
+
+def _size_latex(name: str) -> str:
+    from matderiv.notation.names import latex_name
+
+    sides = smaller_of(name)
+    if sides is None:
+        return latex_name(name)
+    return rf"\min({', '.join(count_latex(Polynomial.of(side)) for side in sides)})"
