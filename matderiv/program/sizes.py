@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from matderiv.errors import NameResolutionError, ShapeError
 from matderiv.program.steps import Dims, Length, Ref, Step, nested
-from matderiv.tensor.dims import Composite, Dim, Shape
+from matderiv.tensor.dims import Dim, Shape, dimension_names
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import dimensions
 
@@ -17,16 +17,11 @@ __all__ = ["bound_sizes", "checked_sizes", "least_sizes", "names_in", "sample_si
 def names_in(dims: Iterable[Dim]) -> list[str]:
     """The names that sizes are made of, each once.
 
+    >>> from matderiv.tensor.dims import Composite
     >>> names_in(("n", 3, Composite(2, ("m", "n"))))
     ['n', 'm']
     """
-    names: dict[str, None] = {}
-    for dim in dims:
-        if isinstance(dim, str):
-            names[dim] = None
-        elif isinstance(dim, Composite):
-            names.update(dict.fromkeys(dim.names))
-    return list(names)
+    return list(dict.fromkeys(dimension_names(dims)))
 
 
 def sample_sizes(

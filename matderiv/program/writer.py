@@ -20,7 +20,7 @@ from matderiv.program.steps import (
     is_number,
     nested,
 )
-from matderiv.tensor.dims import Composite, Dim, Shape
+from matderiv.tensor.dims import Dim, Shape, smaller_of
 
 __all__ = ["Writer", "indented", "size_text", "target", "wrapped"]
 
@@ -262,10 +262,12 @@ def size_text(dim: Dim, names: Names) -> str:
     if isinstance(dim, int):
         return str(dim)
     if isinstance(dim, str):
-        return names.sizes[dim]
-    assert isinstance(dim, Composite)
+        sides = smaller_of(dim)
+        if sides is None:
+            return names.sizes[dim]
+        return f"min({', '.join(size_text(side, names) for side in sides)})"
     parts = [] if dim.coefficient == 1 else [str(dim.coefficient)]
-    return " * ".join([*parts, *(names.sizes[name] for name in dim.names)])
+    return " * ".join([*parts, *(size_text(name, names) for name in dim.names)])
 
 
 # ---- layout of text ------------------------------------------------------------------
