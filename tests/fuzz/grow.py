@@ -8,6 +8,7 @@ so that it does.  Values that are not finite or too large are thrown away.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ _SIZES: tuple[dict[str, int], ...] = (
 )
 _SQUARE_MARKS = ("symmetric", "posdef", "diagonal", "orthogonal", "lower", "upper")
 _LARGEST = 50.0
+_HAS_PLACE = re.compile(r"(vector|matrix)\(")
 
 
 class Grower:
@@ -145,6 +147,8 @@ class Grower:
         return self.leaf(wanted)
 
     def apply(self, chosen: Rule, bound: dict[str, Dim], wanted: Type, depth: int) -> Tree | None:
+        if _HAS_PLACE.search(chosen.text) and 1 in bound.values():
+            return None  # an axis of size 1 stretches, and fixes no size
         args = []
         for pattern, guard in zip(chosen.args, chosen.guards, strict=True):
             needed = self.resolved(pattern, bound)
@@ -155,7 +159,9 @@ class Grower:
             if arg is None:
                 return None
             args.append(arg)
-        tree = Tree(wanted, chosen.text, chosen.level, chosen.meaning, tuple(args))
+        sizes = tuple((name, dim_text(dim)) for name, dim in bound.items())
+        shown = sizes if "@" in chosen.text else ()
+        tree = Tree(wanted, chosen.text, chosen.level, chosen.meaning, tuple(args), dims=shown)
         return tree if self.is_moderate(tree) else None
 
     def resolved(self, pattern: str, bound: dict[str, Dim]) -> Type | None:
@@ -208,24 +214,28 @@ class Grower:
     # ---- loops -----------------------------------------------------------------------
 
     def loop(self) -> None:
-        """z = start; repeat j in N { z = f(W[j] z + b[j]) } over new stacks."""
+        """z = start; repeat j in N { z = f(W[j] z + b[j]) } over new stacks; or two loops."""
         size = self.draw.choice(list(self.sizes))
         count = self.draw.choice([2, 3, "N"])
         if count == "N":
             self.sizes = {**self.sizes, "N": 2}
-        turns = dim_size(count, self.sizes)
-        length = self.sizes[size]
-        stacks = {
-            "S": Type("tensor", (count, size, size)),
-            "C": Type("matrix", (count, size)),
-            "c": Type("vector", (count,)),
-        }
         text, names, meaning = self.draw.choice(_BODIES)
+        inner, by_inner = None, ()
+        if self.draw.random() < 0.3:
+            inner = self.draw.choice([2, 3, "L"])
+            if inner == "L":
+                self.sizes = {**self.sizes, "L": 3}
+            by_inner = tuple(name for name in names if self.draw.random() < 0.6)
+            for name in by_inner:
+                text = text.replace(f"{name}[j]", f"{name}[i]")
         for name in names:
-            shape = (turns, *(length for _ in stacks[name].dims[1:]))
-            self.declare(name, stacks[name], self.numbers.normal(size=shape) / 2)
+            turns = inner if inner is not None and name in by_inner else count
+            dims: tuple[Dim, ...] = (turns, *(size for _ in range({"S": 2, "C": 1, "c": 0}[name])))
+            kind = {"S": "tensor", "C": "matrix", "c": "vector"}[name]
+            shape = [dim_size(dim, self.sizes) for dim in dims]
+            self.declare(name, Type(kind, dims), self.numbers.normal(size=shape) / 2)
         start = self.want(Type("vector", (size,)), 1)
-        body = Loop("z", start, count, text, names, meaning)
+        body = Loop("z", start, count, text, names, meaning, inner, by_inner)
         program = Program(self.inputs, (*self.statements, ("z", body)), start, self.sizes)
         leaf = Tree(start.type, "z", "a", name="z")
         with np.errstate(all="ignore"):
@@ -343,7 +353,7 @@ def grow(seed: int) -> Program:
     if draw.random() < 0.12:
         grower.loop()
     kind = draw.choices(("s", "c n", "M m n", "r n", "c m*n"), (12, 3, 3, 1, 0.5))[0]
-    dims = [n for n in grower.sizes if n != "N"]
+    dims = [n for n in grower.sizes if n not in ("N", "L")]
     bound: dict[str, Dim] = {name: draw.choice([*dims, 1, 2]) for name in "nm"}
     names = kind.split()[1:]
     wanted = Type(

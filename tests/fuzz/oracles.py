@@ -29,6 +29,7 @@ from matderiv.tensor.traverse import reachable
 from tests.backends.test_emitters import uncompiled
 from tests.fuzz.trees import Program
 from tests.program.counting import count
+from tests.program.measuring import arguments, measure, sizes_from
 
 __all__ = ["LAWS", "Case", "Disagreement"]
 
@@ -204,7 +205,7 @@ def _called(function: Any) -> Callable[..., Array]:
 
 
 def ascii_reads_back(case: Case) -> None:
-    by_layer = "N" in case.program.sizes  # a recurrence, which is no input
+    by_layer = not {"N", "L"}.isdisjoint(case.program.sizes)  # a recurrence, which is no input
     if case.jacobian.ndim > 2 or by_layer:
         str(case.derivative.to("ascii"))
         return
@@ -390,6 +391,58 @@ def counted_is_predicted(case: Case) -> None:
         raise Disagreement(f"backward: counted {backward}, predicted {want}")
 
 
+def peaks_are_measured(case: Case) -> None:
+    """The bytes of forward and of value_and_grad, at larger sizes, as tracemalloc sees them."""
+    compiled = md.compile(case.parsed, case.wrt)
+    if compiled.plan.functions:
+        return
+    sizes = sizes_from(compiled, 100)
+    memory = compiled.memory(**sizes)
+    if not 200_000 < memory.value_and_grad.bytes < 100_000_000:
+        return
+    given = arguments(compiled, sizes)
+    inputs = {name: array for name, array in given.items() if name != "cotangent"}
+    module = compiled.module
+    try:
+        measured = measure(module.forward, **inputs), measure(module.value_and_grad, **given)
+    except np.linalg.LinAlgError:
+        case.skipped.append("peak")
+        return
+    for predicted, found in zip((memory.forward, memory.value_and_grad), measured, strict=True):
+        if found > 200_000 and abs(predicted.bytes - found) > 0.01 * found:
+            raise Disagreement(f"peak: predicted {predicted.bytes}, measured {found}")
+
+
+def a_budget_keeps_the_bits(case: Case) -> None:
+    """What is computed again is bit for bit what it was, and the peak stays below."""
+    if case.parsed.shape or _functions([case.parsed.output]):
+        return
+    sizes = sizes_from(md.compile(case.parsed, case.wrt), 100)
+    free = md.compile(case.parsed, case.wrt, sizes=sizes)
+    peak = free.memory(**sizes).value_and_grad.bytes
+    if not 200_000 < peak < 100_000_000:
+        return
+    budget = int(0.85 * peak)
+    try:
+        kept = md.compile(case.parsed, case.wrt, sizes=sizes, budget=budget)
+    except md.MatderivError:  # no plan takes so little
+        case.skipped.append("budget")
+        return
+    value, gradients = free.value_and_grad(case.values)
+    again, others = kept.value_and_grad(case.values)
+    if not np.array_equal(value, again) or any(
+        not np.array_equal(gradients[name], others[name]) for name in gradients
+    ):
+        raise Disagreement(f"budget: {gradients} and {others}")
+    try:
+        found = measure(kept.module.value_and_grad, **arguments(kept, sizes))
+    except np.linalg.LinAlgError:
+        case.skipped.append("budget")
+        return
+    if found > 1.01 * budget:
+        raise Disagreement(f"peak under a budget: {budget} asked, measured {found}")
+
+
 def numba_text_is_the_evaluator(case: Case) -> None:
     """The module for Numba, run as Python."""
     with patch.dict(sys.modules, numba=uncompiled()):
@@ -440,6 +493,8 @@ LAWS: dict[Callable[[Case], None], int] = {
     jax_agrees: 50,
     diagonal_is_of_the_dense: 5,
     counted_is_predicted: 10,
+    peaks_are_measured: 20,
+    a_budget_keeps_the_bits: 50,
     numba_text_is_the_evaluator: 20,
     torch_agrees: 50,
     third_derivative_is_the_slope_of_the_second: 50,

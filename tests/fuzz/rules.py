@@ -318,6 +318,38 @@ rule(kind, "{0:h} .* {1:p}", f"{kind}; {kind}", lambda a, b: a * b, "h", weight=
 rule(kind, "tanh({0:s})", kind, np.tanh, weight=0.4)
 rule("s", "sum({0:s})", kind, np.sum, weight=0.2)
 
+# ----- sizes from the place, and sizes in the text ------------------------------------
+rule("c n", "{0:s} + vector({1:s})", "c n; s", _add, "s", weight=0.4)
+rule("s", "{0:f}' vector({1:s})", "c n; s", lambda a, b: np.sum(a) * b, "p", weight=0.3)
+rule("M m n", "{0:s} - matrix({1:s})", "M m n; s", _subtract, "s", weight=0.4)
+rule("M m n", "{0:h} .* matrix({1:s})", "M m n; s", lambda a, b: a * b, "h", weight=0.2)
+rule(
+    "c m",
+    "{0:f} matrix({1:s}) {2:j}",
+    "M m k; s; c n",
+    lambda a, b, x: a.sum(1) * b * x.sum(),
+    "p",
+    weight=0.4,
+)
+rule(
+    "c n*m",
+    "commutation(@m@, @n@) vec({0:s})",
+    "M m n",
+    lambda a: a.reshape(-1),
+    "p",
+    weight=4,
+)
+rule(
+    "c m*n",
+    "commutation(@m@, @n@) ({0:q} ⊗ {1:u})",
+    "c n; c m",
+    lambda a, b: np.kron(b, a),
+    "p",
+    weight=2,
+)
+rule("M n m", "reshape({0:s}, @n@, @m@)", "M m n", lambda a: a.reshape(a.shape[::-1]))
+rule("c m*n", "reshape({0:s}, @m@ @n@)", "M m n", lambda a: a.reshape(-1), weight=3)
+
 # ----- more functions of matrices -------------------------------------------------------
 rule("s", "trace({0:s})", "M n n", np.trace, weight=0.2)
 rule("s", "Tr({0:s})", "M n n", np.trace, weight=0.2)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ class Type:
 class Tree:
     """An operation: its text (a format with levels), its meaning, and its operands.
 
-    A leaf that stands for an input or an assigned value has a `name`.
+    A leaf that stands for an input or an assigned value has a `name`; `dims` are the texts
+    of the sizes that stand in the text as @m@.
     """
 
     type: Type
@@ -43,6 +45,7 @@ class Tree:
     meaning: Callable[..., Array] | None = None
     args: tuple[Tree, ...] = ()
     name: str | None = None
+    dims: tuple[tuple[str, str], ...] = ()
 
     def walk(self) -> Iterator[Tree]:
         yield self
@@ -60,7 +63,10 @@ class Tree:
         level = LEVELS[self.level]
         if level == LEVELS["p"] and parts and parts[0].level == LEVELS["q"]:
             level = LEVELS["q"]  # a chain that contains an explicit product
-        return Written(self.text.format(*parts), level)
+        text = self.text
+        for place, size in self.dims:
+            text = text.replace(f"@{place}@", size)
+        return Written(text.format(*parts), level)
 
     def value(self, values: Mapping[str, Array]) -> Array:
         if self.name is not None:
@@ -106,7 +112,10 @@ class Input:
 
 @dataclass(frozen=True, eq=False)
 class Loop:
-    """`repeat j in count { name = body }`: body reads stacks[j] and the name itself."""
+    """`repeat j in count { name = body }`: body reads stacks[j] and the name itself.
+
+    With `inner`, there is `repeat i in inner` inside; `by_inner` are the stacks read at i.
+    """
 
     name: str
     start: Tree
@@ -114,6 +123,8 @@ class Loop:
     text: str
     stacks: tuple[str, ...]
     meaning: Callable[..., Array]
+    inner: str | int | None = None
+    by_inner: tuple[str, ...] = ()
 
 
 Functions = Mapping[str, tuple[str, Callable[..., Array]]]
@@ -159,8 +170,11 @@ class Program:
                 known[name] = body.value(known)
                 continue
             known[name] = body.start.value(known)
-            for turn in range(dim_size(body.count, self.sizes)):
-                known[name] = body.meaning(known[name], *(known[s][turn] for s in body.stacks))
+            turns = range(dim_size(body.count, self.sizes))
+            inner = range(1 if body.inner is None else dim_size(body.inner, self.sizes))
+            for j, k in product(turns, inner):
+                read = [known[s][k if s in body.by_inner else j] for s in body.stacks]
+                known[name] = body.meaning(known[name], *read)
         return np.asarray(self.output.value(known), float)
 
     def shapes(self) -> dict[str, tuple[str | int, ...]]:
@@ -191,7 +205,10 @@ class Program:
                 lines.append(f"{name} = {body.written():s}")
             else:
                 lines.append(f"{name} = {body.start.written():s}")
-                lines.append(f"repeat j in {body.count} {{ {name} = {body.text} }}")
+                text = f"{name} = {body.text}"
+                if body.inner is not None:
+                    text = f"repeat i in {body.inner} {{ {text} }}"
+                lines.append(f"repeat j in {body.count} {{ {text} }}")
         return "\n".join([*lines, f"{self.output.written():s}"])
 
 
