@@ -40,6 +40,7 @@ class Backend:
     reuses       results are written into operands that nobody reads again: `out=`
     frees        memory is freed at `del`
     vector_first X' v is written v X, where a transposed matrix is slow to read
+    folds        a sum over any axes is written as a product of two matrices
     helpers      functions that the library lacks, by the name of a step's function: their
                  source, under that name after an underscore
     scipy        what stands for "scipy" in the names of functions that NumPy lacks
@@ -62,6 +63,7 @@ class Backend:
     reuses: bool = False
     frees: bool = True
     vector_first: bool = False
+    folds: bool = False
     helpers: Mapping[str, str] = field(default_factory=dict)
     scipy: str = "scipy"
     lacking: tuple[str, ...] = ()

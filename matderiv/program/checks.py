@@ -75,7 +75,7 @@ def _variables(plan: Plan) -> list[Variable]:
 
 def sizes_given(plan: Plan, names: Names, backend: Backend) -> list[str]:
     """The identifiers of what `_inputs` returns after the inputs."""
-    dims = sizes_read([*plan.steps, *plan.joint])
+    dims = sizes_read([*plan.steps, *plan.joint], backend.folds)
     if plan.cotangent is not None and plan.gradients:
         dims += names_in(plan.cotangent.shape)
     found = [names.sizes[dim] for dim in dict.fromkeys(dims) if dim not in plan.free_sizes]

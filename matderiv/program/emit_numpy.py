@@ -60,6 +60,7 @@ _SPELLINGS = {
     "zeros": "np.zeros({0}, kind)",
     "full": "np.full({0}, {1}, kind)",
     "eye": "np.eye({call}, dtype=kind)",
+    "transpose": "{0}.transpose{1}",
     "scipy.linalg.expm_frechet": "scipy.linalg.expm_frechet({call}).astype({0}.dtype, copy=False)",
 }
 
@@ -73,6 +74,7 @@ NUMPY = Backend(
     times="np.multiply(g, cotangent)",
     fast_check=True,
     reuses=True,
+    folds=True,
     spellings=_SPELLINGS,
     helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
 )

@@ -14,7 +14,7 @@ from matderiv.program.fusion import Fused, fused, is_entrywise
 from matderiv.program.module_text import shape_text
 from matderiv.program.names import Names
 from matderiv.program.steps import Dims, Operand, Ref, Step, nested
-from matderiv.program.writer import Writer, size_text, target
+from matderiv.program.writer import Writer, target
 from matderiv.tensor.dims import Dim, Shape
 
 __all__ = ["NumbaWriter"]
@@ -183,9 +183,6 @@ class NumbaWriter(Writer):
 
     # ---- loops over entries ------------------------------------------------------------
 
-    def size(self, dim: Dim) -> str:
-        return size_text(dim, self.names)
-
     def _nest(self, shape: Sequence[Dim], start: int = 0) -> tuple[list[str], list[str], str]:
         """Indices, the lines of nested loops over a shape, and the indent inside."""
         indices = self._free[start : start + len(shape)]
@@ -352,10 +349,6 @@ class NumbaWriter(Writer):
 
     def _volume(self, dims: Iterable[Dim]) -> str:
         return " * ".join(self.size(dim) for dim in dims) or "1"
-
-    def _seen_shape(self, ref: Ref) -> Shape:
-        own = self.names.shapes[ref.value]
-        return own if ref.axes is None else tuple(1 if a is None else own[a] for a in ref.axes)
 
     def _reduction(self, step: Step) -> Iterator[str]:
         """A sum, an extreme entry or its index, over some axes of the operand."""

@@ -70,14 +70,17 @@ def _whole_numbers(given: Mapping[str, int]) -> dict[str, int]:
     return dict(given)
 
 
-def sizes_read(steps: Iterable[Step]) -> list[str]:
-    """The names whose numbers the steps read, in order of first use."""
+def sizes_read(steps: Iterable[Step], folds: bool = True) -> list[str]:
+    """The names whose numbers the steps read, in order of first use.
+
+    folds: sums over any axes are written as products of matrices, unfolded again.
+    """
     dims: list[Dim] = []
     for step in nested(steps):
         if step.body is not None:
             made = (o.shape for o in step.body.outputs if o.kind == "array")
             dims += [step.body.count, *(dim for shape in made for dim in shape)]
-        if step.buffer is not None:
+        if step.buffer is not None or (folds and step.function == "tensordot"):
             dims += step.shape
         for operand in step.operands:
             if isinstance(operand, Length):

@@ -77,7 +77,7 @@ class Functions:
 
     def _backward_sizes(self) -> list[str]:
         plan = self.plan
-        dims = sizes_read(plan.backward)
+        dims = sizes_read(plan.backward, self.backend.folds)
         if plan.cotangent is not None and plan.gradients:
             dims = list(dict.fromkeys([*dims, *names_in(plan.cotangent.shape)]))
         return dims

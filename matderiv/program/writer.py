@@ -10,6 +10,7 @@ from matderiv.program.backend import Backend
 from matderiv.program.loop_text import loop_lines
 from matderiv.program.module_text import shape_text
 from matderiv.program.names import Names
+from matderiv.program.pieces import seen
 from matderiv.program.steps import (
     Dims,
     Length,
@@ -95,6 +96,8 @@ class Writer:
             return f"{operands[0]}[{step.item}]"
         if step.function == "output":
             return f"{operands[0]}[{operands[1].strip('(,)')}]"
+        if step.function == "tensordot" and self.backend.folds:
+            return self._folded(step)
         if step.value in self.names.numbers or self._is_scalar(step):
             return _NUMBERS[step.function].format(*map(_bracketed, operands))
         options = {name: self._option(option) for name, option in step.options}
@@ -128,6 +131,33 @@ class Writer:
             if isinstance(matrix, Ref) and matrix.axes == (1, 0) and self._order(vector) == 1:
                 return vector, Ref(matrix.value)
         return step.operands
+
+    def _folded(self, step: Step) -> str:
+        """A sum over some axes as a product of matrices, into which the operands fold.
+
+        It is what `np.tensordot` does behind microseconds of Python.  The second operand
+        is read as it lies where its summed axes come last.
+        """
+        matrices, folded = [], False
+        for side, (operand, axes) in enumerate(_contracted(step)):
+            lengths = self._seen_shape(operand)
+            free = [k for k in range(len(lengths)) if k not in axes]
+            if max(len(free), len(axes)) < 2:
+                order = [*axes, *free] if side else [*free, *axes]
+                matrices.append(self.expression(seen(operand, order)))
+                continue
+            as_it_lies = [*free, *axes] == list(range(len(lengths)))
+            turned = side and free and not as_it_lies
+            text = self.expression(seen(operand, [*axes, *free] if turned else [*free, *axes]))
+            rows = [" * ".join(self.size(lengths[k]) for k in free)] if free else []
+            shape = ", ".join(["-1", *rows] if turned else [*rows, "-1"])
+            text = f"{text}.reshape({shape})"
+            matrices.append(f"{text}.T" if side and rows and not turned else text)
+            folded = folded or len(free) > 1
+        product = f"{self.backend.module}.dot({', '.join(matrices)})"
+        if not folded:
+            return product
+        return f"{product}.reshape({', '.join(map(self.size, step.shape))})"
 
     def _is_scalar(self, step: Step) -> bool:
         """Whether a step is arithmetic on results without axes, where a call costs tenfold.
@@ -166,6 +196,13 @@ class Writer:
             return 0
         axes = operand.axes
         return len(self.names.shapes[operand.value] if axes is None else axes)
+
+    def _seen_shape(self, ref: Ref) -> Shape:
+        own = self.names.shapes[ref.value]
+        return own if ref.axes is None else tuple(1 if a is None else own[a] for a in ref.axes)
+
+    def size(self, dim: Dim) -> str:
+        return size_text(dim, self.names)
 
     # ---- what loops keep ---------------------------------------------------------------
 
@@ -229,10 +266,12 @@ class Writer:
             return name
         order = tuple(axis for axis in axes if axis is not None)
         if order != tuple(sorted(order)):
-            reverse = order == tuple(range(len(order)))[::-1] and len(order) == 2
-            name = (
-                f"{name}.T" if reverse else f"{self.backend.function('transpose')}({name}, {order})"
-            )
+            if order == (1, 0):
+                name = f"{name}.T"
+            elif "transpose" in self.backend.spellings:
+                name = self.backend.spellings["transpose"].format(name, order)
+            else:
+                name = f"{self.backend.function('transpose')}({name}, {order})"
         if None not in axes:
             return name
         return f"{name}[{', '.join('None' if axis is None else ':' for axis in axes)}]"
@@ -243,6 +282,16 @@ def target(step: Step) -> Ref:
     target = dict(step.options).get("out", step.operands[0])
     assert isinstance(target, Ref)
     return target
+
+
+def _contracted(step: Step) -> Iterator[tuple[Ref, tuple[int, ...]]]:
+    """The operands of a tensordot, each with its axes that are summed over."""
+    sides = dict(step.options)["axes"]
+    assert isinstance(sides, tuple)
+    for operand, axes in zip(step.operands, sides, strict=True):
+        assert isinstance(operand, Ref)
+        assert isinstance(axes, tuple)
+        yield operand, tuple(axis for axis in axes if axis is not None)
 
 
 def _infix(template: str) -> bool:
