@@ -157,21 +157,31 @@ def _inputs(plan: Plan, names: Names, backend: Backend, fast: bool) -> str:
 def _fast(plan: Plan, names: Names, backend: Backend, variables: Sequence[Variable]) -> list[str]:
     """Lines that return at once where all inputs are float64 arrays that fit."""
     bound = {dim: name for dim, name in names.sizes.items() if dim in plan.free_sizes}
+    taken = {*names.inputs.values(), *names.sizes.values()}
     unpacked, conditions = [], []
+    alike: dict[str, list[str]] = {}  # inputs by a shape whose sizes are all known
     for variable in variables:
         name, shape = names.inputs[variable], variable.shape
         if not shape:
             conditions.append(f"isinstance({name}, float)")
             continue
-        new = [d for d in dict.fromkeys(shape) if isinstance(d, str) and d not in bound]
-        bound.update({dim: names.sizes[dim] for dim in new})
-        if len(new) == len(shape):
-            targets = ", ".join(names.sizes[dim] for dim in new)
-            unpacked.append(f"{targets}{',' * (len(new) == 1)} = {name}.shape")
+        if all(isinstance(d, int) or d in bound for d in shape):
+            parts = ", ".join(bound[d] if isinstance(d, str) else str(d) for d in shape)
+            pattern = f"({parts}{',' * (len(shape) == 1)})"
+            alike.setdefault(pattern, []).append(f"{name}.shape")
             continue
-        unpacked += [f"{names.sizes[dim]} = {name}.shape[{shape.index(dim)}]" for dim in new]
-        expected = ", ".join(bound[d] if isinstance(d, str) else str(d) for d in shape)
-        conditions.append(f"{name}.shape == ({expected}{',' * (len(shape) == 1)})")
+        targets = []
+        for axis, dim in enumerate(shape):
+            if isinstance(dim, str) and dim not in bound:
+                targets.append(bound.setdefault(dim, names.sizes[dim]))
+                continue
+            target = f"{name}_{axis}"
+            while target in taken:
+                target += "_"
+            targets.append(target)
+            conditions.append(f"{target} == {bound[dim] if isinstance(dim, str) else dim}")
+        unpacked.append(f"{', '.join(targets)}{',' * (len(shape) == 1)} = {name}.shape")
+    conditions += [" == ".join([*found, pattern]) for pattern, found in alike.items()]
     arrays = [names.inputs[v] for v in variables if v.shape]
     if arrays:
         kinds = [f"type({name})" for name in arrays]
@@ -192,7 +202,7 @@ def _fast(plan: Plan, names: Names, backend: Backend, variables: Sequence[Variab
     return [
         "    try:",
         *(f"        {line}" for line in body),
-        "    except (AttributeError, IndexError, ValueError):",
+        "    except (AttributeError, ValueError):",
         "        pass  # no arrays, or of another number of axes",
     ]
 
