@@ -9,6 +9,7 @@ spell or leave alone:
     f_number     f of an array and a number, the array first: add_number, maximum_number
     number_f     the same, the number first
     write_f      f written into a view of an array, the view first, and write_copyto
+    written_diagonal  that of a square array without gaps, to be written into
     f_keepdims   f with the option keepdims, and tril_k, eye_k, eye_N, take_indices
 """
 

@@ -1,8 +1,8 @@
 """A plan as a NumPy module that needs nothing else of matderiv.
 
 One call a line, results named as the user named them, `del` after the last use.  Only
-calls `np.f(…)` and views are written on arrays, no operators and no methods, so that a
-stand-in for `np` sees every operation.  `np.dot` and `np.add.reduce` take half the time
+calls `np.f(…)` and views are written on arrays, no operators and no other methods, so
+that a stand-in for `np` sees every operation.  `np.dot` and `np.add.reduce` take half the time
 of `np.matmul` and `np.sum` on small arrays, and the same on large ones.
 """
 
@@ -61,6 +61,7 @@ _SPELLINGS = {
     "full": "np.full({0}, {1}, kind)",
     "eye": "np.eye({call}, dtype=kind)",
     "transpose": "{0}.transpose{1}",
+    "written_diagonal": '{1}.ravel("K")[:: len({1}) + 1]',
     "scipy.linalg.expm_frechet": "scipy.linalg.expm_frechet({call}).astype({0}.dtype, copy=False)",
 }
 

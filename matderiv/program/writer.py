@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from matderiv.program.backend import Backend
+from matderiv.program.counting import UFUNCS
 from matderiv.program.loop_text import loop_lines
 from matderiv.program.module_text import shape_text
 from matderiv.program.names import Names
@@ -28,6 +29,7 @@ __all__ = ["Writer", "indented", "size_text", "target", "wrapped"]
 _WIDTH = 88
 
 _SCALAR = frozenset({"add", "subtract", "multiply", "divide", "negative"})
+_WHOLE = UFUNCS | {"matmul", "zeros", "full", "eye", "copy"}  # their results have no gaps
 _MARKED = ("keepdims", "k", "indices", "N")  # options that make another call of it
 
 # Arithmetic on Python numbers: sizes and literals, before any array is touched.
@@ -54,10 +56,11 @@ class Writer:
         self._given = {number for number, name in names.values.items() if name in given}
         # Views that are only written through, where arrays cannot be written into.
         self.views: dict[int, Step] = {}
+        steps = list(nested(steps))
+        targets = {target(step).value for step in steps if step.writes}
         if not backend.mutable:
-            steps = list(nested(steps))
-            targets = {target(step).value for step in steps if step.writes}
             self.views = {step.value: step for step in steps if step.value in targets}
+        self._diagonals = _diagonals(steps, targets)
 
     # ---- statements ------------------------------------------------------------------
 
@@ -179,6 +182,8 @@ class Writer:
         options = dict(step.options)
         marks = [name for name in _MARKED if options.get(name)]
         keys = [*(f"{step.function}_{mark}" for mark in marks), step.function]
+        if step.value in self._diagonals:
+            keys.insert(0, "written_diagonal")
         if step.function == "matmul" and all(self._order(o) <= 2 for o in step.operands):
             keys.insert(0, "dot")
         if step.function == "sum" and not step.options:
@@ -282,6 +287,19 @@ def target(step: Step) -> Ref:
     target = dict(step.options).get("out", step.operands[0])
     assert isinstance(target, Ref)
     return target
+
+
+def _diagonals(steps: Sequence[Step], targets: Collection[int]) -> set[int]:
+    """The views of diagonals that are written into, of square arrays without gaps."""
+    whole: set[int] = set()
+    found = set()
+    for step in steps:
+        own = step.alias is None and step.function in _WHOLE
+        if own or (step.alias in whole and not step.is_view):
+            whole.add(step.value)
+        if step.value in targets and step.alias in whole and step.operands[0] == "aa->a":
+            found.add(step.value)
+    return found
 
 
 def _contracted(step: Step) -> Iterator[tuple[Ref, tuple[int, ...]]]:
