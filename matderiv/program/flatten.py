@@ -14,11 +14,12 @@ from matderiv.tensor.traverse import reachable, remake, use_counts
 
 __all__ = ["flatten"]
 
-_MOST_FACTORS = 6  # as many as are ordered exhaustively
 
+def flatten(roots: Sequence[Node], most: int) -> list[Node]:
+    """The roots with single-use products merged into the products that use them.
 
-def flatten(roots: Sequence[Node]) -> list[Node]:
-    """The roots with single-use products merged into the products that use them."""
+    No product grows beyond `most` factors by it.
+    """
     uses = use_counts(roots)
     new: dict[int, Node] = {}
     for node in reachable(roots):
@@ -31,7 +32,7 @@ def flatten(roots: Sequence[Node]) -> list[Node]:
                     isinstance(child, Product)
                     and factor.exponent == 1
                     and uses[factor.node.id] == 1
-                    and count + len(child.factors) - 1 <= _MOST_FACTORS
+                    and count + len(child.factors) - 1 <= most
                 ):
                     inline.append(child.id)
                     count += len(child.factors) - 1

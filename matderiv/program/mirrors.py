@@ -1,43 +1,83 @@
 """Products that are one half times its mirror image: S⁻¹X X'S⁻¹ is Y Y' with Y = S⁻¹X.
 
-The half is computed once.  BLAS computes one triangle of Y Y' and copies the other.
+The half is computed once, be it as long as a chain of layers: J'J with J the product of
+weights and slopes.  BLAS computes one triangle of Y Y' and copies the other.  What has no
+twin stands between the halves: Y D Y'.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
+from typing import NamedTuple
 
 from matderiv.program.pieces import Piece
 
-__all__ = ["Mirror", "halves", "reflected"]
+__all__ = ["Halves", "Mirror", "connected", "halves", "reflected"]
 
 Mirror = Mapping[int, int]  # a label and the one that stands for it on the other side
 
-_MOST = 3  # pieces of a half, each of which may go to either side
+_MOST = 3  # parts of a half that nothing links, each of which may go to either side
+_MOST_TURNS = 6  # symmetric matrices, each of which may be seen from either side
 
 
-def halves(
-    pieces: Sequence[Piece], out: Sequence[int]
-) -> Iterator[tuple[list[int], list[int], Mirror]]:
-    """Ways to part pieces into a half and its image: their places, and the labels' mirror."""
+class Halves(NamedTuple):
+    """A product parted: the places of a half, of what lies between, the labels' mirror."""
+
+    half: list[int]
+    between: list[int]
+    mirror: Mirror
+
+
+def halves(pieces: Sequence[Piece], out: Sequence[int]) -> Iterator[Halves]:
+    """Ways to part pieces into a half, its image, and what lies between."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for place, piece in enumerate(pieces):
         groups.setdefault(piece._replace(labels=())[:], []).append(place)
-    pairs = list(groups.values())
-    if not 2 <= len(pairs) <= _MOST or any(len(pair) != 2 for pair in pairs):
+    pairs = [group for group in groups.values() if len(group) == 2]
+    between = [place for group in groups.values() if len(group) == 1 for place in group]
+    if len(pairs) < 2 or 2 * len(pairs) + len(between) < len(pieces):
         return
     mirror = _mirror([(pieces[p], pieces[q]) for p, q in pairs], out)
     if mirror is None:
         return
-    for sides in product((0, 1), repeat=len(pairs) - 1):
-        chosen = [pair[side] for pair, side in zip(pairs, (0, *sides), strict=True)]
-        yield chosen, [p for pair in pairs for p in pair if p not in chosen], mirror
+    twin = {p: q for pair in pairs for p, q in (pair, pair[::-1])}
+    places = sorted(twin)
+    linked = [[k for k in pieces[place].labels if mirror[k] != k] for place in places]
+    parts = [[places[k] for k in part] for part in connected(linked)]
+    images = [sorted(twin[place] for place in part) for part in parts]
+    sides = [part for part, image in zip(parts, images, strict=True) if part[0] < image[0]]
+    if len(sides) > _MOST or any(set(p) & set(q) for p, q in zip(parts, images, strict=True)):
+        return
+    for turns in product((False, True), repeat=len(sides) - 1):
+        half = [
+            twin[place] if turn else place
+            for part, turn in zip(sides, (False, *turns), strict=True)
+            for place in part
+        ]
+        yield Halves(half, between, mirror)
+
+
+def connected(groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The places of groups of labels, in parts that share no label.
+
+    >>> connected([[0, 1], [2], [1, 3], []])
+    [[0, 2], [1], [3]]
+    """
+    parts: list[tuple[list[int], set[int]]] = []
+    for place, labels in enumerate(groups):
+        touched = [part for part in parts if part[1] & set(labels)]
+        parts = [part for part in parts if part not in touched]
+        places = sorted(place for own, _ in touched for place in own)
+        parts.append(([*places, place], set(labels).union(*(own for _, own in touched))))
+    return sorted(places for places, _ in parts)
 
 
 def _mirror(pairs: Sequence[tuple[Piece, Piece]], out: Sequence[int]) -> dict[int, int] | None:
     """The exchange of labels that maps each piece to its twin, and the result to itself."""
     turns = [(False, True) if p.symmetric and len(p.labels) == 2 else (False,) for p, _ in pairs]
+    if sum(map(len, turns)) - len(turns) > _MOST_TURNS:
+        return None
     for turned in product(*turns):
         found: dict[int, int] = {}
         fits = True

@@ -1,8 +1,9 @@
 """The order in which a product of several arrays is joined pairwise.
 
 Up to six arrays the cheapest binary tree is found by dynamic programming over subsets
-(bit masks); beyond that, the pair that is cheapest relative to what it removes is
-joined first.  Costs are FLOPs at the assumed sizes.
+(bit masks).  Beyond that two orders compete, which join one pair after the other: that
+with the least result relative to what it removes, or that of the least cost.  Costs are
+FLOPs at the assumed sizes.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Tree:
 
 
 Trees = Mapping[int, tuple[int, Tree]]  # number -> members and tree
-Choice = tuple[int, float, int, int, Tree]
+Choice = tuple[float, float, int, int, Tree]
 
 
 def cheapest_tree(operands: Sequence[Operand], out: int, sizes: Mapping[int, int]) -> Tree:
@@ -61,7 +62,10 @@ def cheapest_tree(operands: Sequence[Operand], out: int, sizes: Mapping[int, int
     (0, (1, 2))
     """
     search = _Search(operands, out, sizes)
-    return search.exhaustive() if len(operands) <= _EXHAUSTIVE else search.greedy()
+    if len(operands) <= _EXHAUSTIVE:
+        return search.exhaustive()
+    found = [search.greedy(by_cost) for by_cost in (False, True)]
+    return min(found, key=lambda tree: tree.cost)
 
 
 class _Search:
@@ -151,19 +155,22 @@ class _Search:
             best[members] = found
         return best[(1 << count) - 1]
 
-    def greedy(self) -> Tree:
+    def greedy(self, by_cost: bool) -> Tree:
         """Join the pair with the least result minus operands, then the least cost.
 
+        by_cost: the other way round.
         Pairs that share no label are tried where no other is left.
         """
         trees = {index: (1 << index, self.leaf(index)) for index in range(len(self.operands))}
         pairs = combinations(trees, 2)
-        choices = [self._choice(trees, i, j) for i, j in pairs if _connected(trees, i, j)]
+        choices = [self._choice(trees, i, j, by_cost) for i, j in pairs if _connected(trees, i, j)]
         heapify(choices)
         made = len(trees)
         while len(trees) > 1:
             if not choices:
-                choices = sorted(self._choice(trees, i, j) for i, j in combinations(trees, 2))
+                choices = sorted(
+                    self._choice(trees, i, j, by_cost) for i, j in combinations(trees, 2)
+                )
             *_, i, j, tree = heappop(choices)
             if i in trees and j in trees:
                 (p, _), (q, _) = trees.pop(i), trees.pop(j)
@@ -171,18 +178,19 @@ class _Search:
                 trees[made] = (p | q, tree)
                 for k in others:
                     if _connected(trees, k, made):
-                        heappush(choices, self._choice(trees, k, made))
+                        heappush(choices, self._choice(trees, k, made, by_cost))
                 made += 1
         ((_, last),) = trees.values()
         return last
 
-    def _choice(self, trees: Trees, i: int, j: int) -> Choice:
+    def _choice(self, trees: Trees, i: int, j: int, by_cost: bool) -> Choice:
         """The join of two trees, after what it is preferred by."""
         tick()
         (p, a), (q, b) = trees[i], trees[j]
         tree = self.join(a, b, self.needed(p | q))
         gain = self.volume(tree.labels) - self.volume(a.labels) - self.volume(b.labels)
-        return gain, tree.cost - a.cost - b.cost, i, j, tree
+        cost = tree.cost - a.cost - b.cost
+        return (cost, gain, i, j, tree) if by_cost else (gain, cost, i, j, tree)
 
 
 def _connected(trees: Trees, i: int, j: int) -> bool:

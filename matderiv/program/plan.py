@@ -28,6 +28,7 @@ from matderiv.tensor.vanishing import silenced
 __all__ = ["Graph", "Plan", "Problem", "plan", "weight"]
 
 _MOST_INVERSES = 6  # each decided on its own; beyond that all alike
+_GROWTH = (6, 64)  # factors of a product: as many as are ordered exhaustively, or a chain's
 # Regimes of sizes: how they differ, of how many names, and for graphs of how many nodes.
 _SMALL, _FACTOR = 30, 1000
 _MOST_NAMES, _LARGEST = 6, 200
@@ -45,8 +46,8 @@ class Graph:
     def roots(self) -> list[Node]:
         return [self.value, *self.gradients.values(), *self.derivatives.values()]
 
-    def flattened(self) -> Graph:
-        return self._on(flatten(self.roots))
+    def flattened(self, most: int) -> Graph:
+        return self._on(flatten(self.roots, most))
 
     def distributed(self) -> Graph | None:
         """The graph with products distributed over thin sums; None if there are none."""
@@ -120,7 +121,7 @@ class Problem:
         if associate:
             graphs = _distinct(graphs)
             thin = [spread for graph in graphs if (spread := graph.distributed()) is not None]
-            graphs = _distinct(graph.flattened() for graph in (*graphs, *thin))
+            graphs = _distinct(g.flattened(most) for g in (*graphs, *thin) for most in _GROWTH)
         return Problem([graph.silenced() for graph in graphs], inputs, cotangent)
 
     def sizes(self, given: Mapping[str, int]) -> dict[str, int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from matderiv.program.gram import weighed_on_both_sides
-from matderiv.program.mirrors import Mirror, halves, reflected
+from matderiv.program.mirrors import Halves, Mirror, connected, halves, reflected
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
@@ -80,14 +80,20 @@ class _Work:
 
 
 class _Way(NamedTuple):
-    """A half to be multiplied with its image: its pieces, how they are joined, and to what."""
+    """A half to be multiplied with its image: its pieces, and how they are joined.
 
-    pieces: list[Piece]
+    labels  of the half
+    joined  the order in which the half, what lies between, and the image are joined
+    """
+
+    half: list[Piece]
     order: Order
     rank: list[int]
     labels: list[int]
+    between: list[Piece]
+    joined: Order
+    joined_rank: list[int]
     mirror: Mirror
-    joined: Shape  # of the half and its image, side by side
 
 
 def scale_keys(node: Product, coefficient: Number = 1) -> list[ScaleKey]:
@@ -303,10 +309,8 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     halves = weighed_on_both_sides(tape, work.pieces, out)
     if halves is not None:
         work.pieces, work.keys = halves, [None] * len(halves)
+    _join_mirrored(tape, work, out)
     order, rank = _order(tape, work, work.pieces, out)
-    mirrored = _mirrored(tape, work, out, order)
-    if mirrored is not None:
-        return mirrored if work.scalar.is_one else scaled(tape, mirrored, work.scalar)
     # Two arrays have one order.
     tree = tape.decide(order) if len(work.pieces) > 2 else order(tape.sizes)
     spot = _cheapest_spot(values, work, tree, rank)
@@ -318,43 +322,65 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     return scaled(tape, result, work.scalar) if unscaled else result
 
 
-def _mirrored(tape: Tape, work: _Work, out: list[int], order: Order) -> Piece | None:
+def _join_mirrored(tape: Tape, work: _Work, out: list[int]) -> None:
+    """One piece in place of those that are a half and its image, where that costs less."""
+    pieces: list[Piece] = []
+    keys: list[ScaleKey | None] = []
+    for part in connected([piece.labels for piece in work.pieces]):
+        own = [work.pieces[place] for place in part]
+        labels = [k for k in dict.fromkeys(out) if any(k in piece.labels for piece in own)]
+        joined = _mirrored(tape, work, own, labels)
+        pieces += own if joined is None else [joined]
+        keys += [work.keys[place] for place in part] if joined is None else [None]
+    if len(pieces) < len(work.pieces):
+        work.pieces, work.keys = pieces, keys
+
+
+def _mirrored(tape: Tape, work: _Work, pieces: Sequence[Piece], out: list[int]) -> Piece | None:
     """The product of a half and its image, where that costs less than in the cheapest order."""
-    ways: list[_Way] = []
-    for half, rest, mirror in halves(work.pieces, out):
-        own = [work.pieces[place] for place in half]
-        shared = {k for place in rest for k in work.pieces[place].labels} | set(out)
-        labels = [k for k in dict.fromkeys(k for p in own for k in p.labels) if k in shared]
-        if len(labels) <= 2:
-            both = {*labels, *(mirror.get(k, k) for k in labels)}
-            shape = tuple(_dim(tape, work, label) for label in both)
-            ways.append(_Way(own, *_order(tape, work, own, labels), labels, mirror, shape))
+    ways = [_way(tape, work, pieces, out, parted) for parted in halves(pieces, out)]
+    ways = [way for way in ways if len(way.labels) <= 2]
     if not ways:
         return None
-    result_shape = tuple(_dim(tape, work, label) for label in set(out))
+    order, _ = _order(tape, work, pieces, out)
 
-    def cheapest(sizes: Numbers) -> tuple[int, Tree] | None:
+    def cheapest(sizes: Numbers) -> tuple[int, Tree, Tree] | None:
         found, cost = None, order(sizes).cost
         for place, way in enumerate(ways):
-            tree = way.order(sizes)
-            total = tree.cost + 2 * volume(way.joined, sizes) - volume(result_shape, sizes)
-            if total < cost:
-                cost, found = total, (place, tree)
+            half, whole = way.order(sizes), way.joined(sizes)
+            if half.cost + whole.cost < cost:
+                cost, found = half.cost + whole.cost, (place, half, whole)
         return found
 
     best = tape.decide(cheapest)
     if best is None:
         return None
-    place, tree = best
-    own, _, rank, labels, mirror, _ = ways[place]
-    part = _Work(work.sizes, labels, work.parent, Scalar(1), own, [None] * len(own))
-    left = as_plain(tape, _execute(tape, part, tree, None, rank))
-    if own_alone := [label for label in left.labels if label not in labels]:  # S⁻¹ 1
+    place, half, whole = best
+    way = ways[place]
+    left = as_plain(tape, _execute(tape, _part(work, way.half, way.labels), half, None, way.rank))
+    if own_alone := [label for label in left.labels if label not in way.labels]:  # S⁻¹ 1
         left = sum_out(tape, left, own_alone)
-    orders = [tuple(dict.fromkeys(out)), left.labels]
-    result = join(tape, left, reflected(left, mirror), set(out), orders)
+    both = _part(work, [left, *way.between, reflected(left, way.mirror)], out)
+    result = _execute(tape, both, whole, None, way.joined_rank)
     dropped = [label for label in result.labels if label not in out]
     return sum_out(tape, result, dropped) if dropped else as_plain(tape, result)
+
+
+def _way(tape: Tape, work: _Work, pieces: Sequence[Piece], out: list[int], parted: Halves) -> _Way:
+    half = [pieces[place] for place in parted.half]
+    between = [pieces[place] for place in parted.between]
+    rest = [piece for place, piece in enumerate(pieces) if place not in parted.half]
+    shared = {k for piece in rest for k in piece.labels} | set(out)
+    labels = [k for k in dict.fromkeys(k for p in half for k in p.labels) if k in shared]
+    left = Piece(half[0].ref, tuple(labels))  # its labels are what is known of it
+    both = [left, *between, reflected(left, parted.mirror)]
+    ordered, joined = _order(tape, work, half, labels), _order(tape, work, both, out)
+    return _Way(half, *ordered, labels, between, *joined, parted.mirror)
+
+
+def _part(work: _Work, pieces: Sequence[Piece], out: list[int]) -> _Work:
+    """Some pieces of a product by themselves."""
+    return _Work(work.sizes, out, work.parent, Scalar(1), list(pieces), [None] * len(pieces))
 
 
 def _order(

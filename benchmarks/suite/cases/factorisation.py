@@ -154,7 +154,6 @@ FACTORISATION = (
         sizes=_HESSIANS,
         shapes=_MASKED_SHAPES,
         hand=_masked_hessian,
-        note="small: `np.tensordot` prepares its product for 5 µs in Python.",
         order=2,
     ),
     Case(
