@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ def _compiled(case: Case, values: Values, backend: str) -> tuple[CompiledFunctio
         function = compile_hessian_product(program, list(case.wrt), backend=backend, sizes=sizes)
     else:
         options: dict[str, Any] = {"order": case.order, "backend": backend, "sizes": sizes}
+        options["compressed"] = case.asked == "compressed"
         function = md.compile(case.source, list(case.wrt), **options)
     plan = function.plan
     return function, [values[v.name] for v in plan.inputs if v is not plan.cotangent]
@@ -31,6 +33,8 @@ def _compiled(case: Case, values: Values, backend: str) -> tuple[CompiledFunctio
 
 def _call(case: Case, function: CompiledFunction, arguments: list[Any]) -> Call:
     module = function.module
+    if case.asked == "compressed":
+        return lambda: _arrays(module.derivative(*arguments))
     if case.asked != "gradient":
         dense = module.derivative
         return lambda: tuple(dense(*arguments).values())
@@ -41,6 +45,11 @@ def _call(case: Case, function: CompiledFunction, arguments: list[Any]) -> Call:
         return (value, *gradients.values())
 
     return call
+
+
+def _arrays(derivatives: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What compressed derivatives are made of, without the letters of their axes."""
+    return tuple(a for terms in derivatives.values() for _, *arrays in terms for a in arrays)
 
 
 def _on_arrays(case: Case, values: Values, backend: str) -> Call:
@@ -57,6 +66,13 @@ def jax_code(case: Case, values: Values) -> Call:
     jax.config.update("jax_enable_x64", True)
     function, arguments = _compiled(case, values, "jax")
     placed = jax.device_put(arguments)
+    if case.asked == "compressed":  # the letters are no arrays, so they stay outside
+
+        def arrays(*given: Any) -> tuple[Any, ...]:
+            return _arrays(function.module.derivative(*given))
+
+        jitted = jax.jit(arrays)
+        return lambda: tuple(jax.block_until_ready(jitted(*placed)))
     if case.asked != "gradient":
         dense = jax.jit(function.module.derivative)
         return lambda: tuple(jax.block_until_ready(dense(*placed)).values())
