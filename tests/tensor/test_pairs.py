@@ -186,6 +186,18 @@ def test_logarithms_of_sums_of_exponentials(place: int) -> None:
     assert same(s.m("log", node(s)), want, s.arrays)
 
 
+@pytest.mark.parametrize("outer", UNARY, ids=lambda entry: entry.name)
+def test_a_function_of_a_transposed_sum(outer: Elementwise) -> None:
+    """f((c ± g(A))') where the sum may stand as -(g(A) - c)."""
+    s = Setting()
+    for inner in UNARY:
+        made = s.arena.map(inner, s.A)
+        array = inner.reference(s.array("A"))
+        for node, want in ((1 - made, 1 - array), (1 + made, 1 + array), (2 * made, 2 * array)):
+            got = s.arena.map(outer, s.t(node))
+            assert same(got, outer.reference(want.T), s.arrays), inner.name
+
+
 # ----- functions of matrices ----------------------------------------------------------
 def _matrices(s: Setting) -> Iterator[tuple[str, Node, Array]]:
     A, B, Q, p, x = (s.array(k) for k in "ABQpx")
@@ -216,6 +228,13 @@ def _matrices(s: Setting) -> Iterator[tuple[str, Node, Array]]:
     yield "A .* p'", s.e("j,ij->ij", s.p, s.A), A * p
     yield "A^.2", s.A**2, A**2
     yield "(A^.2)'", s.t(s.A**2), (A**2).T
+    for name, node, array in (
+        ("Q.^2", s.Q**2, Q**2),
+        ("A^-1.^2", s.inv(s.A) ** 2, np.linalg.inv(A) ** 2),
+    ):
+        yield f"B {name}", s.e("ij,jk->ik", s.B, node), B @ array
+        yield f"{name} B", s.e("ij,jk->ik", node, s.B), array @ B
+    yield "B diag(p) Q", s.e("ij,j,jk->ik", s.B, s.p, s.Q), B * p @ Q
     cube = s.arena.variable("U", ("n", "n", "n"))
     s.arrays[cube] = np.random.default_rng(4).normal(size=(3, 3, 3)) + 3 * np.eye(3)[:, :, None]
     for spec in ("ijj->ij", "ijj->ji", "iji->ij", "iji->ji"):

@@ -122,6 +122,11 @@ NOT_DEFINITE: dict[str, Form] = {
     "diag(p) - I": lambda k: k.e("i->ii", k.p) - k.I,
     "S x": lambda k: k.e("ij,j->i", k.S, k.x),
     "0 S": lambda k: k.S - k.S,
+    "A^-1": lambda k: k.arena.apply("inv", k.A),
+    "sin(S)": lambda k: k.arena.map("sin", k.S),
+    "S + (X.^2)' X": lambda k: k.S + k.e("ki,kj->ij", k.X**2, k.X),
+    "diag(sin(x))": lambda k: k.e("i->ii", k.arena.map("sin", k.x)),
+    "diag(p + x)": lambda k: k.e("i->ii", k.p + k.x),
 }
 
 

@@ -13,6 +13,7 @@ import scipy.special
 
 from matderiv.tensor import matrix_rules, rules
 from matderiv.tensor.arena import Arena
+from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.nodes import Factor, Node
 from tests.numerics import Array, relative_error, value
 from tests.tensor.setting import SIZES, Setting
@@ -139,6 +140,13 @@ ELEMENTWISE_RULES = {
         ("pow",),
     ),
 }
+for _name, _number in {"cos": 1, "cosh": 1, "logcosh": 0, "relu": 0}.items():
+    ELEMENTWISE_RULES[f"{_name} 0"] = Rule(
+        lambda s, name=_name: s.m(name, s.x - s.x),  # type: ignore[misc]
+        lambda s, number=_number: s.arena.constant(number, ("n",)),  # type: ignore[misc]
+        lambda x, name=_number: np.full(3, name),
+        (_name,),
+    )
 ELEMENTWISE_RULES["logcosh even"] = Rule(
     lambda s: s.m("logcosh", -2 * s.x),
     lambda s: s.m("logcosh", 2 * s.x),
@@ -631,6 +639,9 @@ def test_guards() -> None:
     assert len((step * relu).children) == 2  # different arguments
     assert s.m("sign", s.x) ** 2 is not s.m("sign", s.x)  # 0 or 1, not -1
     assert s.m("abs", s.x) ** 3 is not s.x**3
+    assert s.m("sign", s.x) ** Fraction(3, 2) is not s.m("sign", s.x)  # no number where x < 0
+    named = AbstractElementwise("log", (0,))  # a function of the user's, whatever its name
+    assert n.map(named, s.m("exp", s.x)) is not s.x
     assert s.m("log", 1 + 2 * s.m("exp", s.x)) is not s.m("softplus", s.x)
     halves = s.m("exp", s.X) / s.e("ij->", s.m("exp", s.X))
     assert halves is not s.f("softmax", s.X)  # summed over both axes
