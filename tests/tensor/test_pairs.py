@@ -59,6 +59,8 @@ def test_a_function_of_a_number(entry: Elementwise) -> None:
     for number in NUMBERS:
         node = s.arena.map(entry, s.arena.constant(number, ("n",)))
         assert same(node, entry.reference(np.full(3, float(number))), s.arrays), number
+        identity = s.arena.map(entry, number * s.arena.identity("n"))  # 0 beside the diagonal
+        assert same(identity, entry.reference(number * np.eye(3)), s.arrays), number
 
 
 @pytest.mark.parametrize("entry", BINARY, ids=lambda entry: entry.name)
@@ -69,6 +71,9 @@ def test_a_function_of_a_value_and_a_number(entry: Elementwise) -> None:
         p = s.array("p")
         assert same(s.arena.map(entry, s.p, constant), entry.reference(p, array), s.arrays), number
         assert same(s.arena.map(entry, constant, s.p), entry.reference(array, p), s.arrays), number
+        A, eye = abs(s.array("A")), number * np.eye(3)
+        made = s.arena.map(entry, s.m("abs", s.A), number * s.arena.identity("n"))
+        assert same(made, entry.reference(A, eye), s.arrays), number
 
 
 @pytest.mark.parametrize("outer", UNARY, ids=lambda entry: entry.name)
@@ -193,7 +198,11 @@ def test_a_function_of_a_transposed_sum(outer: Elementwise) -> None:
     for inner in UNARY:
         made = s.arena.map(inner, s.A)
         array = inner.reference(s.array("A"))
-        for node, want in ((1 - made, 1 - array), (1 + made, 1 + array), (2 * made, 2 * array)):
+        one, eye = s.arena.identity("n"), np.eye(3)
+        for node, want in (
+            *((1 - made, 1 - array), (1 + made, 1 + array), (2 * made, 2 * array)),
+            *((one - made, eye - array), (one + made, eye + array)),
+        ):
             got = s.arena.map(outer, s.t(node))
             assert same(got, outer.reference(want.T), s.arrays), inner.name
 
@@ -234,6 +243,8 @@ def _matrices(s: Setting) -> Iterator[tuple[str, Node, Array]]:
     ):
         yield f"B {name}", s.e("ij,jk->ik", s.B, node), B @ array
         yield f"{name} B", s.e("ij,jk->ik", node, s.B), array @ B
+    yield "B diag(diag(Q))", s.e("ij,jj->ij", s.B, s.Q), B * np.diag(Q)
+    yield "diag(diag(Q)) B", s.e("ii,ij->ij", s.Q, s.B), np.diag(Q)[:, None] * B
     yield "B diag(p) Q", s.e("ij,j,jk->ik", s.B, s.p, s.Q), B * p @ Q
     cube = s.arena.variable("U", ("n", "n", "n"))
     s.arrays[cube] = np.random.default_rng(4).normal(size=(3, 3, 3)) + 3 * np.eye(3)[:, :, None]
@@ -295,3 +306,23 @@ def test_functions_of_several_matrices(name: str) -> None:
             got = value(s.f(name, node, node), s.arrays, SIZES)
             if np.linalg.norm(want) < 1e8:
                 assert np.allclose(got, want, rtol=1e-6, atol=1e-8 * np.abs(want).max()), label
+
+
+# ----- sums that are 1 ----------------------------------------------------------------
+@pytest.mark.parametrize("exponent", [-1, 1, 2, 3])
+@pytest.mark.parametrize("spec", ["ij->i", "ij->j", "ij->", "ij,i->i", "ij,i->j", "ij,j->i"])
+def test_only_what_sums_to_one_does(spec: str, exponent: int) -> None:
+    """Σ_j P_ij = 1, and Σ_i Q_ij² = 1; no other power, and along no other axis."""
+    s = Setting()
+    for node in (s.P, s.f("softmax", s.X), s.f("onehot_max", s.X + s.X), s.Q, s.e("ij->ij", s.S)):
+        array, x = value(node, s.arrays, SIZES), s.array("x")
+        other = s.x if spec != "ij,j->i" or node.shape[1] == "n" else s.arena.ones("m")
+        beside = x if other is s.x else np.ones(2)
+        if "," in spec:
+            got, want = (
+                s.e(spec, node**exponent, other),
+                np.einsum(spec, array ** float(exponent), beside),
+            )
+        else:
+            got, want = s.e(spec, node**exponent), np.einsum(spec, array ** float(exponent))
+        assert same(got, want, s.arrays)
