@@ -7,7 +7,7 @@ its own and every attribute its due, so that no wrong transpose hides.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import cycle
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matderiv.errors import NameResolutionError, ShapeError
-from matderiv.tensor.dims import Composite, Dim, Shape, dim_text, dim_value
+from matderiv.tensor.dims import Composite, Shape, dim_text, dim_value, shape_text
 
 __all__ = [
     "DOMAINS",
@@ -26,7 +26,6 @@ __all__ = [
     "draw_sizes",
     "is_sympy",
     "real_array",
-    "shape_text",
     "superscript",
 ]
 
@@ -43,16 +42,6 @@ class Declared(Protocol):
     def shape(self) -> Shape: ...
     @property
     def attributes(self) -> frozenset[str]: ...
-
-
-def shape_text(shape: Sequence[Dim]) -> str:
-    """A shape as users write it.
-
-    >>> shape_text(("n",)), shape_text(("n", 3)), shape_text(())
-    ('(n,)', '(n, 3)', '()')
-    """
-    inner = ", ".join(dim_text(dim) for dim in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
 def superscript(number: int) -> str:

@@ -171,3 +171,15 @@ def test_a_singular_point_says_nothing() -> None:
     report = md.check("X' (X X')^-1 y", "X")
     assert report
     assert report.points == 3
+
+
+def test_sizes_that_are_products_are_written_as_such() -> None:
+    """m n, never the tuple that holds them: in shapes, in every format and in messages."""
+    d = md.diff("vec(X) where X: (m, n)", "X")
+    assert d.shape == ("m n", "m", "n")
+    texts = [d.to(form) for form in ("unicode", "ascii", "latex", "mathml", "index", "json")]
+    texts += [repr(d), str(d.cost().table()), str(d.steps()), md.compile("X ⊗ Y", "X").source]
+    with pytest.raises(md.UnsupportedError, match=r"\(m n\) by \(m, n\)") as refusal:
+        md.diff("vec(X) where X: (m, n)", "X", diagonal=True)
+    texts.append(str(refusal.value))
+    assert not [text for text in texts if "Composite" in text]

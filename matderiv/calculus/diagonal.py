@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from matderiv.errors import UnsupportedError
-from matderiv.tensor.dims import Shape
+from matderiv.tensor.dims import Shape, dim_text
 from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term
 from matderiv.tensor.primitives import Primitive
 
@@ -45,7 +45,7 @@ def diagonal_labels(value: Shape, by: Sequence[Shape]) -> tuple[int, ...]:
 
 
 def _text(shape: Shape) -> str:
-    return f"({', '.join(map(str, shape))})" if shape else "a number"
+    return f"({', '.join(map(dim_text, shape))})" if shape else "a number"
 
 
 def diagonal(derivative: Node, labels: Sequence[int]) -> Node:

@@ -94,7 +94,7 @@ class Session:
     def _state(self, text: str) -> None:
         """A statement; another one of the same name takes the place of the first."""
         from matderiv.api import parse
-        from matderiv.values import shape_text
+        from matderiv.tensor.dims import shape_text
 
         match = _STATEMENT.match(text)
         name = match["name"] if match else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from matderiv.values import shape_text, superscript
+from matderiv.tensor.dims import shape_text
+from matderiv.values import superscript
 
 if TYPE_CHECKING:
     from matderiv.results import Derivative, Program

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from matderiv.errors import MatderivError
 from matderiv.language.typed import Assignment, Repeat, Typed
-from matderiv.values import shape_text
+from matderiv.tensor.dims import shape_text
 
 if TYPE_CHECKING:
     from matderiv.source import Program

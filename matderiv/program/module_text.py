@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from matderiv.program.plan import Plan
 from matderiv.program.polynomial import Polynomial
 from matderiv.program.steps import executed
-from matderiv.tensor.dims import Shape, dim_text
+from matderiv.tensor.dims import shape_text
 from matderiv.tensor.nodes import Variable
 
-__all__ = ["docstring", "module_docstring", "shape_text"]
+__all__ = ["docstring", "module_docstring"]
 
 
 def docstring(text: str) -> str:
@@ -73,13 +73,3 @@ def _flops(plan: Plan) -> list[str]:
 def _assumption(plan: Plan) -> str:
     sizes = ", ".join(f"{name} = {size}" for name, size in plan.sizes.items())
     return textwrap.fill(f"The order of operations was chosen for {sizes}.", 88)
-
-
-def shape_text(shape: Shape) -> str:
-    """A shape as NumPy prints one, with names.
-
-    >>> shape_text(("n",)), shape_text(("n", 3)), shape_text(())
-    ('(n,)', '(n, 3)', '()')
-    """
-    text = ", ".join(dim_text(dim) for dim in shape)
-    return f"({text},)" if len(shape) == 1 else f"({text})"

@@ -11,11 +11,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from matderiv.program.backend import Backend
 from matderiv.program.fusion import Fused, fused, is_entrywise
-from matderiv.program.module_text import shape_text
 from matderiv.program.names import Names
 from matderiv.program.steps import Dims, Operand, Ref, Step, nested
 from matderiv.program.writer import Writer, target
-from matderiv.tensor.dims import Dim, Shape
+from matderiv.tensor.dims import Dim, Shape, shape_text
 
 __all__ = ["NumbaWriter"]
 

@@ -17,14 +17,14 @@ from matderiv.errors import UnsupportedError
 from matderiv.program.backend import Backend
 from matderiv.program.checks import KIND, given_inputs, input_check, makes_arrays, shape_pattern
 from matderiv.program.liveness import deaths
-from matderiv.program.module_text import docstring, module_docstring, shape_text
+from matderiv.program.module_text import docstring, module_docstring
 from matderiv.program.names import Names, name_all
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import names_in, sizes_read
 from matderiv.program.steps import Dims, Ref, Step, nested, operands_of
 from matderiv.program.workspace import buffers
 from matderiv.program.writer import Writer, indented, wrapped
-from matderiv.tensor.dims import Shape
+from matderiv.tensor.dims import Shape, shape_text
 
 __all__ = ["Functions", "module_source"]
 

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from matderiv.program.backend import Backend
 from matderiv.program.counting import UFUNCS
 from matderiv.program.loop_text import loop_lines
-from matderiv.program.module_text import shape_text
 from matderiv.program.names import Names
 from matderiv.program.pieces import seen
 from matderiv.program.steps import (
@@ -22,7 +21,7 @@ from matderiv.program.steps import (
     is_number,
     nested,
 )
-from matderiv.tensor.dims import Dim, Shape, smaller_of
+from matderiv.tensor.dims import Dim, Shape, shape_text, smaller_of
 
 __all__ = ["Writer", "indented", "size_text", "target", "wrapped"]
 

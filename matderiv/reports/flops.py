@@ -18,7 +18,7 @@ from matderiv.program.cost import Cost, Row
 from matderiv.program.counting import WEIGHTS
 from matderiv.program.polynomial import ONE, Polynomial, quotient
 from matderiv.reports.tables import TABLE_FORMATS, Cell, Code, Share, Table, render
-from matderiv.values import shape_text
+from matderiv.tensor.dims import shape_text
 
 __all__ = ["REPORT_FORMATS", "Group", "Report", "ratio_text", "weights_from"]
 

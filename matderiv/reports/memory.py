@@ -15,7 +15,7 @@ from matderiv.program.memory import Memory
 from matderiv.program.operations import display_names
 from matderiv.program.polynomial import Polynomial
 from matderiv.reports.tables import Table, render
-from matderiv.values import shape_text
+from matderiv.tensor.dims import shape_text
 
 __all__ = ["OPTIMIZERS", "MemoryReport", "Training"]
 

@@ -27,11 +27,12 @@ from matderiv.results.family import Family, family_of
 from matderiv.results.form import DIALECTS, Form
 from matderiv.results.maps import differential_of, hessian_product_of, pullback_of, vec_of
 from matderiv.source import Program, bind_values, evaluated, taken_names
+from matderiv.tensor.dims import shape_text
 from matderiv.tensor.elementwise import Elementwise
 from matderiv.tensor.nodes import Apply, Map
 from matderiv.tensor.primitives import Primitive
 from matderiv.tensor.traverse import reachable
-from matderiv.values import Array, shape_text
+from matderiv.values import Array
 
 if TYPE_CHECKING:
     from matderiv.notation import Presentation
@@ -77,7 +78,7 @@ class Derivative:
             value_order, mixed = 0, simplify([tied(mixed, self._labels)])[0]
         arranged = arrange(mixed, layout, value_order)
         self.node = mixed if arranged is mixed else simplify([arranged])[0]
-        self.shape = self.node.shape
+        self.shape = tuple(dim if isinstance(dim, int) else str(dim) for dim in self.node.shape)
         self.is_row = is_row(layout, value_order, self.node.order, family.row and not diagonal)
 
     @property

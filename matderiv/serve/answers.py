@@ -27,7 +27,7 @@ from matderiv.serve import mathematics
 from matderiv.serve.requests import Request, error_part
 from matderiv.source import Program
 from matderiv.steps import STYLES, Steps
-from matderiv.values import shape_text
+from matderiv.tensor.dims import shape_text
 
 __all__ = ["answers"]
 

@@ -17,7 +17,7 @@ from matderiv.results import Derivative, Form
 from matderiv.source import Program, taken_names
 from matderiv.steps import Step
 from matderiv.steps.laws import Law
-from matderiv.values import shape_text
+from matderiv.tensor.dims import shape_text
 
 __all__ = ["Row", "copy", "derivatives", "head", "notes", "sections", "value"]
 _SUBSCRIPT_RAISED = re.compile(

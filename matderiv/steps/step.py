@@ -13,10 +13,10 @@ from matderiv.notation.dialects import DIALECTS
 from matderiv.notation.terms import Entry, Term
 from matderiv.steps.laws import Law
 from matderiv.steps.page import Numbers
-from matderiv.tensor.dims import Shape
+from matderiv.tensor.dims import Shape, shape_text
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import reachable
-from matderiv.values import Array, shape_text
+from matderiv.values import Array
 
 if TYPE_CHECKING:
     from matderiv.program.polynomial import Polynomial

@@ -26,6 +26,7 @@ __all__ = [
     "least_dim",
     "multiply_dims",
     "name_value",
+    "shape_text",
     "smaller_of",
 ]
 
@@ -40,6 +41,9 @@ class Composite(NamedTuple):
 
     coefficient: int
     names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return dim_text(self)
 
 
 Dim = int | str | Composite
@@ -185,3 +189,13 @@ def dim_text(dim: Dim) -> str:
     """
     number, names = _parts(dim)
     return " ".join([*([] if names and number == 1 else [str(number)]), *names])
+
+
+def shape_text(shape: Iterable[Dim]) -> str:
+    """A shape as users write it, and as NumPy prints one.
+
+    >>> shape_text(("n",)), shape_text((multiply_dims("n", "m"), 3)), shape_text(())
+    ('(n,)', '(m n, 3)', '()')
+    """
+    texts = [dim_text(dim) for dim in shape]
+    return f"({', '.join(texts)}{',' * (len(texts) == 1)})"

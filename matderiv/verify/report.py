@@ -13,7 +13,8 @@ import numpy as np
 
 from matderiv.calculus.layout import LAYOUTS, layout_axes
 from matderiv.errors import DomainError, ShapeError
-from matderiv.values import Array, shape_text, superscript
+from matderiv.tensor.dims import shape_text
+from matderiv.values import Array, superscript
 from matderiv.verify.claims import Claim
 from matderiv.verify.evidence import Evidence, array_text, gather
 from matderiv.verify.factors import MINUS_ONE, Factor, common_ratio, find_factor
