@@ -193,7 +193,7 @@ def test_logarithms_of_sums_of_exponentials(place: int) -> None:
 
 @pytest.mark.parametrize("outer", UNARY, ids=lambda entry: entry.name)
 def test_a_function_of_a_transposed_sum(outer: Elementwise) -> None:
-    """f((c ± g(A))') where the sum may stand as -(g(A) - c)."""
+    """f(c ± g(A)) and its transpose; c is 1 or I, and the sum may stand as -(g(A) - c)."""
     s = Setting()
     for inner in UNARY:
         made = s.arena.map(inner, s.A)
@@ -203,8 +203,9 @@ def test_a_function_of_a_transposed_sum(outer: Elementwise) -> None:
             *((1 - made, 1 - array), (1 + made, 1 + array), (2 * made, 2 * array)),
             *((one - made, eye - array), (one + made, eye + array)),
         ):
-            got = s.arena.map(outer, s.t(node))
-            assert same(got, outer.reference(want.T), s.arrays), inner.name
+            assert same(s.arena.map(outer, node), outer.reference(want), s.arrays), inner.name
+            turned = s.arena.map(outer, s.t(node))
+            assert same(turned, outer.reference(want.T), s.arrays), inner.name
 
 
 # ----- functions of matrices ----------------------------------------------------------
@@ -326,3 +327,36 @@ def test_only_what_sums_to_one_does(spec: str, exponent: int) -> None:
         else:
             got, want = s.e(spec, node**exponent), np.einsum(spec, array ** float(exponent))
         assert same(got, want, s.arrays)
+
+
+# ----- inverses beside matrices -------------------------------------------------------
+def _chains(s: Setting) -> Iterator[tuple[str, Node, Array]]:
+    """Products of A and B that are not A B, and A B."""
+    A, B, p = s.array("A"), s.array("B"), s.array("p")
+    yield "A B", s.e("ij,jk->ik", s.A, s.B), A @ B
+    yield "2 A B", 2 * s.e("ij,jk->ik", s.A, s.B), 2 * A @ B
+    yield "A B.^2", s.e("ij,jk->ik", s.A, s.B**2), A @ B**2
+    yield "A.^2 B", s.e("ij,jk->ik", s.A**2, s.B), A**2 @ B
+    yield "A diag(p) B", s.e("ij,j,jk->ik", s.A, s.p, s.B), A * p @ B
+    yield "A diag(diag(B))", s.e("ij,jj->ij", s.A, s.B), A * np.diag(B)
+    yield "det(A) A B", s.e(",ij,jk->ik", s.f("det", s.A), s.A, s.B), np.linalg.det(A) * A @ B
+    yield "A .* B", s.A * s.B, A * B
+    yield "A B'", s.e("ij,kj->ik", s.A, s.B), A @ B.T
+    yield "(A B)'", s.e("ij,jk->ki", s.A, s.B), (A @ B).T
+    yield "A + B", s.A + s.B, A + B
+
+
+def test_an_inverse_beside_a_matrix() -> None:
+    """M^-1 N, N M^-1 and their transposes, for every M and N: only M^-1 M cancels."""
+    s = Setting()
+    beside = [*_chains(s), ("A", s.A, s.array("A")), ("B", s.B, s.array("B"))]
+    for name, node, array in beside:
+        inverse, inverted = s.inv(node), np.linalg.inv(array)
+        for other_name, other, want in beside:
+            for spec in ("ij,jk->ik", "ji,jk->ik", "ij,kj->ik", "ij,ki->jk", "ij,ij->", "ij,ji->"):
+                got = s.e(spec, inverse, other)
+                assert same(got, np.einsum(spec, inverted, want), s.arrays), (
+                    name,
+                    other_name,
+                    spec,
+                )
