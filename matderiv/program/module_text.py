@@ -20,15 +20,16 @@ def docstring(text: str) -> str:
     >>> docstring("a backslash: \\, a control: \a")[3:-3]
     'a backslash: \\\\, a control: \\x07'
     """
-    safe = "".join(letter if _harmless(letter) else _escaped(letter) for letter in text)
+    odd = {letter for letter in set(text) if letter != "\n" and not _is_plain(letter)}
+    safe = text.translate({ord(letter): _escaped(letter) for letter in odd})
     safe = safe.replace('"""', r"\"\"\"")
     if safe.endswith('"'):
         safe += " "
     return f'"""{safe}"""'
 
 
-def _harmless(letter: str) -> bool:
-    return letter == "\n" or (letter.isprintable() and letter != "\\")
+def _is_plain(letter: str) -> bool:
+    return letter.isprintable() and letter != "\\"
 
 
 def _escaped(letter: str) -> str:

@@ -89,6 +89,11 @@ class _Search:
 
     def join(self, a: Tree, b: Tree, outside: int) -> Tree:
         """The join of two trees whose result must keep the labels in `outside`."""
+        cost, fresh = self.cost(a, b, outside)
+        return Tree((a.labels | b.labels) & outside, cost, left=a, right=b, fresh=fresh)
+
+    def cost(self, a: Tree, b: Tree, outside: int) -> tuple[float, int]:
+        """The cost of a join and its new entries, those of its trees included."""
         union = a.labels | b.labels
         kept = union & outside
         cost, fresh = a.cost + b.cost, a.fresh + b.fresh
@@ -96,13 +101,12 @@ class _Search:
         if kept == union:
             cost += sum(self._inverse_cost(tree) for tree in (a, b) if tree.lazy)
             new = a.leaf >= 0 and b.leaf >= 0 and a.labels == b.labels and kept.bit_count() > 1
-            fresh += volume if new else 0
-            return Tree(kept, cost + volume, left=a, right=b, fresh=fresh)
+            return cost + volume, fresh + (volume if new else 0)
         cost += 2 * volume - self.volume(kept)
         for this, other in ((a, b), (b, a)):
             if this.lazy:
                 cost += self._lazy_cost(this, other, union ^ kept)
-        return Tree(kept, cost, left=a, right=b, fresh=fresh)
+        return cost, fresh
 
     def _inverse_cost(self, this: Tree) -> float:
         return (
@@ -140,19 +144,17 @@ class _Search:
             if members in best:
                 continue
             outside = self.needed(members)
-            found: Tree | None = None
+            found: tuple[float, int] | None = None
+            halves = 0
             part = (members - 1) & members
             while part:
                 rest = members ^ part
-                if part > rest:  # each split once
-                    part = (part - 1) & members
-                    continue
-                tree = self.join(best[part], best[rest], outside)
-                if found is None or (tree.cost, tree.fresh) < (found.cost, found.fresh):
-                    found = tree
+                if part < rest:  # each split once
+                    cost = self.cost(best[part], best[rest], outside)
+                    if found is None or cost < found:
+                        found, halves = cost, part
                 part = (part - 1) & members
-            assert found is not None
-            best[members] = found
+            best[members] = self.join(best[halves], best[members ^ halves], outside)
         return best[(1 << count) - 1]
 
     def greedy(self, by_cost: bool) -> Tree:

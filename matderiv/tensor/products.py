@@ -303,34 +303,32 @@ def _hoist(
     arena: Arena, factors: list[Factor], ends: Sequence[int], labels: Labels
 ) -> list[Factor]:
     """Replace each part that touches no output label by one scalar factor."""
-    outer = set(ends)
-    if all(not f.labels or not outer.isdisjoint(f.labels) for f in factors):
+    apart = _apart([factor for factor in factors if factor.labels], ends)
+    if not apart:
         return factors
-    component: dict[int, int] = {}
-
-    def root(label: int) -> int:
-        while component[label] != label:
-            label = component[label]
-        return label
-
-    for factor in factors:
-        for label in factor.labels:
-            component.setdefault(label, label)
-        for a, b in zip(factor.labels, factor.labels[1:], strict=False):
-            component[root(a)] = root(b)
-    open_roots = {root(label) for label in outer if label in component}
-    kept: list[Factor] = []
-    closed: dict[int, list[Factor]] = {}
-    for factor in factors:
-        if factor.labels and root(factor.labels[0]) not in open_roots:
-            closed.setdefault(root(factor.labels[0]), []).append(factor)
-        else:
-            kept.append(factor)
-    if not closed:
-        return factors
-    for part in closed.values():
+    kept = [factor for factor in factors if factor not in apart]
+    while apart:
+        rest = _apart(apart, apart[0].labels)
+        part = [factor for factor in apart if factor not in rest]
         kept.append(Factor(_intern(arena, 1, part, (), labels), (), 1))
+        apart = rest
     return _merge(arena, kept, labels)
+
+
+def _apart(factors: list[Factor], labels: Iterable[int]) -> list[Factor]:
+    """The factors that do not hang together with any of these labels."""
+    reached, apart = set(labels), factors
+    while apart:
+        left = []
+        for factor in apart:
+            if reached.isdisjoint(factor.labels):
+                left.append(factor)
+            else:
+                reached.update(factor.labels)
+        if len(left) == len(apart):
+            break
+        apart = left
+    return apart
 
 
 def _finish(
