@@ -64,9 +64,13 @@ class CompiledFunction:
         self.plan = plan
         self.backend = backend
         self.source = emitter(backend)(plan, title=title, equations=list(equations))
-        self.cost = Cost(plan)
         self._canonical = canonical
         self._spelled = dict(spelled or {})
+
+    @cached_property
+    def cost(self) -> Cost:
+        """FLOPs and memory of the code."""
+        return Cost(self.plan)
 
     @cached_property
     def _names(self) -> Names:
