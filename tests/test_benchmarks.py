@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import compilation
 from benchmarks.suite.cases import CASES
 from benchmarks.suite.contestants import ours
 from benchmarks.suite.race import Row, race
@@ -20,6 +21,14 @@ def test_our_answer_is_that_of_the_code_by_hand(case: object) -> None:
     found = ours.numpy_code(case, values)()  # type: ignore[arg-type]
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * np.max(np.abs(b)))
+
+
+def test_compilation_prints_a_row_for_each_case(capsys: pytest.CaptureFixture[str]) -> None:
+    compilation.main(["quadratic form", "factorisation, H V"])
+    head, *rows, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["ms", "any", "sized", "answer"]
+    assert [len(row[32:].split()) for row in rows] == [3] * 4
+    assert last.startswith("below 20 ms, of 4")
 
 
 def test_a_row_has_a_time_for_each_contestant() -> None:

@@ -11,14 +11,16 @@ from benchmarks.suite.case import Call, Case, Values
 from matderiv.program.compiled import CompiledFunction
 from matderiv.wrappers import compile_hessian_product
 
-__all__ = ["jax_code", "numba_code", "numpy_code", "torch_code"]
+__all__ = ["compiled", "jax_code", "numba_code", "numpy_code", "torch_code"]
 
 
-def _compiled(case: Case, values: Values, backend: str) -> tuple[CompiledFunction, list[Any]]:
-    """The module for these sizes and its arguments, nothing remembered from before."""
+def compiled(
+    case: Case, values: Values, backend: str, sized: bool = True
+) -> tuple[CompiledFunction, list[Any]]:
+    """The module for these sizes or for any, and its arguments, nothing remembered from before."""
     md.api._compiled.cache_clear()
     sizes: dict[str, int] = {}
-    for name, shape in case.shapes.items():
+    for name, shape in case.shapes.items() if sized else ():
         sizes.update(zip(shape, getattr(values[name], "shape", ()), strict=True))
     if case.asked == "product":
         program = md.parse(case.source)
@@ -53,7 +55,7 @@ def _arrays(derivatives: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _on_arrays(case: Case, values: Values, backend: str) -> Call:
-    return _call(case, *_compiled(case, values, backend))
+    return _call(case, *compiled(case, values, backend))
 
 
 numpy_code = partial(_on_arrays, backend="numpy")
@@ -64,7 +66,7 @@ def jax_code(case: Case, values: Values) -> Call:
     import jax
 
     jax.config.update("jax_enable_x64", True)
-    function, arguments = _compiled(case, values, "jax")
+    function, arguments = compiled(case, values, "jax")
     placed = jax.device_put(arguments)
     if case.asked == "compressed":  # the letters are no arrays, so they stay outside
 
@@ -88,5 +90,5 @@ def jax_code(case: Case, values: Values) -> Call:
 def torch_code(case: Case, values: Values) -> Call:
     from benchmarks.suite.contestants.with_torch import as_tensor
 
-    function, arguments = _compiled(case, values, "torch")
+    function, arguments = compiled(case, values, "torch")
     return _call(case, function, [as_tensor(argument) for argument in arguments])
