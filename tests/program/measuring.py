@@ -61,7 +61,7 @@ PROGRAMS: dict[str, tuple[str, list[str]]] = {
     "determinant": ("X: (n, n)\ndet(X)", ["X"]),
     "inverse": ("X, G: (n, n)\nsum(X^-1 .* G .* X)", ["X", "G"]),
     "quadratic": ("A: (n, n); x: (n)\n(x' A x) / (x' x)", ["x", "A"]),
-    "kron": ("A: (p, 4); X: (m, 5)\n||kron(A, X) .* kron(A, X)||_F^2", ["X"]),
+    "kron": ("A: (p, 24); X: (m, 25)\n||kron(A, X) .* kron(A, X)||_F^2", ["X"]),
     "hessian": ("A: (n, n); x: (n)\nsum(tanh(A x))", ["x"]),
     "jacobian": ("A: (m, n); x: (n)\nsoftmax(A x)", ["x"]),
     "columns": ("X: (n, 300)\n||sin(vec(X))||", ["X"]),
