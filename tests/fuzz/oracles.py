@@ -20,7 +20,7 @@ import matderiv as md
 from matderiv.calculus.layout import layout_axes
 from matderiv.language import canonical_name
 from matderiv.program.naming import function_name
-from matderiv.program.steps import NUMBER_FUNCTIONS
+from matderiv.program.steps import NUMBER_FUNCTIONS, executed
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.nodes import Apply, Map, Node
@@ -386,7 +386,7 @@ def counted_is_predicted(case: Case) -> None:
     backward, _ = count(compiled.module, "backward", cache, cotangent)
     known = {s.value for s in steps}
     derived = [s for s in compiled.plan.derivative if s.value not in known]
-    want = float(predicted.backward) - sum(float(s.flops.at(sizes)) for s in derived)
+    want = float(predicted.backward) - sum(float(s.flops.at(sizes)) for s in executed(derived))
     if abs(backward - want) > 1e-6 * max(1.0, backward):
         raise Disagreement(f"backward: counted {backward}, predicted {want}")
 
@@ -394,8 +394,10 @@ def counted_is_predicted(case: Case) -> None:
 def peaks_are_measured(case: Case) -> None:
     """The bytes of forward and of value_and_grad, at larger sizes, as tracemalloc sees them."""
     compiled = md.compile(case.parsed, case.wrt)
-    if compiled.plan.functions:
-        return
+    steps = (*compiled.plan.forward, *compiled.plan.backward)
+    estimated = any("pinv" in s.function or "scipy.linalg" in s.function for s in steps)
+    if compiled.plan.functions or estimated:
+        return  # what a pseudo-inverse or an exponential takes inside is an estimate
     sizes = sizes_from(compiled, 100)
     memory = compiled.memory(**sizes)
     if not 200_000 < memory.value_and_grad.bytes < 100_000_000:
