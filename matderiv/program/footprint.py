@@ -33,7 +33,7 @@ _TRIPLE = 400  # of U, s and V'
 _CALLS = {
     **dict.fromkeys(("sum", "amax", "amin", "argmax"), 960),
     **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 800),
-    "inverse_of_lower": 950,
+    "inverse_of_lower": 700,
     **dict.fromkeys(("linalg.det", "linalg.slogdet"), 670),
     "matmul": 100,
     "vdot": 330,
