@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from fractions import Fraction
 from functools import cache
 
-from matderiv.notation.forms import inverse, multiply_number, transpose
+from matderiv.notation.forms import chain, inverse, multiply_number, transpose
 from matderiv.notation.signs import add, negate
 from matderiv.notation.slices import selection
 from matderiv.notation.sums import without_broadcast
@@ -18,9 +18,9 @@ from matderiv.notation.terms import Call, Kronecker, Partial, Power, Symbol, Ter
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import multiply_dims
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
-from matderiv.tensor.nodes import Apply, Map, Node, Product, Sum
+from matderiv.tensor.nodes import Apply, Factor, Map, Node, Product, Sum
 from matderiv.tensor.primitives import AbstractFunction, Primitive
-from matderiv.tensor.reshapes import kronecker_factors
+from matderiv.tensor.reshapes import dyad_factors, kronecker_factors
 
 __all__ = ["lift_apply", "lift_map"]
 
@@ -119,11 +119,13 @@ def _along_last(node: Apply, lift: Lift) -> Term:
 
 
 def _reshape(node: Apply, lift: Lift) -> Term:
-    """A ⊗ B; K; vec(X') for the entries row by row; else reshape(x, m, n)."""
-    kron = _kronecker(node, lift) or _kronecker_sum(node, lift)
-    if kron is not None:
-        return kron
+    """A ⊗ B; vec(X) vec(Y)'; K; vec(X') for the entries row by row; else reshape(x, m, n)."""
+    known = _kronecker(node, lift) or _kronecker_sum(node, lift) or _dyad(node, lift)
+    if known is not None:
+        return known
     (inner,) = node.arguments
+    if node.order == 1 and inner.order == 4 and (kron := _stacked(inner, lift)) is not None:
+        return Call("vec", (kron,), order=1, latex=r"\operatorname{{vec}}({x})", odd=True)
     if isinstance(inner, Product) and not inner.factors and inner.out == (0, 1, 1, 0):
         m, n = inner.sizes
         grouped = multiply_dims(m, n)
@@ -167,6 +169,30 @@ def _kronecker(node: Apply, lift: Lift) -> Term | None:
         right = transpose(right)
     scaled = multiply_number(abs(coefficient), Kronecker(left, right, order=node.order))
     return scaled if coefficient > 0 else negate(scaled)
+
+
+def _dyad(node: Apply, lift: Lift) -> Term | None:
+    """vec(X) vec(Y)'"""
+    found = dyad_factors(node)
+    if found is None:
+        return None
+    coefficient, *factors = found
+    arena = node.arena
+    left, right = (
+        lift(arena.reshape(factor, 2, (dim,)))
+        for factor, dim in zip(factors, node.shape, strict=True)
+    )
+    scaled = multiply_number(abs(coefficient), chain((left, transpose(right))))
+    return scaled if coefficient > 0 else negate(scaled)
+
+
+def _stacked(inner: Node, lift: Lift) -> Term | None:
+    """A ⊗ B where a value of four axes holds its entries, one column after the other."""
+    whole, once = [Factor(inner, (0, 1, 2, 3), 1)], frozenset({inner.id})
+    matrix = inner.arena.product(1, whole, (2, 3, 0, 1), None, once)
+    rows, columns = multiply_dims(*matrix.shape[:2]), multiply_dims(*matrix.shape[2:])
+    joined = inner.arena.reshape(matrix, 4, (rows, columns))
+    return _kronecker(joined, lift) if isinstance(joined, Apply) else None
 
 
 def _select(node: Apply, lift: Lift) -> Term:

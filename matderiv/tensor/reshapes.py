@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "blocks",
+    "dyad_factors",
     "fuse_outputs",
     "kronecker_factors",
     "split_identity",
@@ -248,22 +249,48 @@ def kronecker_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
     if not isinstance(outer, Product):
         return None
     for ends in _sides(node, outer):
-        if set(ends[0]) & set(ends[1]):
-            continue
-        sides: tuple[list[Factor], list[Factor]] = [], []
-        for factor in outer.factors:
-            place = next((k for k in (0, 1) if set(factor.labels) <= set(ends[k])), None)
-            if place is None:
-                break
-            sides[place].append(factor)
-        else:
-            sizes = dict(enumerate(outer.sizes))
-            left, right = (
-                node.arena.product(1, side, out, sizes)
-                for side, out in zip(sides, ends, strict=True)
-            )
-            return Fraction(outer.coefficient), left, right
+        if (parts := _apart(outer, *ends)) is not None:
+            return Fraction(outer.coefficient), *parts
     return None
+
+
+def dyad_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
+    """c, A and B where a value is c vec(A') vec(B')': the fusion of A[i,j] B[k,l] at [i,j,k,l]."""
+    if not isinstance(node, Apply) or node.primitive.key != "reshape" or node.order != 2:
+        return None
+    (outer,) = node.arguments
+    if not isinstance(outer, Product) or outer.order != 4:
+        return None
+    if node.shape != (multiply_dims(*outer.shape[:2]), multiply_dims(*outer.shape[2:])):
+        return None
+    parts = _apart(outer, outer.out[:2], outer.out[2:])
+    return parts and (Fraction(outer.coefficient), *parts)
+
+
+def _apart(outer: Product, *ends: tuple[int, ...]) -> tuple[Node, Node] | None:
+    """The two factors of a product that hang together with these and with those outputs."""
+    reached = [_reached(outer, end) for end in ends]
+    if reached[0] & reached[1]:
+        return None
+    sizes = dict(enumerate(outer.sizes))
+    right = [f for f in outer.factors if reached[1].intersection(f.labels)]
+    left = [f for f in outer.factors if not reached[1].intersection(f.labels)]
+    first, second = (
+        outer.arena.product(1, side, end, sizes)
+        for side, end in zip((left, right), ends, strict=True)
+    )
+    return first, second
+
+
+def _reached(outer: Product, ends: Sequence[int]) -> set[int]:
+    """The labels that some output labels hang together with."""
+    found, size = set(ends), 0
+    while size < len(found):
+        size = len(found)
+        for factor in outer.factors:
+            if found.intersection(factor.labels):
+                found.update(factor.labels)
+    return found
 
 
 def _sides(node: Node, outer: Product) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -307,7 +334,6 @@ def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
     labels = [part for label in tensors[0].labels for part in split[label]]
     out = [part for label in node.out for part in split.get(label, (label,))]
     scalars = [factor for factor in node.factors if not factor.labels]
-    opened = arena.product(
-        node.coefficient, [Factor(inner, tuple(labels), 1), *scalars], out, sizes
-    )
+    turned = [Factor(inner, tuple(labels), 1), *scalars]
+    opened = arena.product(node.coefficient, turned, out, sizes, frozenset({inner.id}))
     return opened, tuple(made_of.get(label, (node.sizes[label],)) for label in node.out)
