@@ -98,7 +98,11 @@ def _open(arena: Arena, node: Node, splits: Mapping[int, Shape]) -> Node:
 def split_labels(
     arena: Arena, factors: list[Factor], ends: Sequence[int], labels: Labels
 ) -> list[Factor]:
-    """Split one summed label that a reshape fused; the same list where there is none."""
+    """Split one summed label that a reshape fused; the same list where there is none.
+
+    A label is left whole where a reshape on it keeps another axis fused: beside a matrix E,
+    (A ⊗ B)(C ⊗ D) E stays a product of three.
+    """
     if not any(isinstance(f.node, Apply) and f.node.primitive.key == "reshape" for f in factors):
         return factors
     closed = {labels.find(end) for end in ends}
@@ -107,27 +111,39 @@ def split_labels(
             label = labels.find(factor.labels[axis])
             if label in closed:
                 continue
-            parts = _split_carriers(arena, factors, label, dims, labels)
-            if parts is not None:
-                return parts
+            others = {
+                labels.find(carrier.labels[k]): made_of
+                for carrier in factors
+                if _places(carrier, label, labels)
+                for k, made_of in _fused_axes(carrier.node).items()
+            }
+            wanted = {k: made_of for k, made_of in others.items() if k not in closed}
+            wanted[label] = dims
+            if all(_comes_apart(factors, k, made_of, labels) for k, made_of in wanted.items()):
+                return _split_carriers(arena, factors, label, dims, labels)
     return factors
+
+
+def _places(factor: Factor, label: int, labels: Labels) -> list[int]:
+    return [k for k, axis in enumerate(factor.labels) if labels.find(axis) == label]
+
+
+def _comes_apart(factors: list[Factor], label: int, dims: Shape, labels: Labels) -> bool:
+    """Whether all who carry a label are fused so on it, or are vectors."""
+    return all(
+        factor.node.order < 2 or _fuses(factor.node, _places(factor, label, labels), dims)
+        for factor in factors
+    )
 
 
 def _split_carriers(
     arena: Arena, factors: list[Factor], label: int, dims: Shape, labels: Labels
-) -> list[Factor] | None:
-    def places(factor: Factor) -> list[int]:
-        return [k for k, axis in enumerate(factor.labels) if labels.find(axis) == label]
-
-    for factor in factors:
-        at = places(factor)
-        if factor.node.order > 1 and not _fuses(factor.node, at, dims):
-            return None
+) -> list[Factor]:
     # Only now: a label made in vain would be alive, and count as a sum of ones.
     fresh = [labels.new(dim) for dim in dims]
     changed: list[Factor] = []
     for factor in factors:
-        at = places(factor)
+        at = _places(factor, label, labels)
         if not at:
             changed.append(factor)
             continue

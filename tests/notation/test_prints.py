@@ -30,6 +30,15 @@ PRINTS = [
     ("sum(A .* B)", "sum(A ⊙ B)"),
     ("mean(x)", "mean(x)"),
     ("-A + B + C - D", "B + C - A - D"),
+    ("(A ⊗ B) vec(X) where A: (m, q), B: (n, p), X: (p, q)", "vec(B X Aᵀ)"),
+    ("(A ⊗ B) (C ⊗ D) where A: (m, n), B: (p, q), C: (n, k), D: (q, l)", "(A C) ⊗ (B D)"),
+    (
+        "(A ⊗ B) (C ⊗ D) E where A: (2, 3), B: (4, 5), C: (3, 2), D: (5, 3), E: (6, n)",
+        "(A ⊗ B) (C ⊗ D) E",
+    ),
+    ("vec(A ⊗ B)", "vec(A ⊗ B)"),
+    ("vec((A B) ⊗ C)", "vec((A B) ⊗ C)"),
+    ("vec(X) vec(Y)'", "vec(X) vec(Y)ᵀ"),
     # diagonals and elementwise products
     ("X' diag(v) X", "Xᵀ diag(v) X"),
     ("diag(a) (A .* B) diag(b)", "diag(a) (A ⊙ B) diag(b)"),
