@@ -28,7 +28,8 @@ sum(exp(-x) + log(1 + x .* x) + sin(x) .* cos(x) + tan(0.1 x) + tanh(x) + sinh(x
 
 
 @pytest.mark.parametrize(
-    "name", sorted(PROGRAMS.keys() - {"nuclear", "singular values", "exponential"})
+    "name",
+    sorted(PROGRAMS.keys() - {"nuclear", "nuclear, wide", "singular values", "exponential"}),
 )
 def test_compiled_code_gives_the_values_of_numpy(name: str) -> None:
     source, wrt, order = PROGRAMS[name]
