@@ -369,13 +369,19 @@ def _mirrored(tape: Tape, work: _Work, pieces: Sequence[Piece], out: list[int]) 
 def _way(tape: Tape, work: _Work, pieces: Sequence[Piece], out: list[int], parted: Halves) -> _Way:
     half = [pieces[place] for place in parted.half]
     between = [pieces[place] for place in parted.between]
-    rest = [piece for place, piece in enumerate(pieces) if place not in parted.half]
-    shared = {k for piece in rest for k in piece.labels} | set(out)
-    labels = [k for k in dict.fromkeys(k for p in half for k in p.labels) if k in shared]
+    image = [reflected(piece, parted.mirror) for piece in half]
+    needed = _carried(image, between) | set(out)  # beside the half
+    other = _carried(half, between) | set(out)  # beside its image, which is the same array
+    own = dict.fromkeys(k for piece in half for k in piece.labels)
+    labels = [k for k in own if k in needed or parted.mirror[k] in other]
     left = Piece(half[0].ref, tuple(labels))  # its labels are what is known of it
     both = [left, *between, reflected(left, parted.mirror)]
     ordered, joined = _order(tape, work, half, labels), _order(tape, work, both, out)
     return _Way(half, *ordered, labels, between, *joined, parted.mirror)
+
+
+def _carried(*groups: Sequence[Piece]) -> set[int]:
+    return {label for pieces in groups for piece in pieces for label in piece.labels}
 
 
 def _part(work: _Work, pieces: Sequence[Piece], out: list[int]) -> _Work:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -117,3 +117,58 @@ def test_connected_parts_share_no_label_and_none_falls_apart(seed: int) -> None:
             seen = {label for place in reached for label in groups[place]}
             reached |= {place for place in part if seen & set(groups[place])}
         assert reached == set(part)
+
+
+class _Draw(NamedTuple):
+    """Pairs of one array with labels and with mirrored labels, and arrays without a twin."""
+
+    spec: str
+    operands: list[str]
+    shapes: dict[str, list[str]]
+
+
+def _draw(seed: int) -> _Draw:
+    rng = random.Random(seed)
+    size = {label: rng.choice("abcd") for label in "ijkl"[: rng.randint(1, 3)]}
+    mirror = {label: rng.choice([label, label.upper()]) for label in size}
+    mirror |= {image: label for label, image in mirror.items()}
+    size |= {image: size[mirror[image]] for image in mirror if image.isupper()}
+    terms: list[tuple[str, list[str]]] = []
+    shapes: dict[str, list[str]] = {}
+
+    def array(labels: list[str]) -> str:
+        name = f"{'vA'[len(labels) - 1]}{len(shapes)}"
+        shapes[name] = [size[label] for label in labels]
+        return name
+
+    lower = [label for label in size if label.islower()]
+    for _ in range(rng.randint(2, 3)):
+        picked = rng.sample(lower, min(len(lower), rng.randint(1, 2)))
+        labels = [rng.choice([label, mirror[label]]) for label in picked]
+        name = array(labels)
+        terms += [(name, labels), (name, [mirror[label] for label in labels])]
+    used = sorted({label for _, labels in terms for label in labels})
+    for _ in range(rng.randint(0, 2)):
+        labels = rng.sample(used, min(len(used), rng.randint(1, 2)))
+        terms.append((array(labels), labels))
+    out = rng.sample(used, min(len(used), rng.randint(0, 2)))
+    if rng.random() < 0.5 and out:  # what is mapped to itself
+        out = list(dict.fromkeys([out[0], mirror[out[0]]]))
+    rng.shuffle(terms)
+    letters = {label: chr(ord("a") + place) for place, label in enumerate(used)}
+    specs = ["".join(letters[label] for label in labels) for _, labels in [*terms, ("", out)]]
+    return _Draw(f"{','.join(specs[:-1])}->{specs[-1]}", [name for name, _ in terms], shapes)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_a_product_with_an_image_in_it_is_the_product(seed: int) -> None:
+    """What stands between may touch one side alone: Σ_ik t_i p_i A_ij p_k A_kj."""
+    spec, operands, shapes = _draw(seed)
+    text = "; ".join(f"{name}: ({', '.join(shape)})" for name, shape in shapes.items())
+    text += f'\neinsum("{spec}", {", ".join(operands)})'
+    lengths = {"a": 2, "b": 3, "c": 4, "d": 5}
+    rng = np.random.default_rng(seed)
+    values = {name: rng.normal(size=[lengths[d] for d in s]) for name, s in shapes.items()}
+    got, _ = md.compile(text, []).forward(values)
+    want = np.einsum(spec, *(values[name] for name in operands))
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
