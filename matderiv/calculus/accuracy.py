@@ -7,6 +7,7 @@ an error of degree e is M^e times the rounding unit:
     input        v = 1, e = 1
     Π f^k        v = Σ k v_f,  e = max (v - v_f + e_f)
     Σ of data    v = max v_t - 1 where its terms may cancel,  e = max (v_t, e_t)
+                 v = max v_t where all terms are ≥ 0, as in x² + s²
     f(x)         v = 0, e = e_x
 
 So (x - m)'(x - m) has an error of degree 1, and x'x - 2 m'x + m'm one of degree 2: equal
@@ -37,6 +38,7 @@ from matderiv.tensor.nodes import (
     Sum,
     Variable,
 )
+from matderiv.tensor.properties import is_nonnegative, is_semidefinite
 from matderiv.tensor.traverse import reachable
 
 __all__ = ["Degrees"]
@@ -83,5 +85,10 @@ class Degrees:
         value = max(v for v, _ in parts)
         error = max(max(part) for part in parts)
         data = [v for (v, _), child in zip(parts, node.children, strict=True) if child.depends]
-        cancels = value >= 1 and sum(v >= 1 for v in data) > 1
+        cancels = value >= 1 and sum(v >= 1 for v in data) > 1 and not _only_adds(node)
         return value - cancels, error
+
+
+def _only_adds(node: Sum) -> bool:
+    """Whether no terms can cancel: all are ≥ 0, as numbers or as quadratic forms."""
+    return is_nonnegative(node.arena, node) or is_semidefinite(node)

@@ -44,6 +44,8 @@ def may_merge(node: Node, weight: Weights) -> bool:
     if not isinstance(node, Product) or not _opens(node):
         return False
     factors = _flat(node, weight)
+    if any(f.exponent < 0 and isinstance(f.node, Product) for f in node.factors):
+        return True  # 1 / (a / b) is b / a
     if len(factors) > len(node.factors) and _may_shrink(factors):
         merged = _merged(node, weight)
         if not isinstance(merged, Product) or len(merged.factors) < len(factors):
@@ -77,12 +79,14 @@ def _shares(node: Sum, weight: Weights) -> bool:
     """
     parts = [_parts(child, weight) for child in node.children]
     for place, child in enumerate(node.children):
-        if not _opens(child):
+        if isinstance(child, Sum):
+            opened: list[Node] = [child]  # it stayed a Sum of its own, being shared
+        elif _opens(child):
+            opened = [f for f in child.children if isinstance(f, Product | Sum)]
+        else:
             continue
-        assert isinstance(child, Product)
-        opened = [f.node for f in child.factors if isinstance(f.node, Product | Sum)]
         own: set[int] = set().union(*(_parts(p, weight) for n in opened for p in n.children))
-        if any(_has_constant(f.node) for f in _flat(child, weight)):
+        if isinstance(child, Product) and any(_has_constant(f.node) for f in _flat(child, weight)):
             own = parts[place]  # times 1 a product is what is beside the Sum
         if any(other is not parts[place] and own & other for other in parts):
             return True

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from matderiv.calculus.accuracy import Degrees
 from matderiv.calculus.expand import as_product, expand, may_merge
 from matderiv.calculus.weight import Weights
-from matderiv.tensor.nodes import Factor, Map, Name, Node, Product, Sum, Term
+from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term
+from matderiv.tensor.properties import is_nonnegative
 from matderiv.tensor.rules import COMPLEMENTS
 from matderiv.tensor.traverse import reachable, remake
 
@@ -70,7 +71,7 @@ class Shortener:
             yield from self._common_denominator(node)
             yield from _collected_diagonals(node)
             yield from self._complemented(node)
-        else:
+        elif isinstance(node, Product):
             yield from self._through_names(node)
             yield from self._multiplied_in(node)
         expanded = expand(node, self.weight) if may_merge(node, self.weight) else node
@@ -220,38 +221,64 @@ class Shortener:
             inlined = frozenset({inner.id}) if isinstance(inner, Product) else frozenset[int]()
             yield arena.product(1, [factor, Factor(inner, axes, 1)], axes, None, inlined)
 
-    def _multiplied_in(self, node: Node) -> Iterator[Node]:
-        """s^f S^e = s^(f - e) (s S)^e where a term of the Sum S is divided by the scalar s."""
-        if not isinstance(node, Product):
-            return
-        arena, ends = node.arena, node.out
-        sizes = dict(enumerate(node.sizes))
-        scalars = [factor for factor in node.factors if not factor.labels]
+    def _multiplied_in(self, node: Product) -> Iterator[Node]:
+        """f^p S^e = f^(p - k e) (f^k S)^e where f^k divides a term of the Sum S.
+
+        f has axes of S alone; beside the inverse of a matrix S it is a scalar.
+        """
+        arena = node.arena
         for factor in node.factors:
-            total, labels, power = factor
+            total, power = factor.node, factor.exponent
+            inverse = isinstance(total, Apply) and total.primitive.is_inverse
+            if inverse:
+                total, power = total.children[0], -power
             if not isinstance(total, Sum) or len(total.terms) > 12:
                 continue
-            for scalar in scalars:
-                if scalar.node is total or scalar.exponent * power <= 0:
+            for other in node.factors:
+                axes = tuple(
+                    factor.labels.index(k) if k in factor.labels else -1 for k in other.labels
+                )
+                if (
+                    other is factor
+                    or other.exponent * power <= 0
+                    or -1 in axes
+                    or (axes and inverse)
+                ):
                     continue
-                below = Factor(scalar.node, (), -1)
-                if not any(below in as_product(term.node).factors for term in total.terms):
+                if power.denominator != 1 and not is_nonnegative(arena, other.node):
+                    continue  # the root of f^2 is not f
+                divisor = _divisor(total, other.node, axes)
+                if divisor is None:
                     continue
-                axes = tuple(range(total.order))
-                above = below._replace(exponent=1)
+                whole = tuple(range(total.order))
+                above = divisor._replace(exponent=-divisor.exponent)
                 terms = []
-                for coefficient, original in total.terms:
-                    factors = [Factor(original, axes, 1), above]
-                    terms.append(
-                        Term(
-                            coefficient,
-                            arena.product(1, factors, axes, None, frozenset({original.id})),
-                        )
-                    )
-                rest = [f for f in node.factors if f is not factor and f is not scalar]
-                rest.append(scalar._replace(exponent=scalar.exponent - power))
-                rest.append(Factor(arena.sum(terms, total.shape), labels, power))
-                yield arena.product(node.coefficient, rest, ends, sizes)
+                for coefficient, term in total.terms:
+                    inline = frozenset({term.id})
+                    factors = [Factor(term, whole, 1), above]
+                    terms.append(Term(coefficient, arena.product(1, factors, whole, None, inline)))
+                made: Node = arena.sum(terms, total.shape)
+                if inverse:
+                    made, power_left = arena.apply("inv", made), -power
+                else:
+                    power_left = power
+                left = other._replace(exponent=other.exponent + divisor.exponent * power)
+                rest = [f for f in node.factors if f is not factor and f is not other]
+                factors = [*rest, left, Factor(made, factor.labels, power_left)]
+                yield arena.product(
+                    node.coefficient, factors, node.out, dict(enumerate(node.sizes))
+                )
+
+
+def _divisor(total: Sum, node: Node, axes: tuple[int, ...]) -> Factor | None:
+    """The lowest power of a value below the line in any term of a Sum, on these axes."""
+    powers = [
+        factor.exponent
+        for term in total.children
+        for factor, ports in _on_outputs(as_product(term))
+        if factor.node is node and ports == axes and factor.exponent < 0
+    ]
+    return Factor(node, axes, min(powers)) if powers else None
 
 
 def _is_part(total: Node, term: Product) -> bool:

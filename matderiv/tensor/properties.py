@@ -30,6 +30,7 @@ __all__ = [
     "is_factor_nonnegative",
     "is_nonnegative",
     "is_positive_definite",
+    "is_semidefinite",
     "is_sum_of_squares",
     "is_symmetric",
     "splits_over_power",
@@ -116,7 +117,7 @@ def is_positive_definite(node: Node) -> bool:
     if isinstance(node, Name):
         return is_positive_definite(node.definition)
     if isinstance(node, Sum):
-        return all(t.coefficient > 0 and _is_semidefinite(t.node) for t in node.terms) and any(
+        return all(t.coefficient > 0 and is_semidefinite(t.node) for t in node.terms) and any(
             is_positive_definite(t.node) for t in node.terms
         )
     if not isinstance(node, Product) or node.coefficient <= 0 or len(node.out) != 2:
@@ -143,18 +144,22 @@ def _is_positive(node: Node) -> bool:
     return isinstance(node, Size) or (isinstance(node, Variable) and "positive" in node.attributes)
 
 
-def _is_semidefinite(node: Node) -> bool:
-    """Whether x'A x ≥ 0 is known: positive definite, or A' diag(w) A with w ≥ 0."""
+def is_semidefinite(node: Node) -> bool:
+    """Whether x'A x ≥ 0 is known: positive definite, A' diag(w) A or diag(w) with w ≥ 0."""
     if is_positive_definite(node):
         return True
     if isinstance(node, Name):
-        return _is_semidefinite(node.definition)
+        return is_semidefinite(node.definition)
+    if isinstance(node, Sum):
+        return all(t.coefficient > 0 and is_semidefinite(t.node) for t in node.terms)
     if not isinstance(node, Product) or node.coefficient < 0 or len(node.out) != 2:
         return False
     first, second = node.out
+    if first == second:
+        return all(is_factor_nonnegative(node.arena, f) for f in node.factors)
     sides = [f for f in node.factors if {first, second} & set(f.labels)]
     weights = [f for f in node.factors if f not in sides]
-    if first == second or not all(is_factor_nonnegative(node.arena, f) for f in weights):
+    if not all(is_factor_nonnegative(node.arena, f) for f in weights):
         return False
     if len(sides) != 2 or sides[0].node is not sides[1].node or len(sides[0].labels) != 2:
         return False

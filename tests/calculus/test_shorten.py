@@ -65,3 +65,41 @@ def test_without_a_candidate_a_formula_is_longer(
 )
 def test_complements(formula: str, wrt: str, found: str) -> None:
     assert md.diff(formula, wrt).to("ascii") == found
+
+
+@pytest.mark.parametrize(
+    "formula, wrt, found",
+    [
+        # a difference that the function's argument holds too is opened, and cancels
+        (
+            "exp(||a - b||^2 - ||a - c||^2)",
+            *("a", "2 exp(||a - b||^2 - ||a - c||^2) (c - b)"),
+        ),
+        # 1 / (a / b) is b / a
+        ("sum(x ./ y - log(x ./ y))", "y", "(y - x) ./ y.^2"),
+        ("sum(X ./ (W H) - log(X ./ (W H)))", "W", "((W H - X) ./ (W H).^2) H'"),
+    ],
+)
+def test_what_cancels_is_opened(formula: str, wrt: str, found: str) -> None:
+    assert md.diff(formula, wrt).to("ascii") == found
+
+
+@pytest.mark.parametrize(
+    "formula, wrt, found",
+    [
+        ("sum(log(1 + x.^2 / s^2)) where s: ()", "x", "2 x ./ (x.^2 + s^2)"),
+        ("logdet(I + X X' / s^2) where s: ()", "X", "2 (X X' + s^2 eye(n))^-1 X"),
+        ("sum(log(1 + x ./ y)) where x, y: (n) positive", "x", "1 ./ (y + x)"),
+        # the root of s^2 is s for s ≥ 0 alone
+        (
+            "sum(sqrt(1 + x.^2 / s^2)) where s: ()",
+            *("x", "(x ./ sqrt(x.^2/s^2 + 1))/s^2"),
+        ),
+        (
+            "sum(sqrt(1 + x.^2 / s^2)) where s: () positive",
+            *("x", "(x ./ sqrt(x.^2 + s^2))/s"),
+        ),
+    ],
+)
+def test_what_divides_within_a_divisor_is_multiplied_in(formula: str, wrt: str, found: str) -> None:
+    assert md.diff(formula, wrt).to("ascii") == found
