@@ -40,6 +40,7 @@ class Backend:
     mutable      arrays can be written into through views
     reuses       results are written into operands that nobody reads again: `out=`
     frees        memory is freed at `del`
+    arrays_alone a cache holds arrays alone, and no sizes or types, which `jit` cannot return
     vector_first X' v is written v X, where a transposed matrix is slow to read
     folds        a sum over any axes is written as a product of two matrices
     helpers      functions that the library lacks, by the name of a step's function: their
@@ -63,6 +64,7 @@ class Backend:
     mutable: bool = True
     reuses: bool = False
     frees: bool = True
+    arrays_alone: bool = False
     vector_first: bool = False
     folds: bool = False
     helpers: Mapping[str, str] = field(default_factory=dict)

@@ -83,6 +83,7 @@ JAX = Backend(
     },
     mutable=False,
     frees=False,
+    arrays_alone=True,
     vector_first=True,  # XLA reads a transposed matrix column by column: five times the time
     scipy="jax.scipy",
     of_one_matrix=("scipy.linalg.sqrtm", "scipy.linalg.solve_sylvester"),

@@ -11,7 +11,7 @@ reads again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from matderiv.errors import UnsupportedError
 from matderiv.program.backend import Backend
@@ -62,8 +62,8 @@ class Functions:
     def __init__(self, plan: Plan, names: Names, backend: Backend) -> None:
         self.plan, self.names, self.backend = plan, names, backend
         self.kernels: list[str] = []  # functions that those of the module call
-        kept = [*plan.cached_inputs, *plan.cache]
         tuples = {step.alias for step in plan.steps if step.item is not None}
+        kept = self._kept(tuples)
         self._shown = {
             d: f"{names.values[k]}.shape[{axis}]"
             for k in reversed([k for k in kept if k not in tuples])
@@ -72,8 +72,32 @@ class Functions:
         }
         self.carried = [s for s in self._backward_sizes() if s not in self._shown]
         self.cached = [*(names.values[k] for k in kept), *(names.sizes[d] for d in self.carried)]
+        self._typed = ""  # the line of backward that says the type of arrays
         if backend.kind and makes_arrays(plan.backward):
-            self.cached.append(KIND)
+            if backend.arrays_alone:
+                arrays = [names.values[k] for k in kept if k in self._arrays()]
+                kind = backend.kind_of.format(arrays[0]) if arrays else backend.kind
+                self._typed = f"    {KIND} = {kind}"
+            else:
+                self.cached.append(KIND)
+
+    def _arrays(self) -> list[int]:
+        """The inputs that are no scalars."""
+        inputs = self.plan.inputs.items()
+        return [k for v, k in inputs if v is not self.plan.cotangent and v.shape]
+
+    def _kept(self, tuples: Container[int | None]) -> list[int]:
+        """What forward keeps; of arrays alone those inputs too that show a size or the type."""
+        plan = self.plan
+        kept = [*plan.cached_inputs, *plan.cache]
+        if not self.backend.arrays_alone:
+            return kept
+        inputs = self._arrays()
+        for dim in self._backward_sizes():
+            if not any(dim in plan.shapes[k] for k in kept if k not in tuples):
+                kept += [k for k in inputs if dim in plan.shapes[k]][:1]
+        typed = not makes_arrays(plan.backward) or any(k in kept for k in inputs)
+        return kept if typed else [*kept, *inputs[:1]]
 
     def _backward_sizes(self) -> list[str]:
         plan = self.plan
@@ -119,6 +143,7 @@ class Functions:
             for dim in self._backward_sizes()
             if dim in self._shown
         ]
+        lines += [self._typed] if self._typed else []
         if plan.cotangent is not None:
             lines.append(self._seed())
         kept = {ref.value for ref in plan.gradients.values()}

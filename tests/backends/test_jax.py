@@ -44,6 +44,34 @@ def test_jit_compiles_the_whole_function(name: str) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+REDUCTIONS = {
+    "sum": ("sum(x)", ["x"], 1),
+    "mean": ("mean(X, axis=0)", ["X"], 1),
+    "trace": ("tr(A)", ["A"], 1),
+    "maximum": ("sum(max(X, axis=1))", ["X"], 1),
+    "entry": ("x[0] + sum(X[1, :])", ["x", "X"], 1),
+    "diagonal": ("diag(A)", ["A"], 1),
+    "constant": ("0 sum(x)", ["x"], 1),
+    "scalars": ("t^2 sum(ones(2, 3)) where t: ()", ["t"], 1),
+}
+
+
+@pytest.mark.parametrize("name", [*PROGRAMS, *REDUCTIONS])
+def test_jit_returns_the_cache_and_takes_it_back(name: str) -> None:
+    """Sizes and the float type are read off arrays: what `jit` returns can be nothing else."""
+    source, wrt, order = {**PROGRAMS, **REDUCTIONS}[name]
+    function = md.compile(source, wrt, order=order, backend="jax")
+    values, _ = values_for(function)
+    module = function.module
+    value, cache = module.forward(**values)
+    cotangent = np.random.default_rng(3).normal(size=np.shape(value))
+    expected = module.backward(cache, cotangent)
+    value, cache = jax.jit(module.forward)(**values)
+    found = jax.jit(module.backward)(cache, cotangent)
+    for key, array in expected.items():
+        np.testing.assert_allclose(found[key], array, rtol=1e-9, atol=1e-12, err_msg=key)
+
+
 def test_a_module_needs_jax_alone() -> None:
     source = md.compile("||X w - y||^2", "w", backend="jax").source
     imports = [line for line in source.splitlines() if line.startswith(("import", "from"))]
