@@ -78,6 +78,11 @@ class Plan:
         return [*self.forward, *self.backward, *self.derivative]
 
     @property
+    def is_derived(self) -> bool:
+        """Whether there is a function `derivative`; compressed, zeros are made of no array."""
+        return bool(self.derivatives or self.terms)
+
+    @property
     def size_names(self) -> list[str]:
         """The names of sizes, those of inputs first."""
         named = names_in(dim for shape in self.shapes for dim in shape)

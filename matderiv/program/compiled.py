@@ -103,7 +103,7 @@ class CompiledFunction:
         self, cache: Sequence[Any], cotangent: Any = None, values: Values | None = None
     ) -> dict[str, Array]:
         """Return the gradients; `values` need only hold abstract functions, if any."""
-        self._need(self.plan.gradients, "gradients")
+        self._need(bool(self.plan.gradients), "gradients")
         if not isinstance(cache, list):
             raise ShapeError(f"a cache is what forward returns, no {type(cache).__name__}")
         given = self._functions(by_name(values or {}), self.plan.backward)
@@ -115,7 +115,7 @@ class CompiledFunction:
         self, values: Values, cotangent: Any = None
     ) -> tuple[Array, dict[str, Array]]:
         """Return the value and the gradients by input."""
-        self._need(self.plan.gradients, "gradients")
+        self._need(bool(self.plan.gradients), "gradients")
         extra = {}
         if self.plan.cotangent is not None:
             if cotangent is None:
@@ -132,7 +132,7 @@ class CompiledFunction:
 
         Arrays, or `Compressed` ones where the function was compiled so.
         """
-        self._need(self.plan.derivatives, "derivatives")
+        self._need(self.plan.is_derived, "derivatives")
         found: dict[str, Any] = self._named(self._call("derivative", values, self.plan.derivative))
         if not self.plan.terms:
             return found
@@ -200,8 +200,8 @@ class CompiledFunction:
                 return values[name]
         raise NameResolutionError(f"no value is given for {names[0]}")
 
-    def _need(self, results: Mapping[str, Any], what: str) -> None:
-        if not results:
+    def _need(self, has: bool, what: str) -> None:
+        if not has:
             raise MatderivError(f"this function was compiled without {what}")
 
     def _repr_markdown_(self) -> str:

@@ -125,11 +125,11 @@ def self_check(
     parts += [_REGULAR, _direction(inputs, known)]
     given = _given(plan.forward, functions)
     parts.append(_DIFFERENCE.replace("{functions}", given))
-    parts.append(_main(plan, inputs, functions))
-    if functions:
-        parts.insert(0, _samples(functions))
     if plan.terms:
         parts.append(_DENSE)
+    parts.append(_main(plan, inputs, functions))  # ends in what a script executes
+    if functions:
+        parts.insert(0, _samples(functions))
     return "\n\n\n".join(part.strip("\n") for part in parts)
 
 
@@ -209,7 +209,7 @@ def _results(plan: Plan, functions: Mapping[Callee, str]) -> str:
     if plan.gradients:
         given = f"np.ones(np.shape(value)){_given(plan.backward, functions)}"
         lines.append(f"    found += backward(cache, {given}).values()")
-    if plan.derivatives:
+    if plan.is_derived:
         given = _given(plan.derivative, functions)
         if plan.terms:
             lines += [
@@ -277,7 +277,7 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
             "        for k, d in directions.items():",
             "            inputs[d] = _direction(rng, k, inputs[k])",
         ]
-    if plan.derivatives:
+    if plan.is_derived:
         lines.append(f"        found = derivative(**inputs{_given(plan.derivative, functions)})")
     dense = {name: terms.shape for name, terms in plan.terms.items()}
     for name, shape in (dense or {k: plan.shape(r) for k, r in plan.derivatives.items()}).items():

@@ -269,7 +269,7 @@ def module_source(
         parts += [written.backward(), written.value_and_grad()]
         if not plan.value_shape:
             parts.append(_UPDATE.replace("np.", f"{backend.module}."))
-    if plan.derivatives:
+    if plan.is_derived:
         parts.append(written.derivative())
     parts += written.kernels
     called = dict.fromkeys(step.function for step in nested(plan.steps))
