@@ -31,7 +31,6 @@ class Backend:
     array_check  the source of `_array`, which converts an input, and of `_alike`, if any
     kind_of      the type of the arrays that the code makes, from an array {0}
     kind         the same where all inputs are scalars; none if the code needs no such type
-    times        g times the cotangent of a scalar value
     fast_check   inputs that are float64 arrays of NumPy need no conversion
     by_rows      they must lie row by row
     spellings    templates over the operands {0}, {1} …, the options by name or all of them
@@ -56,7 +55,6 @@ class Backend:
     array_check: str
     kind_of: str
     kind: str
-    times: str = "g * cotangent"
     fast_check: bool = False
     by_rows: bool = False
     spellings: Mapping[str, str] = field(default_factory=dict)

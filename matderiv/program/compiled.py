@@ -124,7 +124,8 @@ class CompiledFunction:
         steps = [*self.plan.forward, *self.plan.backward]
         value, gradients = self._call("value_and_grad", values, steps, **extra)
         if cotangent is not None and not extra:
-            gradients = {name: np.multiply(g, cotangent) for name, g in gradients.items()}
+            scale = self._run("_array", "cotangent", cotangent, (), {})
+            gradients = {name: g * scale for name, g in gradients.items()}
         return value, self._named(gradients)
 
     def derivative(self, values: Values) -> dict[str, Any]:
@@ -168,9 +169,11 @@ class CompiledFunction:
     def _run(self, function: str, *arguments: Any, **named: Any) -> Any:
         try:
             return getattr(self.module, function)(*arguments, **named)
-        except np.linalg.LinAlgError as error:
-            raise DomainError(f"at these values: {error}") from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+            if type(error).__name__.endswith("LinAlgError"):  # NumPy's and PyTorch's
+                raise DomainError(f"at these values: {error}") from error
+            if isinstance(error, RuntimeError) and type(error) is not RuntimeError:
+                raise  # out of memory, and the like
             raise ShapeError(str(error)) from error
 
     def _inputs(self, values: Values) -> dict[str, Any]:

@@ -21,6 +21,8 @@ def _array(name, value, shape, sizes):
     if not shape and isinstance(value, (int, float)):
         return float(value)
     array = jnp.asarray(value)
+    if jnp.iscomplexobj(array):
+        raise TypeError(f"{name} is complex")
     if not jnp.issubdtype(array.dtype, jnp.floating):
         array = array.astype(float)
     _fit(name, array, shape, sizes)

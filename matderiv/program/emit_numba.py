@@ -66,7 +66,7 @@ def _array(name, value, shape, sizes):
     """Return `value` as a float array of this shape, laid out by rows; a scalar as a number."""
     array = np.asarray(value)
     if array.dtype != np.float32:
-        array = np.asarray(array, dtype=float)
+        array = array.astype(float, casting="same_kind", copy=False)  # no complex, no text
     _fit(name, array, shape, sizes)
     return np.ascontiguousarray(array) if shape else float(array)
 
@@ -83,7 +83,6 @@ NUMBA = Backend(
     array_check=_ARRAY_CHECK,
     kind_of="",
     kind="",
-    times="np.multiply(g, cotangent)",
     fast_check=True,
     by_rows=True,
     frees=False,

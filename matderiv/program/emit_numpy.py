@@ -25,7 +25,7 @@ def _array(name, value, shape, sizes):
     """Return `value` as a float array of this shape, a scalar as a number."""
     array = np.asarray(value)
     if array.dtype != np.float32:
-        array = np.asarray(array, dtype=float)
+        array = array.astype(float, casting="same_kind", copy=False)  # no complex, no text
     _fit(name, array, shape, sizes)
     return array if shape else float(array)
 
@@ -72,7 +72,6 @@ NUMPY = Backend(
     array_check=_ARRAY_CHECK,
     kind_of="{0}.dtype",
     kind="_FLOAT",
-    times="np.multiply(g, cotangent)",
     fast_check=True,
     reuses=True,
     folds=True,

@@ -17,12 +17,23 @@ __all__ = ["TORCH", "emit"]
 
 _ARRAY_CHECK = '''
 def _array(name, value, shape, sizes):
-    """Return `value` as a float tensor of this shape."""
-    array = torch.as_tensor(value).detach()
+    """Return `value` as a float tensor of this shape; numbers without a type are float64."""
+    typed = hasattr(value, "dtype")
+    array = torch.as_tensor(value, dtype=None if typed else torch.float64).detach()
+    if array.is_complex():
+        raise TypeError(f"{name} is complex")
     if not array.is_floating_point():
-        array = array.to(torch.get_default_dtype())
+        array = array.to(torch.float64)
     _fit(name, array, shape, sizes)
     return array
+
+
+def _alike(*arrays):
+    """Return the tensors in the type that holds them all."""
+    kind = arrays[0].dtype
+    for array in arrays[1:]:
+        kind = torch.promote_types(kind, array.dtype)
+    return [array.to(kind) for array in arrays]
 '''
 
 _INVERSE_OF_LOWER = '''
@@ -48,7 +59,7 @@ TORCH = Backend(
     imports="import torch",
     array_check=_ARRAY_CHECK,
     kind_of='{{"dtype": {0}.dtype, "device": {0}.device}}',
-    kind='{"dtype": torch.get_default_dtype()}',
+    kind='{"dtype": torch.float64}',
     spellings={
         **OPERATORS,
         "equal": "({0} == {1}).to({0}.dtype)",

@@ -75,13 +75,13 @@ class Functions:
         self._typed = ""  # the line of backward that says the type of arrays
         if backend.kind and makes_arrays(plan.backward):
             if backend.arrays_alone:
-                arrays = [names.values[k] for k in kept if k in self._arrays()]
+                arrays = [names.values[k] for k in kept if k in self._array_inputs()]
                 kind = backend.kind_of.format(arrays[0]) if arrays else backend.kind
                 self._typed = f"    {KIND} = {kind}"
             else:
                 self.cached.append(KIND)
 
-    def _arrays(self) -> list[int]:
+    def _array_inputs(self) -> list[int]:
         """The inputs that are no scalars."""
         inputs = self.plan.inputs.items()
         return [k for v, k in inputs if v is not self.plan.cotangent and v.shape]
@@ -92,7 +92,7 @@ class Functions:
         kept = [*plan.cached_inputs, *plan.cache]
         if not self.backend.arrays_alone:
             return kept
-        inputs = self._arrays()
+        inputs = self._array_inputs()
         for dim in self._backward_sizes():
             if not any(dim in plan.shapes[k] for k in kept if k not in tuples):
                 kept += [k for k in inputs if dim in plan.shapes[k]][:1]
@@ -150,10 +150,10 @@ class Functions:
         lines += self.body("backward", plan.backward, kept, plan.cache)
         lines += self._results("gradients", plan.gradients)
         if scalar:
-            times = self.backend.times
             lines += [
                 "    if cotangent is not None:",
-                f"        gradients = {{k: {times} for k, g in gradients.items()}}",
+                '        cotangent = _array("cotangent", cotangent, (), {})',
+                "        gradients = {k: g * cotangent for k, g in gradients.items()}",
             ]
         return "\n".join([*lines, "    return gradients"])
 

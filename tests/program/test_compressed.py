@@ -65,7 +65,7 @@ def test_structure_is_kept(name: str, layout: str, tmp_path: Path) -> None:
     found, dense = small.derivative(values)[wrt], full.derivative(values)[wrt]
     held(found, dense)
     assert found.size <= dense.size
-    with pytest.raises(SystemExit, match="^0$"):  # a script compares with differences
+    with pytest.raises(SystemExit, match=r"^0$"):  # a script compares with differences
         runpy.run_path(str(small.save(tmp_path / "module.py")), run_name="__main__")
     if layout == "mixed":
         assert [spec for spec, _ in found.terms] == specs
