@@ -181,6 +181,50 @@ def test_flops_of_the_chain_rule_are_those_of_the_notes() -> None:
     assert str((total - found["δx"]).leading) == "2 B D^2 + 4 B D K"
 
 
+LSTM = """
+x: (d); h, c: (m); A, B, C, D: (m, d); E, F, G, H: (m, m); v: (m)
+f = sigmoid(A x + E h)
+i = sigmoid(B x + F h)
+o = sigmoid(C x + G h)
+g = tanh(D x + H h)
+cn = f .* c + i .* g
+hn = o .* tanh(cn)
+v' hn
+"""
+RECURRENT = """
+p, q, s: (d); U: (h, d); V: (h, h); W: (d, h)
+a = tanh(U p)
+b = tanh(U q + V a)
+c = a + tanh(V b)
+||W c - s||^2
+"""
+ATTENTION = """
+X: (n, d); A, B: (d, p); C: (d, m); Y: (n, m)
+Q = X A
+K = X B
+V = X C
+S = Q K' / sqrt(p)
+P = softmax(S)
+||P V - Y||_F^2
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "wrt"),
+    [
+        *((LSTM, name) for name in "ADG"),
+        *((RECURRENT, name) for name in "UVW"),
+        (ATTENTION, "C"),
+    ],
+)
+def test_flops_of_the_intermediate_values_are_those_of_forward(source: str, wrt: str) -> None:
+    """What a line above computed is not counted again, whether the variable moves it or not."""
+    steps = md.diff(source, wrt).steps().of()
+    counts = [step.flops for step in steps if step.section == "Intermediate values"]
+    total = Polynomial.total(flops for flops in counts if flops is not None)
+    assert str(total) == str(md.cost(source, wrt).polynomials.forward)
+
+
 def test_attributes_are_named() -> None:
     steps = md.diff("logdet(A) where A: (n, n) symmetric", "A").steps()
     assert steps.check()

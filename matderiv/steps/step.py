@@ -14,8 +14,8 @@ from matderiv.notation.terms import Entry, Term
 from matderiv.steps.laws import Law
 from matderiv.steps.page import Numbers
 from matderiv.tensor.dims import Shape, shape_text
-from matderiv.tensor.nodes import Node, Variable
-from matderiv.tensor.traverse import reachable
+from matderiv.tensor.nodes import Name, Node, Variable
+from matderiv.tensor.traverse import reachable, substitute
 from matderiv.values import Array
 
 if TYPE_CHECKING:
@@ -76,8 +76,15 @@ class Step:
         from matderiv.program.cost import Cost
         from matderiv.program.plan import plan
 
-        leaves = [leaf for leaf in reachable([self.right]) if isinstance(leaf, Variable)]
-        return Cost(plan(self.right, {}, inputs=leaves)).polynomials.forward
+        arena = self.right.arena
+        named = {  # what stands on a line of its own is there already
+            node.id: arena.variable(node.name, node.shape, role="named")
+            for node in reachable([self.right])
+            if isinstance(node, Name) and node.name in self.hidden
+        }
+        right = substitute([self.right], named)[0] if named else self.right
+        leaves = [leaf for leaf in reachable([right]) if isinstance(leaf, Variable)]
+        return Cost(plan(right, {}, inputs=leaves)).polynomials.forward
 
     def error(self, numbers: Numbers) -> float:
         """The largest difference of both sides, over the largest entry."""
