@@ -16,7 +16,7 @@ def as_torch(source: Source, wrt: str | Sequence[str], **options: Any) -> Callab
     """The value as a function of tensors, in the order of `md.parse(source).inputs`.
 
     Autograd differentiates it by the names in `wrt`, once; a gradient by any other input
-    is refused.
+    is refused, and so is a gradient of a gradient.  `torch.compile` leaves it as it is.
     """
     import torch
 
@@ -29,18 +29,41 @@ def as_torch(source: Source, wrt: str | Sequence[str], **options: Any) -> Callab
             value, cache = module.forward(*tensors)
             ctx.kept = [index for index, item in enumerate(cache) if torch.is_tensor(item)]
             ctx.others = {k: item for k, item in enumerate(cache) if k not in ctx.kept}
-            ctx.save_for_backward(*(cache[index] for index in ctx.kept))
+            ctx.save_for_backward(*tensors, *(cache[index] for index in ctx.kept))
             return value
 
         @staticmethod
-        @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator,unused-ignore]
         def backward(ctx: Any, cotangent: Any) -> tuple[Any, ...]:
-            items = {**ctx.others, **dict(zip(ctx.kept, ctx.saved_tensors, strict=True))}
+            inputs, saved = ctx.saved_tensors[: len(names)], ctx.saved_tensors[len(names) :]
+            items = {**ctx.others, **dict(zip(ctx.kept, saved, strict=True))}
             cache = [items[index] for index in range(len(items))]
             gradients = module.backward(cache, cotangent)
             for name, needed in zip(names, ctx.needs_input_grad, strict=True):
                 if needed and name not in gradients:
                     raise UnsupportedError(f"no gradient by {name} was generated")
+            if torch.is_grad_enabled():  # create_graph=True: they are values themselves
+                tensors = [*gradients.values(), *inputs, cotangent]
+                found = Final.apply(len(gradients), *tensors)  # type: ignore[no-untyped-call,unused-ignore]
+                gradients = dict(zip(gradients, found, strict=True))
             return tuple(gradients.get(name) for name in names)
 
-    return program.described(Generated.apply)
+    class Final(torch.autograd.Function):  # type: ignore[misc,name-defined,unused-ignore]
+        """The first tensors as they are, functions of the others without a derivative.
+
+        PyTorch's `once_differentiable` takes the derivative by the inputs for zero where the
+        cotangent does not require one.
+        """
+
+        @staticmethod
+        def forward(ctx: Any, count: int, *tensors: Any) -> tuple[Any, ...]:
+            return tuple(tensor.view_as(tensor) for tensor in tensors[:count])
+
+        @staticmethod
+        def backward(ctx: Any, *cotangents: Any) -> Any:
+            raise UnsupportedError(
+                "autograd differentiates a generated gradient no second time",
+                hint="md.compile(…, order=2), or compile_hessian_product",
+            )
+
+    eager = torch.compiler.disable(Generated.apply)  # type: ignore[no-untyped-call,unused-ignore]
+    return program.described(eager)

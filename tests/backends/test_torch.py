@@ -56,6 +56,29 @@ def test_a_gradient_that_was_not_asked_for_is_refused() -> None:
         function(X, w, y).backward()
 
 
+def test_a_second_derivative_is_refused_and_no_zero() -> None:
+    function = as_torch("softmax(A x)' y", ["A", "x", "y"])
+    A, x, y = (torch.rand(s, dtype=torch.float64, requires_grad=True) for s in ((3, 4), (4,), (3,)))
+    with pytest.raises(UnsupportedError, match="no second time"):
+        torch.autograd.functional.hessian(lambda x: function(A, x, y), x)
+    with pytest.raises(UnsupportedError, match="no second time"):
+        torch.autograd.gradgradcheck(function, (A, x, y))
+    (first,) = torch.autograd.grad(function(A, x, y), x, create_graph=True)
+    (alone,) = torch.autograd.grad(function(A, x, y), x)
+    torch.testing.assert_close(first.detach(), alone)
+    with pytest.raises(UnsupportedError, match="no second time"):
+        torch.autograd.grad((first.sum() + x.sum()), x)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_torch_compile_calls_it_as_it_is() -> None:
+    function = as_torch("tanh(A x)", ["A", "x"])
+    A, x = (torch.rand(s, dtype=torch.float64, requires_grad=True) for s in ((3, 4), (4,)))
+    compiled = torch.compile(lambda A, x: (2 * function(A, x)).sum(), backend="eager")
+    found = torch.autograd.grad(compiled(A, x), (A, x))
+    torch.testing.assert_close(found, torch.autograd.grad(2 * torch.tanh(A @ x).sum(), (A, x)))
+
+
 def test_an_optimiser_trains_through_the_wrapper() -> None:
     torch.manual_seed(0)
     loss = as_torch("||X w - y||^2", "w")
