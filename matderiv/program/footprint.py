@@ -17,13 +17,22 @@ from math import prod
 
 from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.program.steps import Body, Ref, Step
-from matderiv.program.strides import Layout, buffer_bytes, by_rows, elementwise, reshaped, seen
+from matderiv.program.strides import (
+    Layout,
+    buffer_bytes,
+    by_rows,
+    contracted,
+    elementwise,
+    reshaped,
+    seen,
+)
 from matderiv.tensor.dims import Dim, Shape, dim_value
 
 __all__ = ["Footprint", "Footprints", "item_size"]
 
 _MASKS = frozenset({"equal", "greater"})
 _ITERATOR = 800  # the iterator of a call whose operands do not lie alike
+_KRON = 1840  # the views in which a Kronecker product is one elementwise call
 _DOUBLE = 8
 _SCALAR = 104  # a Python number as an operand
 _COPY = 100  # the array objects of a copy that is made flat
@@ -31,43 +40,45 @@ _PAIR = 300  # the tuple of a sign and a logarithm
 _TRIPLE = 400  # of U, s and V'
 # Bytes hidden in a call, besides what depends on its operands.
 _CALLS = {
-    **dict.fromkeys(("sum", "amax", "amin", "argmax"), 960),
-    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 800),
-    "inverse_of_lower": 700,
-    **dict.fromkeys(("linalg.det", "linalg.slogdet"), 670),
-    "matmul": 100,
-    "vdot": 330,
-    "vecdot": 420,
-    "take": 800,
-    "tensordot": 400,
-    "linalg.solve": 650,
-    "linalg.svd": 1080,
-    "einsum": 1580,
-    "eye": 5500,
+    **dict.fromkeys(("amax", "amin", "argmax"), 740),
+    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 640),
+    "sum": 640,
+    "inverse_of_lower": 1120,
+    "linalg.det": 460,
+    "linalg.slogdet": 240,
+    "vdot": 200,
+    "vecdot": 300,
+    "take": 450,
+    "tensordot": 280,
+    "linalg.solve": 910,
+    "linalg.svd": 770,
+    "einsum": 1440,
+    "eye": 5280,
+    "scipy.linalg.expm": 2500,
+    "scipy.linalg.expm_frechet": 7500,
+    "scipy.linalg.solve_sylvester": 5300,
 }
-# Copies of the first operand's size that a function makes inside.
+# Copies of the first operand's size that a function makes inside; of an exponential that is
+# scaled and squared, as its FLOPs are counted, and of a Sylvester equation of equal sides.
 _COPIES = {
-    "linalg.pinv": 3,
-    "scipy.linalg.expm": 6,
-    "scipy.linalg.expm_frechet": 11,
+    "scipy.linalg.expm": 7,
+    "scipy.linalg.expm_frechet": 28,
     "scipy.linalg.solve_sylvester": 7,
 }
-# Copies of the first operand's size made where tracemalloc does not look.
+# Copies of a matrix, the first operand, made where tracemalloc does not look.
 _WORKSPACES = {
     "linalg.inv": 2,
     "linalg.det": 1,
     "linalg.slogdet": 1,
     "linalg.cholesky": 1,
-    "linalg.svd": 2,
     "linalg.svdvals": 1,
-    "linalg.pinv": 2,
-    "scipy.linalg.sqrtm": 4,
+    "scipy.linalg.sqrtm": 3,
 }
 # Results laid out row by row, whatever the operands are.
 _BY_ROWS = frozenset(
     {
-        *("matmul", "vecdot", "vdot", "einsum", "kron", "take", "zeros", "full", "eye"),
-        *("tensordot", "argmax"),
+        *("matmul", "vecdot", "vdot", "kron", "take", "zeros", "full", "eye"),
+        *("tensordot", "argmax", "tril", "triu"),
     }
 )
 
@@ -213,8 +224,11 @@ class Footprints:
                 for length, stride in zip(base.shape, base.strides, strict=True)
             ]
             return Layout(shape, (*[0] * missing, *strides), item), False
-        if function == "einsum" and step.alias is not None:
-            return _diagonal(str(step.operands[0]), operands[0], shape), False
+        if function == "einsum":
+            spec = str(step.operands[0])
+            if step.alias is not None:
+                return _diagonal(spec, operands[0], shape), False
+            return contracted(spec, operands, shape), False
         if function in ("sum", "amax", "amin"):
             return _reduced(step, operands[0], shape), False
         if function in _BY_ROWS or function.startswith(("linalg.", "scipy.linalg.")):
@@ -260,13 +274,16 @@ def _axes(option: object, operand: Layout) -> tuple[int, ...]:
 def _inside(step: Step, operands: Sequence[Layout], result: Layout, item: int) -> tuple[int, int]:
     """Bytes hidden in a call, and those of its workspace."""
     function = step.function
-    if step.callee is not None or step.is_view:
+    if step.callee is not None or step.is_view or function == "copyto":
         return 0, 0
     first = operands[0].data if operands else 0
     hidden = _CALLS.get(function, 0) + _COPIES.get(function, 0) * first
-    workspace = _WORKSPACES.get(function, 0) * first
+    workspace = _WORKSPACES[function] * _matrix(operands[0]) if function in _WORKSPACES else 0
     if function == "linalg.solve":
-        workspace = operands[0].data + operands[1].data
+        workspace = sum(map(_matrix, operands))
+    elif function in ("linalg.svd", "linalg.pinv"):
+        workspace = _singular(operands[0])
+        hidden += _pseudo_inverse(operands[0]) if function == "linalg.pinv" else 0
     if function.startswith("linalg.") and item < _DOUBLE:  # NumPy computes these in double
         hidden += 2 * sum(a.data for a in operands)
         workspace *= 2
@@ -279,7 +296,7 @@ def _inside(step: Step, operands: Sequence[Layout], result: Layout, item: int) -
     elif function == "inverse_of_lower":
         hidden += _row_blocks(operands[0].shape[0], result.item)
     elif function in ("tril", "triu"):
-        hidden += result.size + 1500  # the mask
+        hidden += _masked(operands[0], item)
     elif function == "kron":
         hidden += _kron_buffers(operands, item)
     elif function not in _CALLS and function not in _BY_ROWS and "." not in function:
@@ -304,6 +321,31 @@ def _row_blocks(n: int, item: int) -> int:
         rows, last = min(64, n - start), 64 * max(0, start - 64)
         found.append(rows * rows + max(rows * (rows + start), last + rows * start))
     return item * max(found)
+
+
+def _masked(operand: Layout, item: int) -> int:
+    """The mask of a triangle, and the buffers in which rows meet an operand that lies otherwise."""
+    rows = by_rows(operand.shape, item)
+    return prod(operand.shape[-2:]) + 1900 + buffer_bytes([rows, operand], rows, item)
+
+
+def _matrix(operand: Layout) -> int:
+    """Bytes of one matrix: a stack is worked on one after the other."""
+    return operand.item * prod(operand.shape[-2:])
+
+
+def _singular(operand: Layout) -> int:
+    """Copies of the matrix, of U and of V', and 5/2 r² numbers for divide and conquer."""
+    m, n = operand.shape[-2:]
+    r = min(m, n)
+    return operand.item * (m * n + m * r + r * n + 5 * r * r // 2)
+
+
+def _pseudo_inverse(operand: Layout) -> int:
+    """U (m, r), V' (r, n) and U' over the singular values, whose product is the result."""
+    *batch, m, n = operand.shape
+    r = min(m, n)
+    return prod(batch) * (operand.item * (2 * m * r + r * n) + 9 * r) + 2200
 
 
 def _unfolded(step: Step, operands: Sequence[Layout]) -> int:
@@ -331,4 +373,4 @@ def _kron_buffers(operands: Sequence[Layout], item: int) -> int:
     right = by_rows([n for length in shapes[1] for n in (1, length)], item)
     pairs = zip(shapes[0], shapes[1], strict=True)
     full = by_rows([n for pair in pairs for n in pair], item)
-    return _ITERATOR + buffer_bytes([left, right], full, item)
+    return _KRON + buffer_bytes([left, right], full, item)

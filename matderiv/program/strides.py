@@ -11,7 +11,10 @@ from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
-__all__ = ["BUFFER", "Layout", "buffer_bytes", "by_rows", "elementwise", "reshaped", "seen"]
+__all__ = [
+    *("BUFFER", "Layout", "buffer_bytes", "by_rows", "contracted", "elementwise"),
+    *("reshaped", "seen"),
+]
 
 BUFFER = 8192  # elements of one buffer of NumPy's iterator
 
@@ -158,6 +161,26 @@ def elementwise(operands: Sequence[Layout], shape: tuple[int, ...], item: int) -
     """
     strides = [_broadcast(operand, shape) for operand in operands if operand.shape]
     return _filled(shape, _axis_order(strides, len(shape)), item)
+
+
+def contracted(spec: str, operands: Sequence[Layout], shape: tuple[int, ...]) -> Layout:
+    """The layout of the result of an einsum: its iterator runs over all letters.
+
+    >>> columns = Layout((3, 4), (1, 3))
+    >>> contracted("ij,j->ij", [columns, by_rows((4,))], (3, 4)).strides
+    (1, 3)
+    """
+    inputs, output = spec.split("->")
+    terms = inputs.split(",")
+    letters = output + "".join(sorted(set("".join(terms)) - set(output)))
+    strides = []
+    for term, operand in zip(terms, operands, strict=True):
+        own = dict.fromkeys(letters, 0)
+        for letter, stride in zip(term, _broadcast(operand, operand.shape), strict=True):
+            own[letter] += stride
+        strides.append(list(own.values()))
+    order = [axis for axis in _axis_order(strides, len(letters)) if axis < len(output)]
+    return _filled(shape, order, operands[0].item)
 
 
 def buffer_bytes(operands: Sequence[Layout], result: Layout, item: int = 8) -> int:

@@ -395,9 +395,9 @@ def peaks_are_measured(case: Case) -> None:
     """The bytes of forward and of value_and_grad, at larger sizes, as tracemalloc sees them."""
     compiled = md.compile(case.parsed, case.wrt)
     steps = (*compiled.plan.forward, *compiled.plan.backward)
-    estimated = any("pinv" in s.function or "scipy.linalg" in s.function for s in steps)
+    estimated = any("scipy.linalg" in s.function for s in steps)
     if compiled.plan.functions or estimated:
-        return  # what a pseudo-inverse or an exponential takes inside is an estimate
+        return  # what an exponential takes inside depends on its argument
     sizes = sizes_from(compiled, 100)
     memory = compiled.memory(**sizes)
     if not 200_000 < memory.value_and_grad.bytes < 100_000_000:

@@ -10,7 +10,7 @@ import pytest
 import matderiv as md
 from matderiv.errors import MatderivError
 from matderiv.program.compiled import CompiledFunction
-from matderiv.program.strides import Layout, buffer_bytes, elementwise
+from matderiv.program.strides import Layout, buffer_bytes, contracted, elementwise
 from tests.program.measuring import PROGRAMS, SECOND_ORDER, arguments, measure, sizes_from
 
 
@@ -96,6 +96,28 @@ def test_buffers_and_strides_are_those_of_numpy(seed: int) -> None:
         assert length == 1 or real == 8 * stride
     hidden = measure(np.add, *operands) - result.nbytes
     assert hidden == pytest.approx(buffer_bytes(layouts, found), abs=1600)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_an_einsum_lies_as_numpy_lays_it_out(seed: int) -> None:
+    """Up to three operands with letters and axes at random."""
+    random = np.random.default_rng(seed)
+    sizes = dict(zip("ijkl", random.permutation([2, 3, 5, 7]), strict=True))
+    terms = [
+        "".join(random.permutation(list("ijkl"))[: random.integers(1, 5)])
+        for _ in range(random.integers(2, 4))
+    ]
+    present = sorted(set("".join(terms)))
+    output = "".join(random.permutation(present)[: random.integers(1, len(present) + 1)])
+    arrays = []
+    for term in terms:
+        axes = random.permutation(len(term))
+        arrays.append(np.ones([sizes[term[k]] for k in axes]).transpose(np.argsort(axes)))
+    spec = f"{','.join(terms)}->{output}"
+    result = np.einsum(spec, *arrays)
+    layouts = [Layout(a.shape, tuple(stride // 8 for stride in a.strides)) for a in arrays]
+    found = contracted(spec, layouts, result.shape)
+    assert tuple(8 * stride for stride in found.strides) == result.strides
 
 
 def test_the_live_set_at_the_peak() -> None:
