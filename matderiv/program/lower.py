@@ -232,11 +232,11 @@ class Lowering:
             total = self._add([(sign, _by_axes(w)) for sign, w in full]) if full else None
             if not diagonal:
                 assert total is not None
-                return renumber(total.ref, total.labels, axes)
+                return renumber(*total, axes)
             return self._write_diagonals(shape, total, diagonal)
         # One delta pattern: add what it spreads.
         compact = self._add([(sign, (w.source, w.labels)) for sign, w in terms])
-        return Wired(compact.ref, compact.labels, pattern)
+        return Wired(*compact, pattern)
 
     def _term(self, coefficient: Number, node: Node) -> tuple[int, Wired]:
         """A term as a sign and a value."""
@@ -257,8 +257,10 @@ class Lowering:
         )
         return (1 if coefficient > 0 else -1), wired._replace(source=piece.ref)
 
-    def _add(self, terms: list[tuple[int, tuple[Operand, tuple[int, ...]]]]) -> Piece:
-        """Add labelled arrays, the smallest first."""
+    def _add(
+        self, terms: list[tuple[int, tuple[Operand, tuple[int, ...]]]]
+    ) -> tuple[Ref | float, tuple[int, ...]]:
+        """Add labelled arrays, the smallest first; numbers are one number."""
         tape = self.tape
         order = sorted(terms, key=lambda term: len(term[1][1]))
         sign, (source, labels) = order[0]
@@ -280,19 +282,22 @@ class Lowering:
                 source, sign = tape.call("subtract", right, left), 1
             labels = union
         if isinstance(source, float):
-            return Piece(tape.call("full", Dims(()), sign * source, shape=()), ())
+            return sign * source, ()
         if sign < 0 or not isinstance(source, Ref):
             source = tape.call("negative" if sign < 0 else "positive", source)
-        return Piece(source, labels)
+        return source, labels
 
     def _write_diagonals(
-        self, shape: Shape, total: Piece | None, diagonal: list[tuple[int, Wired]]
+        self,
+        shape: Shape,
+        total: tuple[Ref | float, tuple[int, ...]] | None,
+        diagonal: list[tuple[int, Wired]],
     ) -> Wired:
         tape, axes = self.tape, tuple(range(len(shape)))
         if total is None:
             array = tape.fresh("zeros", Dims(shape), shape=shape)
         else:
-            array = dense(tape, renumber(total.ref, total.labels, axes), shape, fresh=True)
+            array = dense(tape, renumber(*total, axes), shape, fresh=True)
         for sign, wired in diagonal:
             array = write_diagonal(tape, array, wired, "add" if sign > 0 else "subtract")
         return plain(array, len(shape))

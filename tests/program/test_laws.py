@@ -185,3 +185,29 @@ def test_a_positive_definite_determinant_is_taken_by_cholesky_where_that_is_chea
     flops, logarithms = count(value.module, "forward", matrix)
     assert flops == pytest.approx(50**3 / 3 + 50)
     assert logarithms == 50
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/2 + G.^2",
+        "1/2 + G",
+        "G + exp(G) / 2",
+        "(3 - cos(G)) / 4",
+        "2 (1/2 + G) - 1/2",
+    ],
+)
+@pytest.mark.parametrize("shape", [("n",), (1, "n"), ("n", "m")])
+def test_a_value_that_is_a_number_is_filled_in(text: str, shape: tuple[str | int, ...]) -> None:
+    """Of a named zero: one `full`, and no operation on arrays of numbers."""
+    function = md.compile(f"G = W - W\n{text}", shapes={"W": shape})
+    assert [step.function for step in function.plan.forward] == ["full"]
+    assert function.cost.forward == 0
+    given = {"W": np.ones([{"n": 3, "m": 4}.get(str(k), 1) for k in shape])}
+    want = md.parse(f"G = W - W\n{text}", shapes={"W": shape}).evaluate(given)
+    np.testing.assert_array_equal(function.forward(given)[0], want)
+
+
+def test_a_number_beside_a_diagonal() -> None:
+    function = md.compile("A: (n, n)\nG = A - A\neye(n) + 1/2 + G")
+    np.testing.assert_array_equal(function.forward({"A": np.ones((3, 3))})[0], np.eye(3) + 0.5)
