@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from matderiv.calculus.accuracy import Degrees
 from matderiv.calculus.expand import as_product, expand, may_merge
 from matderiv.calculus.weight import Weights
+from matderiv.tensor.cancel import without_square
 from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term
 from matderiv.tensor.properties import is_nonnegative
 from matderiv.tensor.rules import COMPLEMENTS
@@ -74,6 +75,7 @@ class Shortener:
         elif isinstance(node, Product):
             yield from self._through_names(node)
             yield from self._multiplied_in(node)
+            yield from without_square(node)
         expanded = expand(node, self.weight) if may_merge(node, self.weight) else node
         if expanded is not node:
             yield expanded

@@ -7,7 +7,7 @@ path of those matrices in the surrounding product.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.nodes import Apply, Factor, Node, Product, Variable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
     from matderiv.tensor.products import Labels
 
-__all__ = ["cancel_inverses", "is_orthogonal"]
+__all__ = ["cancel_inverses", "is_orthogonal", "without_square"]
 
 Link = tuple[Node, bool]  # a matrix, and whether it stands transposed
 
@@ -54,6 +54,37 @@ def cancel_inverses(
             labels.unify(near, far)
             return True
     return False
+
+
+def without_square(node: Product) -> Iterator[Node]:
+    """(A B)⁻¹ A = B⁻¹ and B (A B)⁻¹ = A⁻¹ for square A, B: invertible where A B is."""
+    arena = node.arena
+    factors = list(node.factors)
+    uses = Counter(k for f in factors for k in f.labels)
+    uses.update(2 * node.out)
+    for factor in factors:
+        inverse = factor.node
+        if not isinstance(inverse, Apply) or not inverse.primitive.is_inverse:
+            continue
+        chain = _chain(inverse.arguments[0]) if inverse.order == 2 else None
+        if chain is None or len(chain) < 2 or factor.exponent != 1:
+            continue
+        for port, links in ((1, chain), (0, [(n, not t) for n, t in reversed(chain)])):
+            walk = list(_walk(arena, links, factor, factor.labels[port], factors, uses))
+            near, dim = factor.labels[1 - port], inverse.shape[0]
+            for count, (used, far, _) in enumerate(walk[: len(links) - 1], start=1):
+                if node.sizes[far] != dim:
+                    continue
+                path = [
+                    Factor(n, (k + 1, k) if turned else (k, k + 1), 1)
+                    for k, (n, turned) in enumerate(links[count:])
+                ]
+                ends = (0, len(path)) if port == 1 else (len(path), 0)
+                left = arena.apply("inv", arena.product(1, path, ends))
+                others = [f for f in factors if f is not factor and f not in used]
+                others.append(Factor(left, (near, far) if port == 1 else (far, near), 1))
+                sizes = dict(enumerate(node.sizes))
+                yield arena.product(node.coefficient, others, node.out, sizes)
 
 
 def _may_cancel(node: Node) -> bool:
@@ -103,19 +134,32 @@ def _match(
         return None
     # From port 1 of X⁻¹ the argument is met at its axis 0, from port 0 at its axis 1.
     links = chain if port == 1 else [(n, not t) for n, t in reversed(chain)]
-    label, used, inner = inverse.labels[port], list[Factor](), list[int]()
+    walk = list(_walk(arena, links, inverse, inverse.labels[port], factors, uses))
+    return walk[-1] if len(walk) == len(links) else None
+
+
+def _walk(
+    arena: Arena,
+    links: Sequence[Link],
+    inverse: Factor,
+    label: int,
+    factors: Sequence[Factor],
+    uses: Counter[int],
+) -> Iterator[tuple[list[Factor], int, list[int]]]:
+    """The factors met so far, the label reached and those left behind, link by link."""
+    used, inner = list[Factor](), list[int]()
     for matrix, transposed in links:
         if uses[label] != 2:
-            return None
+            return
         entry, leave = (1, 0) if transposed else (0, 1)
         step = _step(arena, matrix, entry, label, factors, (inverse, *used))
         if step is None:
-            return None
+            return
         found, leave_at = step
         inner.append(label)
         label = found.labels[leave if leave_at is None else leave_at]
         used.append(found)
-    return used, label, inner
+        yield list(used), label, list(inner)
 
 
 def _step(
@@ -123,7 +167,7 @@ def _step(
     matrix: Node,
     entry: int,
     label: int,
-    factors: list[Factor],
+    factors: Sequence[Factor],
     taken: tuple[Factor, ...],
 ) -> tuple[Factor, int | None] | None:
     for factor in factors:

@@ -24,6 +24,7 @@ CANDIDATES: dict[str, tuple[str, str, int, str]] = {
     "_complemented": (LOGISTIC, "w", 1, "X' (sigmoid(X w) - y)"),
     "_through_names": ("c = x - mean(x)\nsum(c .* c)", "x", 1, "2 c where c = x - mean(x)"),
     "_multiplied_in": ("log(s + x'x/s) where s: ()", "x", 1, "2/(s^2 + x' x) x"),
+    "without_square": ("logdet(X^3)", "X", 1, "3 X^-T"),
     "expand": ("logdet(X X' A^-1)", "X", 1, "2 (X X')^-1 X"),
 }
 
@@ -103,3 +104,29 @@ def test_what_cancels_is_opened(formula: str, wrt: str, found: str) -> None:
 )
 def test_what_divides_within_a_divisor_is_multiplied_in(formula: str, wrt: str, found: str) -> None:
     assert md.diff(formula, wrt).to("ascii") == found
+
+
+@pytest.mark.parametrize(
+    "formula, found",
+    [
+        ("logdet(A X B)", "X^-T"),
+        ("det(A X B)", "det(A X B) X^-T"),
+        ("logdet(X' A X)", "2 X^-T"),
+        ("logdet(X S X)", "2 X^-T"),
+        ("logdet(S X S)", "X^-T"),
+        ("logdet(S X' S)", "X^-T"),
+        ("tr((A X)^-1 B)", "-X^-T B'(A X)^-T"),
+        ("tr((X A)^-1 B)", "-(X A)^-T B' X^-T"),
+        # C and D are not square: (C D)⁻¹ C is no inverse, and none of C can be left out
+        ("tr((C D)^-1 X)", "(C D)^-T"),
+        ("logdet(C X D)", "(D (C X D)^-1 C)'"),
+        ("logdet(X C D)", "X^-T"),
+    ],
+)
+def test_a_square_factor_meets_the_inverse_of_a_product(formula: str, found: str) -> None:
+    declared = " where A, B, X: (n, n), S: (n, n) symmetric, C: (n, k), D: (k, n)"
+    if formula == "logdet(C X D)":
+        declared = " where X: (n, n), C: (k, n), D: (n, k)"
+    derivative = md.diff(formula + declared, "X")
+    assert derivative.to("ascii").replace("' (", "'(") == found
+    assert derivative.check()
