@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -54,3 +56,18 @@ def test_second_order_by_a_named_value() -> None:
 def test_an_unknown_name_is_still_refused() -> None:
     with pytest.raises(NameResolutionError, match="h3"):
         md.diff(SOURCE, "h3", shapes=SHAPES)
+
+
+CLAUSE = [
+    "Q = K / sum(K)",
+    "K = h(D)",
+    "h(t) = 1/(1 + g(t)): elementwise",
+    "g(t) = t^2: elementwise",
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(len(CLAUSE)))))
+def test_a_where_clause_reads_in_any_order(order: tuple[int, ...]) -> None:
+    text = "tr(P Q) where " + ", ".join(CLAUSE[k] for k in order) + ", P, D: (n, n)"
+    straight = "tr(P Q) where " + ", ".join(reversed(CLAUSE)) + ", P, D: (n, n)"
+    assert str(md.diff(text, "D")) == str(md.diff(straight, "D"))

@@ -21,6 +21,10 @@ _BACKTRACKS = 20_000
 _OPERAND_ENDS = "NAME NUMBER TRANSPOSE INVERSE SUFFIX RPAR RSQB RANGLE CLOSENORM CLOSEABS"
 _OPERAND_STARTS = "NAME NUMBER CALL FUNCTION LPAR LANGLE MINUS OPENNORM OPENABS BAR"
 _ENDS, _STARTS = frozenset(_OPERAND_ENDS.split()), frozenset(_OPERAND_STARTS.split())
+_COMPARISON = (
+    "comparisons are not read: step(x) is 1 where x > 0, else 0; a case is a product with it, "
+    "or max(x, y), min(x, y)"
+)
 _OPENERS = {
     "LPAR": "RPAR",
     "LSQB": "RSQB",
@@ -272,6 +276,8 @@ def _match(tokens: list[Token]) -> None:
             stack.append(token)
         elif token.type in _CLOSERS:
             if not stack or stack[-1].type != _CLOSERS[token.type]:
+                if token.type == "RANGLE":
+                    raise ParseError(_COMPARISON, span=span_of(token))
                 blamed = stack[-1] if stack else token
                 state = "is never closed" if stack else "closes what was never opened"
                 raise ParseError(f"'{_sign(blamed)}' {state}", span=span_of(blamed))
@@ -281,7 +287,8 @@ def _match(tokens: list[Token]) -> None:
         if blamed.type == "LANGLE":
             end = span_of(tokens[-1])[1]
             raise ParseError(
-                "'<' opens an inner product <x, w>, which is never closed", span=(end, end + 1)
+                f"'<' opens an inner product <x, w>, which is never closed; {_COMPARISON}",
+                span=(end, end + 1),
             )
         raise ParseError(f"'{_sign(blamed)}' is never closed", span=span_of(blamed))
 

@@ -64,7 +64,8 @@ class Exponents:
 
     def _superscript(self, token: Token, start: int, end: int) -> None:
         if "ᴴ" in token or "†" in token:
-            raise ParseError(_CONJUGATE, span=(start, end))
+            pseudo = "; for the pseudoinverse write pinv(A)" if "†" in token else ""
+            raise ParseError(_CONJUGATE + pseudo, span=(start, end))
         position = 0
         while position < len(token):
             match = _SUPERSCRIPT_PART.match(token, position)

@@ -61,6 +61,8 @@ def _fault(
         return f"{sign}^-1 has two readings: a{sign}(…) and 1/{sign}(…)", here
     if before.type == "FUNCTION":
         return f"{sign} is a function and needs an argument", span_of(before)
+    if before.type == "POWER" and token.type == "PLUS":
+        return "^+ is not read: write pinv(A) for the pseudoinverse", span_of(before)
     if before.type in _OPERATORS:
         if token.type in _AFTER_OPERAND and not at_end:
             return f"two operators in a row: '{sign}' and {shown}; an operand is missing", (

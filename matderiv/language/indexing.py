@@ -81,7 +81,7 @@ def _slice_of_stack(
     indices: tuple[Index, ...],
     loops: Mapping[str, Size],
 ) -> Shape:
-    index = indices[0]
+    index = next(index for index in indices if index.kind == "name")
     if index.name not in loops:
         check.fail(
             f"an index is an integer from 0; {index.name} is none"

@@ -193,6 +193,13 @@ class _Statements(Expressions):
             )
         if again and not carried:
             self.fail_name(f"{name} is assigned twice", statement.at)
+        (body,) = statement.args
+        if body.op == "transpose" and (body.args[0].op, body.args[0].value) == ("name", name):
+            self.fail_name(
+                f"{name} is assigned from itself; a symmetric matrix is declared, as in "
+                f"{name}: (n, n) symmetric",
+                statement.at,
+            )
         expression = self.infer(statement.args[0])
         variable = self.variables.get(name)
         if variable is not None and variable.used:
@@ -281,18 +288,44 @@ def _places(statements: list[Syntax], clause: list[Syntax]) -> dict[int, list[Sy
     binding = ("assignment", "definition")
     due = {_target(node): k for k, node in enumerate(statements) if node.op in binding}
     after: dict[int, list[Syntax]] = {k: [] for k in range(-1, len(statements))}
-    for assignment in clause:
-        used = {
-            str(node.value).rstrip("'")
-            for node in post_order(assignment.args[0])
-            if node.op in ("name", "call")
-        }
-        if assignment.op == "definition":
-            used.discard(assignment.value[1])
-        place = max((due[name] for name in used if name in due), default=-1)
+    for assignment in _in_order_of_use(clause):
+        place = max((due[name] for name in _used(assignment) if name in due), default=-1)
         due.setdefault(_target(assignment), place)
         after[place].append(assignment)
     return after
+
+
+def _in_order_of_use(clause: list[Syntax]) -> list[Syntax]:
+    """A where clause reads backwards as well: `where y = 2 z, z = A x`.
+
+    Each assignment comes after those whose names it uses, and else where it stands.
+    """
+    targets = {_target(node): node for node in reversed(clause)}
+    ordered: dict[int, Syntax] = {}
+    waiting = set[int]()
+    stack = clause[::-1]
+    while stack:
+        node = stack.pop()
+        needed = [targets[name] for name in _used(node) if name in targets]
+        first = [other for other in needed if id(other) not in ordered.keys() | waiting]
+        if first and id(node) not in waiting:
+            waiting.add(id(node))
+            stack += [node, *first]
+        else:
+            ordered.setdefault(id(node), node)
+    return list(ordered.values())
+
+
+def _used(statement: Syntax) -> list[str]:
+    """The names in the formula of an assignment or a definition, as they appear."""
+    names = {
+        str(node.value).rstrip("'"): None
+        for node in post_order(statement.args[0])
+        if node.op in ("name", "call")
+    }
+    if statement.op == "definition":
+        names.pop(statement.value[1], None)
+    return list(names)
 
 
 def _target(statement: Syntax) -> str:

@@ -6,9 +6,10 @@ A rule gets a node whose operands are inferred; it sets the meaning (`node.op`, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from matderiv.errors import NameResolutionError
+from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.checker import SCALAR, Checker, Shape
 from matderiv.language.powers import absolute, inverse, norm, power
 from matderiv.language.sizes import Size, fixed, product, resolve
@@ -68,6 +69,8 @@ def _function_hint(check: Checker, left: Syntax) -> str:
 def multiply(check: Checker, node: Syntax) -> Shape:
     left, right = node.args
     if left.kind == "scalar" or right.kind == "scalar":
+        if not node.value:
+            _refuse_two_readings(check, node)
         node.op = "multiply"
         return check.broadcast(left, right, node.value or "product", node.at)
     kinds = left.kind, right.kind
@@ -99,6 +102,29 @@ def multiply(check: Checker, node: Syntax) -> Shape:
     sizes = left.size[:-1] + right.size[1:]
     kind = {0: "scalar", 2: "matrix"}.get(len(sizes), "row" if left.kind == "row" else "vector")
     return kind, sizes
+
+
+def _refuse_two_readings(check: Checker, node: Syntax) -> None:
+    """X 1, where 1 may be the vector of ones, and 1/2n, where n may stand below the line."""
+    left, right = node.args
+    a, b = check.text(left), check.text(right)
+    if left.kind in ("row", "matrix") and check.text(right) == "1":
+        check.fail(
+            f"{a} 1 has two readings: {a} times the vector of ones is {a} ones(n), times the "
+            f"number 1 it is {a}",
+            node.at,
+        )
+    named = right.args[0] if right.op == "power" and right.args else right
+    if left.op != "divide" or left.bracketed or named.op not in ("input", "name", "dimension"):
+        return
+    above, below = left.args
+    written = check.source[left.at[0] : named.span[1]]
+    if below.op == "number" and not re.search(r"\s", written):
+        c, d = check.text(above), check.text(below)
+        check.fail(
+            f"{c}/{d}{b} has two readings: {c}/({d} {b}) and {c}/{d} {b}, which is ({c}/{d}) {b}",
+            left.at,
+        )
 
 
 def _refuse_orientation(check: Checker, node: Syntax) -> None:
@@ -139,9 +165,25 @@ def _refuse_inner_sizes(check: Checker, node: Syntax) -> None:
 def divide(check: Checker, node: Syntax) -> Shape:
     left, right = node.args
     node.op = "divide"
+    start, end = node.at
+    tight = re.search(r"\^-?1$", check.source[:start])
+    if tight and check.source[end : end + 1].isdigit():
+        power = tight[0][1:]
+        check.fail(
+            f"^{power}/{check.text(right)} has two readings: ^({power}/{check.text(right)}), and "
+            f"(…^{power}) / {check.text(right)}",
+            node.at,
+            error=ParseError,
+        )
     if right.kind != "scalar":
         text = check.text(right)
         if _is_stranger(right):
+            if check.text(left).endswith("d") and text.startswith("d"):
+                check.fail(
+                    f"d/{text} is not read: paste the function itself; the variable goes after wrt",
+                    left.at,
+                    error=ParseError,
+                )
             check.fail(
                 f"{text} is not declared, so it is a vector and cannot divide: declare {text}: (), "
                 f"or a shape with the dimension {text}",

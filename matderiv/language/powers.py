@@ -73,7 +73,9 @@ def _matrix_power(check: Checker, node: Syntax) -> Shape:
     value = literal_value(exponent)
     if not isinstance(value, int):
         check.fail(
-            "the power of a matrix is an integer; write .^ for the elementwise power", node.at
+            "the power of a matrix is an integer; write sqrtm(A) for the square root, "
+            ".^ for the elementwise power",
+            node.at,
         )
     if abs(value) > 4096:
         check.fail("this power of a matrix is beyond 4096", node.at, error=ParseError)

@@ -304,6 +304,8 @@ class _Walk:
         self.take("POWER")
         if self.kind() not in ("LBRACE", "LPAR"):
             self._size()
+            if self.kind() == "STAR" or self.word() == "x":
+                raise self.fail("the sizes of a matrix stand in brackets: R^{n×d} or R^(n x d)")
             return
         close = "RBRACE" if self.kind() == "LBRACE" else "RPAR"
         self.take("LPAR")

@@ -8,9 +8,9 @@ could surprise is refused instead of being split.
 from __future__ import annotations
 
 from matderiv.errors import NameResolutionError, ParseError
-from matderiv.language.alphabet import canonical_name, is_single_name, leading_pieces, plain
+from matderiv.language.alphabet import GREEK, canonical_name, is_single_name, leading_pieces, plain
 from matderiv.language.hints import near
-from matderiv.language.symbols import Symbols
+from matderiv.language.symbols import ATTRIBUTES, Symbols
 from matderiv.language.tokens import Notes, Token, make, span_of
 
 __all__ = ["Words"]
@@ -134,7 +134,7 @@ class Words:
         prefix = self._function_prefix(word)
         pieces = leading_pieces(word)
         known = [name for name in (*self.symbols.declared, *self.symbols.assigned) if len(name) > 1]
-        close = near(word, [*self.functions, *self.symbols.functions, *known])
+        close = near(word, [*self.functions, *self.symbols.functions, *known, *GREEK])
         if prefix and not (called and close):
             rest = word[len(prefix) :]
             follows = is_single_name(rest) or self.symbols.is_variable(canonical_name(rest))
@@ -147,6 +147,12 @@ class Words:
             raise NameResolutionError(
                 f"{_short(word)} is an unknown function{close}; declare "
                 f"{_short(word)}: elementwise, or put a space for a product",
+                span=(start, end),
+            )
+        if word in ATTRIBUTES:
+            raise NameResolutionError(
+                f"{word} is an attribute: it follows a name and a colon, and a shape if there is "
+                f"one, as in A: (n, n) {word}",
                 span=(start, end),
             )
         if pieces is None:

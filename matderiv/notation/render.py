@@ -242,10 +242,10 @@ class _Writer:
         inner = isinstance(term.top, Juxtaposed) and any(f.order for f in term.top.factors)
         whole = isinstance(term.top, Quotient) or (leading and inner)
         level = Level.FACTOR if whole else Level.PRODUCT
-        text = self.dialect.quotient.format(
-            x=self.at(term.top, level), y=self.at(term.bottom, Level.POSTFIX)
-        )
-        return text, Level.PRODUCT
+        top, bottom = self.at(term.top, level), self.at(term.bottom, Level.POSTFIX)
+        if top.endswith(("^-1", "^1")):
+            top, bottom = f"{top} ", f" {bottom}"  # X^-1/2 has two readings
+        return self.dialect.quotient.format(x=top, y=bottom), Level.PRODUCT
 
     # ----- sums -----------------------------------------------------------------------
     def sum(self, term: Sum) -> tuple[str, Level]:

@@ -83,7 +83,7 @@ SAME = [
     ("A \\ x", "inv(A) x"),
     ("A\\x", "inv(A) x"),
     ("1/2 x' A x", "((1/2) (x' A x))"),
-    ("1/2t", "(1/2) t"),
+    ("1/2 t", "(1/2) t"),
     ("x x' x", "(x x') x"),
     ("x ⊗ y", "kron(x, y)"),
     # Hadamard operators are looser than juxtaposition

@@ -16,7 +16,7 @@ PRINTS = [
     (
         "logdet(S)/2 + (x-m)' S^-1 (x-m)/2 where S: (n, n) posdef",
         "S",
-        "(eye(n) - S^-1 (x - m) (x - m)') S^-1/2",
+        "(eye(n) - S^-1 (x - m) (x - m)') S^-1 / 2",
     ),
     # a minus that a difference can take does not stay
     ("mse(X w, y) + λ ||w||^2", "w", "2 (X' (X w - y)/n + lambda w)"),
