@@ -116,7 +116,8 @@ def _transpose(term: Term) -> Term:
         pushed = replace(term, arguments=tuple(map(transpose, term.arguments)))
     else:
         return wrapped
-    return pushed if pushed.weight <= wrapped.weight else wrapped
+    within = isinstance(term, Power | Call)  # exp(X)' reads better than exp(X')
+    return pushed if pushed.weight <= wrapped.weight - within else wrapped
 
 
 def _reversed(factors: Sequence[Term]) -> list[Term]:

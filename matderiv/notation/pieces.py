@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matderiv.notation.forms import chain, diagonal, hadamard, total, trace, transpose
-from matderiv.notation.terms import Hadamard, Identity, Juxtaposed, Ones, Term
+from matderiv.notation.terms import Hadamard, Identity, Juxtaposed, Mark, Ones, Postfix, Term
 from matderiv.tensor.dims import Dim
 
 __all__ = ["Piece", "finish", "reduce"]
@@ -172,9 +172,15 @@ def _multiply(
         same = [k for k, other in enumerate(pieces) if set(other.labels) == set(piece.labels)]
         if len(same) > 1:
             row = out[0] if out and out[0] in piece.labels else piece.labels[0]
-            terms = [chain(pieces[k].starting(row)) for k in same]
-            labels = (row, piece.other(row))
-            _replace(pieces, same, Piece((hadamard(terms),), labels))
+            column = piece.other(row)
+            straight, turned = (
+                hadamard([chain(pieces[k].starting(end)) for k in same]) for end in (row, column)
+            )
+            if turned.weight + (row in out) < straight.weight:  # (A ⊙ B)', not A' ⊙ B'
+                merged = Piece((turned,), (column, row))
+            else:
+                merged = Piece((straight,), (row, column))
+            _replace(pieces, same, merged)
             return True
     return False
 
@@ -211,10 +217,11 @@ def _is_sandwich(term: Term) -> bool:
 def _row_sums(links: tuple[Term, ...], size: Dim) -> tuple[Term, ...]:
     """M 𝟏; for (P ⊙ Q) 𝟏 diag(P Q') where that is no longer."""
     sums = (*links, Ones((size,), order=1))
-    if len(links) == 1 and isinstance(links[0], Hadamard):
-        factors = links[0].factors
-        if len(factors) == 2 and not links[0].divisors:
-            left, right = factors
+    if len(links) == 1:
+        turned = isinstance(links[0], Postfix) and links[0].mark is Mark.TRANSPOSE
+        inner = transpose(links[0]) if turned else links[0]
+        if isinstance(inner, Hadamard) and len(inner.factors) == 2 and not inner.divisors:
+            left, right = map(transpose, inner.factors) if turned else inner.factors
             for candidate in (chain((left, transpose(right))), chain((right, transpose(left)))):
                 if 1 + candidate.weight < chain(sums).weight + _is_sandwich(candidate):
                     return (diagonal(candidate),)

@@ -72,11 +72,13 @@ def _as_row(term: Term) -> Term:
     top = term.top if isinstance(term, Quotient) else term
     if isinstance(top, Juxtaposed) and isinstance(top.factors[-1], Ones):
         size = Symbol(str(top.factors[-1].dims[0]), order=0)
-        body = transpose(chain(top.factors[:-1]))
+        rows = chain(top.factors[:-1])
+        bodies = enumerate((transpose(rows), rows))  # summed along axis 0, or 1
+        axis, body = min(bodies, key=lambda pair: pair[1].weight)
         if top is term:
-            return Call("sum", (body,), axis=0, order=1, latex=TOTAL, odd=True)
+            return Call("sum", (body,), axis=axis, order=1, latex=TOTAL, odd=True)
         if isinstance(term, Quotient) and term.bottom == size:
-            return Call("mean", (body,), axis=0, order=1, latex=MEAN, odd=True)
+            return Call("mean", (body,), axis=axis, order=1, latex=MEAN, odd=True)
     return term if term.weight == 1 else transpose(term)
 
 

@@ -22,6 +22,11 @@ PRINTS = [
     ("mse(X w, y) + λ ||w||^2", "w", "2 (X' (X w - y)/n + lambda w)"),
     # a scalar is multiplied into the sum that it divides
     ("log(1 + ||x - y||^2/ν)", "x", "2/(||x - y||^2 + nu) (x - y)"),
+    # a transpose stands outside of what is done entry by entry
+    ("v' sum(relu(X W), axis=0)", "v", "relu(X W)' ones(n)"),
+    ("v' sum(X.^3, axis=0)", "v", "(X.^3)' ones(n)"),
+    ("||(M .* X) w - y||^2", "w", "2 (M .* X)' ((M .* X) w - y)"),
+    ("v' diag(A' B)", "v", "diag(A' B)"),
     # a product with one row or column is a number
     ("exp(X[:, 0]' A X[:, 1])", "A", "exp(X[:,0]' A X[:,1]) X[:,0] X[:,1]'"),
     ("(X[:, 1]' w)^2", "w", "2 (X[:,1]' w) X[:,1]"),
