@@ -23,8 +23,8 @@ PRINTS = [
     # a scalar is multiplied into the sum that it divides
     ("log(1 + ||x - y||^2/ν)", "x", "2/(||x - y||^2 + nu) (x - y)"),
     # a transpose stands outside of what is done entry by entry
-    ("v' sum(relu(X W), axis=0)", "v", "relu(X W)' ones(n)"),
-    ("v' sum(X.^3, axis=0)", "v", "(X.^3)' ones(n)"),
+    ("v' sum(relu(X W), axis=0) where X: (n, k)", "v", "relu(X W)' ones(n)"),
+    ("v' sum(X.^3, axis=0) where X: (n, k)", "v", "(X.^3)' ones(n)"),
     ("||(M .* X) w - y||^2", "w", "2 (M .* X)' ((M .* X) w - y)"),
     ("v' diag(A' B)", "v", "diag(A' B)"),
     # a product with one row or column is a number
