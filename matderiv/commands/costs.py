@@ -9,6 +9,7 @@ from matderiv.commands.command import Namespace, command, option
 from matderiv.commands.options import AT, FORCE, ORDER, OUTPUT, SHAPE, formats
 from matderiv.commands.terminal import progress, show
 from matderiv.commands.words import asked_program, numbers, sizes, wanted, write
+from matderiv.errors import UnsupportedError
 
 __all__ = ["flops", "memory", "plan"]
 
@@ -82,13 +83,18 @@ def memory(options: Namespace) -> int:
     at = sizes(options)
     made = program_plan(program, program.names_of(names), options.order, sizes=at)[0]
     made = replace(made, item=FLOATS[options.dtype])
-    if options.timeline is None:
-        show(MemoryReport(made, at).to(options.format), "table")
-        return 0
-    from matderiv.pictures import timeline
-
     options.output = options.output or options.timeline or None
     svg = options.format == "svg" or Path(options.output or "").suffix == ".svg"
+    if options.timeline is None and not svg:  # the picture is the timeline's
+        table = MemoryReport(made, at).to(options.format)
+        if options.output is not None:
+            return write(options, table)
+        show(table, "table")
+        return 0
+    if options.format not in ("text", "svg"):
+        raise UnsupportedError("a timeline is written as text or svg")
+    from matderiv.pictures import timeline
+
     return write(options, timeline(made, at).to("svg" if svg else "text"))
 
 

@@ -26,7 +26,7 @@ from matderiv.program.plan import weight
 from matderiv.program.sizes import checked_sizes
 from matderiv.reports.tables import Cell, Table, render
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.nodes import Name, Node, Variable
+from matderiv.tensor.nodes import Loop, Name, Node, Variable
 from matderiv.tensor.traverse import rebuild
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _stepwise(root: Node) -> Node:
     """The root with a name for every intermediate, across which nothing is associated."""
 
     def named(node: Node) -> Node | None:
-        if isinstance(node, Variable | Name) or not node.depends:
+        if isinstance(node, Variable | Name | Loop) or not node.depends:
             return None
         return node.arena.name(f"v{node.id}", node)
 

@@ -18,7 +18,7 @@ _WIDTH, _HEIGHT, _LEFT, _BELOW, _EDGE = 520, 320, 70, 46, 20
 
 def shown(tradeoff: Tradeoff) -> list[Point]:
     """Some points of the curve, by even steps of the peak, that cost no more than 3 forwards."""
-    once = tradeoff.units.work(tradeoff.plain.schedule.forward)
+    once = _forward(tradeoff)
     most = tradeoff.plain.work + _DEAREST * once
     points = [point for point in tradeoff.curve if point.work <= most]
     first, last = points[0].peak, points[-1].peak
@@ -27,15 +27,26 @@ def shown(tradeoff: Tradeoff) -> list[Point]:
     return list(dict.fromkeys(near))
 
 
+def _forward(tradeoff: Tradeoff) -> int:
+    """The work of a forward, at least 1: shares of it are shown."""
+    return max(1, tradeoff.units.work(tradeoff.plain.schedule.forward))
+
+
 def curve_table(tradeoff: Tradeoff) -> Table:
     """One row for each schedule: peak of its code, extra FLOPs, and both as shares."""
     highest = tradeoff.peak(tradeoff.plain).bytes
-    once = tradeoff.units.work(tradeoff.plain.schedule.forward)
+    once = _forward(tradeoff)
     rows = []
     for point in shown(tradeoff):
         peak, extra = point.peak, point.work - tradeoff.plain.work
         rows.append(
-            (point.method, f"{peak:,}", Share(peak / highest), f"{extra:,}", Share(extra / once))
+            (
+                point.method,
+                f"{peak:,}",
+                Share(peak / highest),
+                f"{extra:,}",
+                Share(extra / once),
+            )
         )
     head = ("schedule", "peak bytes", "of keep all", "extra FLOPs", "of a forward")
     return Table(head, rows, frozenset(head[1:]))
@@ -43,7 +54,7 @@ def curve_table(tradeoff: Tradeoff) -> Table:
 
 def curve_picture(tradeoff: Tradeoff) -> str:
     """The curve as SVG: extra work to the right, peak upwards."""
-    once = tradeoff.units.work(tradeoff.plain.schedule.forward)
+    once = _forward(tradeoff)
     pairs = [((point.work - tradeoff.plain.work) / once, point.peak) for point in shown(tradeoff)]
     widest = max(1.0, *(x for x, _ in pairs))
     highest = max(y for _, y in pairs)
@@ -88,7 +99,7 @@ def summary(tradeoff: Tradeoff, point: Point) -> list[str]:
     highest = tradeoff.peak(tradeoff.plain).bytes
     peak = tradeoff.peak(point).bytes
     extra = point.work - tradeoff.plain.work
-    once = tradeoff.units.work(tradeoff.plain.schedule.forward)
+    once = _forward(tradeoff)
     return [
         f"schedule    {point.method}",
         f"kept        {', '.join(name for group in kept for name in group) or 'nothing'}",

@@ -29,7 +29,7 @@ from matderiv.results.maps import differential_of, hessian_product_of, pullback_
 from matderiv.source import Program, bind_values, evaluated, taken_names
 from matderiv.tensor.dims import shape_text
 from matderiv.tensor.elementwise import Elementwise
-from matderiv.tensor.nodes import Apply, Map
+from matderiv.tensor.nodes import Apply, Loop, Map
 from matderiv.tensor.primitives import Primitive
 from matderiv.tensor.traverse import reachable
 from matderiv.values import Array
@@ -181,6 +181,8 @@ class Derivative:
                     f"SymPy holds no symbolic value of {self.node.order} axes",
                     hint='.vec().to("sympy"), or .differential().to("sympy")',
                 )
+            if any(isinstance(node, Loop) for node in reachable([self.node])):
+                raise UnsupportedError("SymPy holds no value that is computed in a loop")
             return self.program.reread(self.to("ascii")).to_sympy()
         if format == "numpy":
             return self._compiled().source
@@ -196,10 +198,13 @@ class Derivative:
         used = {*taken_names(self.program), *differential.presentation.joint.names.values()}
         entries = present(self.node, row=self.is_row, taken=used).text(format)
         if format == "latex":
-            head = differential.head.replace("d", r"\mathrm{d}")
-            first = f"{head} = {differential.to(format)}"
+            raised = f"^{{{self.order}}}" if self.order > 1 else ""
+            first = rf"\mathrm{{d}}{raised}Y = {differential.to(format)}"
             return rf"\begin{{gathered}} {first} \\ {entries} \end{{gathered}}"
-        return f"{differential.head} = {differential.to(format)}\n{entries}"
+        head = differential.head
+        if format == "ascii" and self.order > 1:
+            head = f"d{self.order}Y"
+        return f"{head} = {differential.to(format)}\n{entries}"
 
     def _json(self) -> dict[str, Any]:
         return {
