@@ -36,8 +36,9 @@ Result = TypeVar("Result")
 _seconds = ContextVar("seconds", default=SECONDS)
 _characters = ContextVar("characters", default=CHARACTERS)
 _entries = ContextVar("entries", default=ENTRIES)
-_deadline = ContextVar("deadline", default=math.inf)
-"""When the public call that runs must end, on the clock of its thread."""
+_deadline = ContextVar("deadline", default=(math.inf, math.inf))
+"""When the public call that runs must end: on the clock of its thread, and on that of the wall,
+which is read six times as fast and never behind."""
 
 
 @contextmanager
@@ -76,9 +77,10 @@ def limited(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
 
     @functools.wraps(function)
     def call(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
-        if _deadline.get() < math.inf:
+        if _deadline.get()[0] < math.inf:
             return function(*arguments, **options)
-        token = _deadline.set(time.thread_time() + _seconds.get())
+        seconds = _seconds.get()
+        token = _deadline.set((time.thread_time() + seconds, time.monotonic() + seconds))
         try:
             return function(*arguments, **options)
         finally:
@@ -89,8 +91,8 @@ def limited(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
 
 def tick() -> None:
     """Raise LimitError where the public call that runs is past its time."""
-    deadline = _deadline.get()
-    if deadline < math.inf and time.thread_time() > deadline:
+    of_thread, of_wall = _deadline.get()
+    if time.monotonic() > of_wall and time.thread_time() > of_thread:
         raise LimitError(
             f"this takes more than {_seconds.get():g} seconds of processor time, the limit "
             "of a call; --seconds sets another, and md.limits(seconds=…) in Python"

@@ -25,6 +25,7 @@ def as_product(node: Node) -> Product:
         return node
     bare = Product.__new__(Product)
     bare.arena, bare.shape, bare.id, bare.depends = node.arena, node.shape, node.id, node.depends
+    bare.order = node.order
     bare.coefficient, bare.wiring = 1, True
     bare.out = tuple(range(node.order))
     bare.factors, bare.children = (Factor(node, bare.out, 1),), (node,)

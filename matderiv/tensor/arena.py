@@ -74,21 +74,28 @@ class Arena:
 
     # ---- interning ---------------------------------------------------------------
 
-    def intern(self, key: Hashable, kind: type[Node], shape: Shape, **fields: object) -> Node:
+    def intern(
+        self,
+        key: Hashable,
+        kind: type[Node],
+        shape: Shape,
+        children: tuple[Node, ...] = (),
+        **fields: object,
+    ) -> Node:
         """Return the node of this key, made with these fields if it is new."""
         node = self._nodes.get(key)
         if node is None:
             if self._count % 16 == 0:  # the clock is slower than the making of a node
                 tick()
             node = kind.__new__(kind)
-            node.arena, node.shape, node.id = self, shape, self._count
+            node.arena, node.id, node.children = self, self._count, children
+            node.shape, node.order = shape, len(shape)
+            node.depends = 0
+            for child in children:
+                node.depends |= child.depends
             for name, value in fields.items():
                 setattr(node, name, value)
             self._count += 1
-            if "depends" not in fields:
-                node.depends = 0
-                for child in node.children:
-                    node.depends |= child.depends
             self._nodes[key] = node
         return node
 
@@ -121,7 +128,7 @@ class Arena:
         return self.constant(1, shape)
 
     def zero(self, shape: Shape) -> Node:
-        return self.intern(("sum", (), shape), Sum, shape, children=(), terms=())
+        return self.intern(("sum", (), shape), Sum, shape, terms=())
 
     def size(self, dim: Dim) -> Node:
         """The number of a dimension, a scalar."""
@@ -203,6 +210,8 @@ class Arena:
         return self.product(1, [Factor(node, labels, 1)], [k for k in labels if k not in dropped])
 
     def scale(self, coefficient: Number, node: Node) -> Node:
+        if coefficient == 1:
+            return node
         labels = tuple(range(node.order))
         return self.product(coefficient, [Factor(node, labels, 1)], labels)
 
@@ -272,7 +281,7 @@ class Arena:
         if rewritten is not None:
             return rewritten
         key = ("map", function.key, tuple(a.id for a in arguments))
-        return self.intern(key, Map, shape, function=function, arguments=arguments)
+        return self.intern(key, Map, shape, arguments, function=function, arguments=arguments)
 
     def apply(
         self,
@@ -288,7 +297,13 @@ class Arena:
         key = ("apply", primitive.key, tuple(a.id for a in arguments), parameters)
         shape = primitive.shape(tuple(a.shape for a in arguments), parameters)
         return self.intern(
-            key, Apply, shape, primitive=primitive, arguments=arguments, parameters=parameters
+            key,
+            Apply,
+            shape,
+            arguments,
+            primitive=primitive,
+            arguments=arguments,
+            parameters=parameters,
         )
 
     def reshape(self, node: Node, axes: int, dims: Shape) -> Node:
@@ -300,7 +315,9 @@ class Arena:
         if isinstance(definition, Variable | Size | Name):
             return definition
         key = ("name", name, definition.id, role)
-        return self.intern(key, Name, definition.shape, name=name, definition=definition, role=role)
+        return self.intern(
+            key, Name, definition.shape, (definition,), name=name, definition=definition, role=role
+        )
 
     # ---- loops: low-level; write one with `loops.build_loop` --------------------------
 
@@ -318,6 +335,7 @@ class Arena:
         level: int,
     ) -> Node:
         self.has_loops = True
+        captured = captured_by([*carries, *slices], [carry.next for carry in carries])
         key = (
             "loop",
             (count, direction, level),
@@ -328,12 +346,13 @@ class Arena:
             key,
             Loop,
             (),
+            (*(c.start for c in carries), *(s.stack for s in slices), *captured),
             count=count,
             direction=direction,
             carries=tuple(carries),
             slices=tuple(slices),
             level=level,
-            captured=captured_by([*carries, *slices], [carry.next for carry in carries]),
+            captured=captured,
         )
 
     def last(self, loop: Loop, index: int) -> Node:

@@ -64,7 +64,8 @@ def last_of(arena: Arena, loop: Loop, index: int) -> Node:
         return carry.start
     if carry.next in loop.captured:
         return carry.next
-    return arena.intern(("last", loop.id, index), Last, carry.start.shape, loop=loop, index=index)
+    key = ("last", loop.id, index)
+    return arena.intern(key, Last, carry.start.shape, (loop,), loop=loop, index=index)
 
 
 def stack_of(arena: Arena, loop: Loop, body: Node) -> Node:
@@ -76,7 +77,7 @@ def stack_of(arena: Arena, loop: Loop, body: Node) -> Node:
         return arena.broadcast(body, shape, range(1, len(shape)))
     captured = captured_by(loop.parts, [body])
     key = ("stack", loop.id, body.id)
-    return arena.intern(key, Stack, shape, loop=loop, body=body, captured=captured)
+    return arena.intern(key, Stack, shape, (loop, *captured), loop=loop, body=body, captured=captured)
 
 
 # ---- writing one -------------------------------------------------------------------------

@@ -59,20 +59,14 @@ Number = int | Fraction
 class Node:
     """A value; `id` orders nodes topologically, `depends` is a bit mask of variables."""
 
-    __slots__ = ("arena", "depends", "id", "shape")
+    __slots__ = ("arena", "children", "depends", "id", "order", "shape")
 
     arena: Arena
     id: int
     shape: Shape
+    order: int
+    children: tuple[Node, ...]
     depends: int
-
-    @property
-    def order(self) -> int:
-        return len(self.shape)
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return ()
 
     # Arithmetic between nodes of one shape, or with scalars and numbers: elementwise.
 
@@ -150,9 +144,8 @@ class Product(Node):
     (a transpose, a diagonal, a broadcast, an outer product): it is always inlined.
     """
 
-    __slots__ = ("children", "coefficient", "factors", "out", "sizes", "wiring")
+    __slots__ = ("coefficient", "factors", "out", "sizes", "wiring")
 
-    children: tuple[Node, ...]
     coefficient: Number
     factors: tuple[Factor, ...]
     out: tuple[int, ...]
@@ -163,9 +156,8 @@ class Product(Node):
 class Sum(Node):
     """Σ coefficient · node; no terms is the zero of its shape."""
 
-    __slots__ = ("children", "terms")
+    __slots__ = ("terms",)
 
-    children: tuple[Node, ...]
     terms: tuple[Term, ...]
 
 
@@ -175,10 +167,6 @@ class Map(Node):
     function: ElementwiseFunction
     arguments: tuple[Node, ...]
 
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.arguments
-
 
 class Apply(Node):
     __slots__ = ("arguments", "parameters", "primitive")
@@ -186,10 +174,6 @@ class Apply(Node):
     primitive: PrimitiveFunction
     arguments: tuple[Node, ...]
     parameters: tuple[Hashable, ...]
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.arguments
 
 
 class Name(Node):
@@ -200,10 +184,6 @@ class Name(Node):
     name: str
     definition: Node
     role: str
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return (self.definition,)
 
     def __repr__(self) -> str:
         return f"<{self.name} = {self.definition!r}>"
@@ -242,11 +222,6 @@ class Loop(Node):
     captured: tuple[Node, ...]
 
     @property
-    def children(self) -> tuple[Node, ...]:
-        starts = (carry.start for carry in self.carries)
-        return (*starts, *(piece.stack for piece in self.slices), *self.captured)
-
-    @property
     def parts(self) -> tuple[Carry | Slice, ...]:
         """What its placeholders stand for."""
         found: list[Carry | Slice] = [*self.carries, *self.slices]
@@ -259,10 +234,6 @@ class Last(Node):
     loop: Loop
     index: int
 
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return (self.loop,)
-
 
 class Stack(Node):
     """`body` in layer l is entry l, whichever way the loop runs."""
@@ -272,7 +243,3 @@ class Stack(Node):
     loop: Loop
     body: Node
     captured: tuple[Node, ...]
-
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return (self.loop, *self.captured)
