@@ -51,9 +51,12 @@ def lift_all(roots: Iterable[Node], layers: Layers | None = None) -> Lifter:
     first = Lifter(_uses(nodes, starts, None), starts, layers)
     first.lift(starts)
     uses = _uses(nodes, starts, first.shared)
-    if uses == first.uses:
+    changed = first.changed(uses, nodes)
+    if not changed:
         return first
     second = Lifter(uses, starts, layers)
+    if layers is None:  # a name in layers may stand for a sum over them, which may have changed
+        second.adopt(first, (node for node in nodes if node.id not in changed))
     second.lift(starts)
     return second
 
@@ -116,14 +119,39 @@ class Lifter:
         self(node)
         return self.full[node.id]
 
+    def changed(self, uses: Counter[int], nodes: Iterable[Node]) -> set[int]:
+        """The nodes, by id, whose terms are others where values are used so often."""
+        found: set[int] = set()
+        for node in nodes:
+            number = node.id
+            if isinstance(node, Name):
+                continue
+            due = self._is_due(node, uses[number], self.full[number])
+            if due != (number in self.shared) or any(c.id in found for c in node.children):
+                found.add(number)
+        return found
+
+    def adopt(self, other: Lifter, nodes: Iterable[Node]) -> None:
+        """Take over the terms of some nodes, and what names mean that are no nodes of their own."""
+        for node in nodes:
+            self.terms[node.id], self.full[node.id] = other.terms[node.id], other.full[node.id]
+            if node.id in other.shared:
+                self.shared[node.id] = other.shared[node.id]
+        dropped = {f"#{number}" for number in other.shared.keys() - self.shared.keys()}
+        self.nodes |= {name: n for name, n in other.nodes.items() if name not in dropped}
+        self.indices |= {name: own for name, own in other.indices.items() if name not in dropped}
+
+    def _is_due(self, node: Node, uses: int, term: Term) -> bool:
+        """Whether a node that is used so often deserves a name."""
+        if not node.children or isinstance(node, Name):
+            return False
+        if (uses - 1) * (term.weight - 1) <= _SAVING and term.depth <= _DEEPEST:
+            return False
+        return node.id not in self._kept or uses > 1
+
     def _named(self, node: Node, term: Term) -> Term:
         self.full[node.id] = term
-        if not node.children or isinstance(node, Name):
-            return term
-        saved = (self.uses[node.id] - 1) * (term.weight - 1)
-        if saved <= _SAVING and term.depth <= _DEEPEST:
-            return term
-        if node.id in self._kept and self.uses[node.id] < 2:
+        if not self._is_due(node, self.uses[node.id], term):
             return term
         name = f"#{node.id}"  # `names.py` gives the final one
         self.shared[node.id] = term
