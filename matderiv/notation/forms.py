@@ -181,6 +181,8 @@ def chain(factors: Sequence[Term]) -> Term:
 
 def _fold(factors: Sequence[Term]) -> list[Term]:
     """Write the run where it saves most as one transpose: A' B' C' as (C B A)'."""
+    if len(factors) < 2:
+        return list(factors)
     gains = [(f.weight - transpose(f).weight, _transposed(f)) for f in factors]
     best, where = (2, -1, 0), (0, 0)
     for start in range(len(factors)):
@@ -214,17 +216,21 @@ def _powers(factors: Sequence[Term]) -> list[Term]:
         stop = start + 1
         while stop < len(factors) and factor.order == 2 and factors[stop] == factor:
             stop += 1
-        count = stop - start
+        result += _as_power(factor, stop - start)
+        start = stop
+    return result
+
+
+def _as_power(factor: Term, count: int) -> list[Term]:
+    """A factor so often, as a power where that is no longer."""
+    if count > 1:
         base, sign = factor, 1
         if isinstance(factor, Postfix) and factor.mark is Mark.INVERSE:
             base, sign = factor.body, -1
         candidate = power(base, Fraction(sign * count))
-        if count > 1 and candidate.weight <= count * factor.weight:
-            result.append(candidate)
-        else:
-            result += factors[start:stop]
-        start = stop
-    return result
+        if candidate.weight <= count * factor.weight:
+            return [candidate]
+    return [factor] * count
 
 
 # ----- numbers in front -----------------------------------------------------------------

@@ -58,8 +58,9 @@ def reduce(pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim]) -> lis
     while True:
         if len(pieces) <= 2 and _is_done(pieces, out):
             return scalars
+        held = _holders(pieces)
         for rule in (_contract_vectors, _multiply_vectors, _contract, _multiply, _exhaust, _scale):
-            if rule(pieces, out, sizes, scalars):
+            if rule(pieces, held, out, sizes, scalars):
                 break
         else:
             return None
@@ -68,14 +69,6 @@ def reduce(pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim]) -> lis
 def _is_done(pieces: Sequence[Piece], out: Sequence[int]) -> bool:
     ends = [label for piece in pieces for label in piece.labels]
     return len(ends) == len(set(ends)) and set(ends) <= set(out)
-
-
-def _degree(pieces: Sequence[Piece], out: Sequence[int], label: int) -> int:
-    return sum(label in piece.labels for piece in pieces) + (label in out)
-
-
-def _labels(pieces: Sequence[Piece]) -> list[int]:
-    return list(dict.fromkeys(label for piece in pieces for label in piece.labels))
 
 
 def _replace(pieces: list[Piece], old: Sequence[int], new: Piece | None) -> None:
@@ -87,30 +80,41 @@ def _replace(pieces: list[Piece], old: Sequence[int], new: Piece | None) -> None
         pieces[min(old)] = new
 
 
-def _holders(pieces: Sequence[Piece], label: int, ends: int | None = None) -> list[int]:
-    return [
-        place
-        for place, piece in enumerate(pieces)
-        if label in piece.labels and (ends is None or len(piece.labels) == ends)
-    ]
+Holders = dict[int, list[int]]
+"""For each label the places of the pieces that carry it."""
+
+
+def _holders(pieces: Sequence[Piece]) -> Holders:
+    held: Holders = {}
+    for place, piece in enumerate(pieces):
+        for label in dict.fromkeys(piece.labels):
+            held.setdefault(label, []).append(place)
+    return held
+
+
+def _with_ends(pieces: Sequence[Piece], places: Sequence[int], ends: int) -> list[int]:
+    return [place for place in places if len(pieces[place].labels) == ends]
 
 
 def _contract_vectors(
-    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+    pieces: list[Piece],
+    held: Holders,
+    out: Sequence[int],
+    sizes: Sequence[Dim],
+    scalars: list[Term],
 ) -> bool:
-    for label in _labels(pieces):
-        held = _holders(pieces, label)
-        if label in out or len(held) != 2:
+    for label, places in held.items():
+        if label in out or len(places) != 2:
             continue
-        first, second = sorted((pieces[k] for k in held), key=lambda p: len(p.labels))
+        first, second = sorted((pieces[k] for k in places), key=lambda p: len(p.labels))
         if len(first.labels) == 2:
             continue
         if len(second.labels) == 2:
             links = second.ending(label) + first.links
-            _replace(pieces, held, Piece(links, (second.other(label),)))
+            _replace(pieces, places, Piece(links, (second.other(label),)))
             return True
         scalars.append(_inner(first, second))
-        _replace(pieces, held, None)
+        _replace(pieces, places, None)
         return True
     return False
 
@@ -121,36 +125,44 @@ def _inner(u: Piece, v: Piece) -> Term:
 
 
 def _multiply_vectors(
-    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+    pieces: list[Piece],
+    held: Holders,
+    out: Sequence[int],
+    sizes: Sequence[Dim],
+    scalars: list[Term],
 ) -> bool:
-    for label in _labels(pieces):
-        held = _holders(pieces, label, ends=1)
-        if len(held) > 1:
-            term = hadamard([pieces[k].term for k in held])
-            _replace(pieces, held, Piece((term,), (label,)))
+    for label, places in held.items():
+        vectors = _with_ends(pieces, places, 1)
+        if len(vectors) > 1:
+            term = hadamard([pieces[k].term for k in vectors])
+            _replace(pieces, vectors, Piece((term,), (label,)))
             return True
     return False
 
 
 def _contract(
-    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+    pieces: list[Piece],
+    held: Holders,
+    out: Sequence[int],
+    sizes: Sequence[Dim],
+    scalars: list[Term],
 ) -> bool:
-    for label in _labels(pieces):
-        held = _holders(pieces, label)
-        if label in out or len(held) != 2:
+    for label, places in held.items():
+        if label in out or len(places) != 2:
             continue
-        left, right = (pieces[k] for k in held)
+        left, right = (pieces[k] for k in places)
         if len(left.labels) != 2 or len(right.labels) != 2:
             continue
         start, stop = left.other(label), right.other(label)
         if start != stop:
             if out and (start == out[-1] or stop == out[0]) and len(out) == 2:
                 left, right, start, stop = right, left, stop, start
-            _replace(pieces, held, Piece(left.ending(label) + right.starting(label), (start, stop)))
+            joined = left.ending(label) + right.starting(label)
+            _replace(pieces, places, Piece(joined, (start, stop)))
             return True
-        if start not in out and len(_holders(pieces, start)) == 2:
+        if start not in out and len(held[start]) == 2:
             scalars.append(_closed(left, right, label))
-            _replace(pieces, held, None)
+            _replace(pieces, places, None)
             return True
     return False
 
@@ -164,7 +176,11 @@ def _closed(left: Piece, right: Piece, label: int) -> Term:
 
 
 def _multiply(
-    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+    pieces: list[Piece],
+    held: Holders,
+    out: Sequence[int],
+    sizes: Sequence[Dim],
+    scalars: list[Term],
 ) -> bool:
     for piece in pieces:
         if len(piece.labels) != 2:
@@ -186,23 +202,26 @@ def _multiply(
 
 
 def _exhaust(
-    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+    pieces: list[Piece],
+    held: Holders,
+    out: Sequence[int],
+    sizes: Sequence[Dim],
+    scalars: list[Term],
 ) -> bool:
-    for label in _labels(pieces):
-        held = _holders(pieces, label)
-        if label in out or len(held) != 1:
+    for label, places in held.items():
+        if label in out or len(places) != 1:
             continue
-        piece = pieces[held[0]]
+        piece = pieces[places[0]]
         if len(piece.labels) == 1:
             scalars.append(total(piece.term))
-            _replace(pieces, held, None)
+            _replace(pieces, places, None)
             return True
         other = piece.other(label)
-        if other not in out and len(_holders(pieces, other)) == 1:
+        if other not in out and len(held[other]) == 1:
             scalars.append(total(min(piece.term, chain(piece.turned()), key=lambda t: t.weight)))
-            _replace(pieces, held, None)
+            _replace(pieces, places, None)
             return True
-        _replace(pieces, held, Piece(_row_sums(piece.ending(label), sizes[label]), (other,)))
+        _replace(pieces, places, Piece(_row_sums(piece.ending(label), sizes[label]), (other,)))
         return True
     return False
 
@@ -229,10 +248,14 @@ def _row_sums(links: tuple[Term, ...], size: Dim) -> tuple[Term, ...]:
 
 
 def _scale(
-    pieces: list[Piece], out: Sequence[int], sizes: Sequence[Dim], scalars: list[Term]
+    pieces: list[Piece],
+    held: Holders,
+    out: Sequence[int],
+    sizes: Sequence[Dim],
+    scalars: list[Term],
 ) -> bool:
-    for label in _labels(pieces):
-        vectors, matrices = _holders(pieces, label, ends=1), _holders(pieces, label, ends=2)
+    for label, places in held.items():
+        vectors, matrices = (_with_ends(pieces, places, ends) for ends in (1, 2))
         if len(vectors) == 1 and matrices:
             matrix = pieces[matrices[0]]
             weights = diagonal(pieces[vectors[0]].term)
@@ -260,9 +283,10 @@ def finish(pieces: Sequence[Piece], out: Sequence[int], sizes: Sequence[Dim]) ->
     if len(pieces) == 1 and len(pieces[0].labels) == 2:
         return chain(pieces[0].starting(row))
     links: tuple[Term, ...] = ()
+    held = _holders(pieces)
     for label in (row, column):
-        held = _holders(pieces, label)
-        vector_links = pieces[held[0]].links if held else (Ones((sizes[label],), order=1),)
+        places = held.get(label)
+        vector_links = pieces[places[0]].links if places else (Ones((sizes[label],), order=1),)
         if label == column:
             vector_links = tuple(transpose(link) for link in reversed(vector_links))
         links += vector_links

@@ -82,6 +82,8 @@ def slices_of_stacks(
 ) -> tuple[list[Factor], list[Piece]]:
     """The other factors, and W[0, :, :] for a stack of matrices W and the selection of one."""
     pieces: list[Piece] = []
+    if all(len(factor.labels) < 3 for factor in factors):
+        return factors, pieces
     held = Counter([*out, *(label for factor in factors for label in factor.labels)])
     rows = {
         factor.labels[1]: (factor, row)

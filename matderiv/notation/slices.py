@@ -75,12 +75,18 @@ def _single(index: str) -> str:
 
 def join_slices(factors: Sequence[Term]) -> list[Term]:
     """A chain with every selection joined to its neighbour."""
+    if not any(isinstance(_upright(factor), Entry) for factor in factors):
+        return list(factors)
     result: list[Term] = []
     for factor in factors:
         result.append(factor)
         while len(result) > 1 and (joined := _join_either(*result[-2:])) is not None:
             result[-2:] = [joined]
     return result
+
+
+def _upright(term: Term) -> Term:
+    return term.body if isinstance(term, Postfix) else term
 
 
 def _join_either(left: Term, right: Term) -> Term | None:
@@ -110,7 +116,7 @@ def _join(left: Term, right: Term) -> Term | None:
         if columns == ":" and not is_row(right) and not isinstance(right, Ones):
             return Entry(right, (rows,), order=1)
     if right == Ones((1,), order=1):
-        upright = left.body if isinstance(left, Postfix) else left
+        upright = _upright(left)
         if isinstance(upright, Entry) and len(upright.indices) == upright.order == 2:
             rows, columns = upright.indices
             if upright is left and _single(columns).isdigit():

@@ -72,10 +72,13 @@ class Term:
     turned: list[Term] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        parts = self.parts
-        object.__setattr__(self, "weight", self.tokens + sum(p.weight for p in parts))
+        weight, depth = self.tokens, 0
+        for part in self.parts:
+            weight += part.weight
+            depth = max(depth, part.depth)
+        object.__setattr__(self, "weight", weight)
         object.__setattr__(self, "turned", [])  # `forms.transpose` keeps its answer here
-        object.__setattr__(self, "depth", 1 + max((p.depth for p in parts), default=0))
+        object.__setattr__(self, "depth", 1 + depth)
 
     @property
     def parts(self) -> tuple[Term, ...]:

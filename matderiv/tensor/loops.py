@@ -77,7 +77,9 @@ def stack_of(arena: Arena, loop: Loop, body: Node) -> Node:
         return arena.broadcast(body, shape, range(1, len(shape)))
     captured = captured_by(loop.parts, [body])
     key = ("stack", loop.id, body.id)
-    return arena.intern(key, Stack, shape, (loop, *captured), loop=loop, body=body, captured=captured)
+    return arena.intern(
+        key, Stack, shape, (loop, *captured), loop=loop, body=body, captured=captured
+    )
 
 
 # ---- writing one -------------------------------------------------------------------------
