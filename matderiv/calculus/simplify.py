@@ -50,7 +50,9 @@ def simplify(roots: Sequence[Node], *, short: bool = True, all_names: bool = Fal
     serves the reader alone, and `all_names=True` keeps the name of every cotangent.
     """
     current = list(roots)
-    shortener = Shortener()
+    if not current:
+        return current
+    shortener = current[0].arena.keeper(Shortener)
     for _ in range(_ROUNDS):
         before = current
         current = _simplify_bodies(current, short)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from typing import TypeVar
 
 from matderiv.limits import tick
 from matderiv.tensor.dims import Composite, Dim, Shape, multiply_dims
@@ -44,6 +45,8 @@ from matderiv.tensor.properties import is_symmetric
 from matderiv.tensor.rules import rewrite_map
 from matderiv.tensor.sums import build_sum
 
+Keeper = TypeVar("Keeper")
+
 __all__ = ["Arena", "rational"]
 
 
@@ -68,6 +71,7 @@ class Arena:
         self.symmetric: dict[int, bool] = {}
         self.nonnegative: dict[int, bool] = {}
         self.silencers: dict[int, frozenset[int]] = {}
+        self._keepers: dict[type, object] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -364,6 +368,13 @@ class Arena:
         return stack_of(self, loop, body)
 
     # ---- properties --------------------------------------------------------------
+
+    def keeper(self, kind: type[Keeper]) -> Keeper:
+        """The one object of a kind that keeps what it finds out about the nodes of this arena."""
+        made = self._keepers.setdefault(kind, None) or kind()
+        self._keepers[kind] = made
+        assert isinstance(made, kind)
+        return made
 
     def is_symmetric(self, node: Node) -> bool:
         return is_symmetric(self, node)
