@@ -8,10 +8,10 @@ expected.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from matderiv.program.backend import Backend
+from matderiv.program.module_text import filled
 from matderiv.program.names import Names
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import least_sizes, names_in, sizes_read
@@ -210,4 +210,4 @@ def _fast(plan: Plan, names: Names, backend: Backend, variables: Sequence[Variab
 def _condition(text: str, index: int) -> list[str]:
     """One part of a condition that goes over several lines."""
     start = "    and " if index else "    "
-    return textwrap.wrap(text, 76, initial_indent=start, subsequent_indent=" " * 8)
+    return filled(text, 76, start, " " * 8)

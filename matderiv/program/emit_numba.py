@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from matderiv.errors import UnsupportedError
 from matderiv.program.backend import Backend
 from matderiv.program.liveness import deaths
-from matderiv.program.names import name_all
 from matderiv.program.naming import function_name
 from matderiv.program.numba_lines import NumbaWriter
 from matderiv.program.plan import Plan
@@ -99,10 +98,8 @@ def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
             f"numba compiles no call of {function_name(function)}, which is given by the caller",
             hint='backend="numpy"',
         )
-    names = name_all(plan)
-    ending = self_check(plan, names.inputs, names.functions, names.sizes)
     return module_source(
-        plan, NUMBA, title=title, equations=equations, ending=ending, functions=_Compiled
+        plan, NUMBA, title=title, equations=equations, ending=self_check, functions=_Compiled
     )
 
 

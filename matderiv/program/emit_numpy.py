@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matderiv.program.backend import Backend
-from matderiv.program.names import Names, name_all
+from matderiv.program.names import Names
 from matderiv.program.plan import Plan
 from matderiv.program.self_check import self_check
 from matderiv.program.skeleton import module_source
@@ -86,9 +86,7 @@ def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
 
     `title` and `equations` are text for its docstring; they are escaped.
     """
-    names = name_all(plan)
-    ending = self_check(plan, names.inputs, names.functions, names.sizes)
-    return module_source(plan, NUMPY, title=title, equations=equations, ending=ending)
+    return module_source(plan, NUMPY, title=title, equations=equations, ending=self_check)
 
 
 def statement(step: Step, names: Names) -> str:

@@ -21,6 +21,13 @@ def flatten(roots: Sequence[Node], most: int) -> list[Node]:
     No product grows beyond `most` factors by it.
     """
     uses = use_counts(roots)
+    if not any(
+        isinstance(child, Product) and exponent == 1 and uses[child.id] == 1
+        for node in reachable(roots)
+        if isinstance(node, Product)
+        for child, _, exponent in node.factors
+    ):
+        return list(roots)
     new: dict[int, Node] = {}
     for node in reachable(roots):
         inline: list[int] = []

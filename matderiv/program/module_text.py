@@ -11,7 +11,7 @@ from matderiv.program.steps import executed
 from matderiv.tensor.dims import shape_text
 from matderiv.tensor.nodes import Variable
 
-__all__ = ["docstring", "module_docstring"]
+__all__ = ["docstring", "filled", "module_docstring"]
 
 
 def docstring(text: str) -> str:
@@ -20,16 +20,25 @@ def docstring(text: str) -> str:
     >>> docstring("a backslash: \\, a control: \a")[3:-3]
     'a backslash: \\\\, a control: \\x07'
     """
-    odd = {letter for letter in set(text) if letter != "\n" and not _is_plain(letter)}
-    safe = text.translate({ord(letter): _escaped(letter) for letter in odd})
+    safe = text
+    if not _is_plain(text.replace("\n", "")):
+        odd = {letter for letter in set(text) if letter != "\n" and not _is_plain(letter)}
+        safe = text.translate({ord(letter): _escaped(letter) for letter in odd})
     safe = safe.replace('"""', r"\"\"\"")
     if safe.endswith('"'):
         safe += " "
     return f'"""{safe}"""'
 
 
-def _is_plain(letter: str) -> bool:
-    return letter.isprintable() and letter != "\\"
+def filled(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
+    """Text in lines of this width, indented by `first` and `rest`."""
+    if len(first) + len(text) <= width:
+        return [first + text]
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=rest)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and "\\" not in text
 
 
 def _escaped(letter: str) -> str:
@@ -65,12 +74,10 @@ def _flops(plan: Plan) -> list[str]:
             flops = Polynomial.total(step.flops for step in steps)
             calls = Polynomial.total(step.evaluations for step in steps)
             text = f"{flops}" + (f"  and {calls} evaluations" if calls else "")
-            lines += textwrap.wrap(
-                f"{name:10}  {text}", 88, initial_indent="    ", subsequent_indent=" " * 16
-            )
+            lines += filled(f"{name:10}  {text}", 88, "    ", " " * 16)
     return lines
 
 
 def _assumption(plan: Plan) -> str:
     sizes = ", ".join(f"{name} = {size}" for name, size in plan.sizes.items())
-    return textwrap.fill(f"The order of operations was chosen for {sizes}.", 88)
+    return "\n".join(filled(f"The order of operations was chosen for {sizes}.", 88))

@@ -26,11 +26,12 @@ def identifier(text: str) -> str:
     >>> identifier("lambda")
     'lambda_'
     """
-    text = "".join(_SPELLED.get(letter, letter) for letter in text)
-    text = unicodedata.normalize("NFKC", text)
-    text = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in text)
-    if not text.isidentifier():
-        text = f"_{text}"
+    if not (text.isascii() and text.isidentifier()):
+        text = "".join(_SPELLED.get(letter, letter) for letter in text)
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in text)
+        if not text.isidentifier():
+            text = f"_{text}"
     return f"{text}_" if keyword.iskeyword(text) or text.startswith("__") else text
 
 
@@ -57,9 +58,10 @@ def function_name(function: Callee) -> str:
     return "_".join([function.name, *map(str, function.orders)])
 
 
-# What a generated module itself calls something.
+# What a generated module itself calls something, and what Python does.
 _RESERVED = frozenset(
     {
+        *dir(builtins),
         *("np", "math", "njit", "scipy", "forward", "backward", "value_and_grad", "derivative"),
         *("cache", "cotangent", "release", "value", "gradients", "derivatives", "sizes", "kind"),
         "found",
@@ -73,7 +75,7 @@ class Namer:
     """Gives each thing of a module an identifier of its own."""
 
     def __init__(self) -> None:
-        self._taken = set(_RESERVED) | set(dir(builtins))
+        self._taken = set(_RESERVED)
 
     def unique(self, text: str) -> str:
         """A free identifier, the name itself if it can be."""

@@ -17,6 +17,7 @@ from matderiv.program.counting import WEIGHTS
 from matderiv.program.distribute import distributed
 from matderiv.program.flatten import flatten
 from matderiv.program.lower import Lowering
+from matderiv.program.memory import Memory
 from matderiv.program.reuse import reusing
 from matderiv.program.schedules import ordered
 from matderiv.program.sizes import sample_sizes
@@ -99,8 +100,10 @@ def plan(
     graphs = [Graph(value, gradients, derivatives or {}), *alternatives]
     problem = Problem.of(graphs, inputs, cotangent, associate)
     best = problem.best_at(sizes or {})
-    best = ordered(replace(best, wrt=wrt or {}, layout=layout, diagonal=diagonal))
-    return reusing(best) if reuse else best
+    best = replace(best, wrt=wrt or {}, layout=layout, diagonal=diagonal)
+    footprints = Memory(best).footprints
+    best = ordered(best, footprints)
+    return reusing(best, footprints) if reuse else best
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ the peak, by one array wherever an elementwise step is where it lies.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from matderiv.program.assemble import Plan
 from matderiv.program.counting import UFUNCS
-from matderiv.program.footprint import item_size
+from matderiv.program.footprint import Footprints, item_size
 from matderiv.program.liveness import deaths, homes
-from matderiv.program.memory import Memory
 from matderiv.program.steps import Ref, Step, operands_of
+from matderiv.program.strides import Layout
 
 __all__ = ["reusing", "without_reuse"]
 
@@ -34,16 +34,16 @@ def without_reuse(plan: Plan) -> Plan:
     )
 
 
-def reusing(plan: Plan) -> Plan:
+def reusing(plan: Plan, footprints: Footprints) -> Plan:
     """The plan with elementwise results written into an operand that dies with the step.
 
     The operand must be an array that this function made, of the result's shape, strides
     and type, that nothing else shares: no view, no input, nothing that is cached, and
     nothing that a function of the caller's has seen, which may have returned it.
+    `footprints` are those of its values, in whatever order they are computed.
     """
     if plan.functions:
         return plan
-    memory = Memory(plan)
     kept = {plan.value.value, *(ref.value for ref in plan.gradients.values())}
     kept |= {ref.value for ref in plan.derivatives.values()}
     # A loop may have put what it starts from into a list.
@@ -61,7 +61,7 @@ def reusing(plan: Plan) -> Plan:
         found = []
         for step, dying in zip(steps, deaths(steps, kept), strict=True):
             free = [k for k in dying if sharers.get(k) == 1 and k not in parts]
-            target = _target(step, free, memory)
+            target = _target(step, free, plan, footprints.layouts)
             found.append(step if target is None else replace(step, alias=target, reuses=True))
         return found
 
@@ -74,20 +74,21 @@ def reusing(plan: Plan) -> Plan:
     )
 
 
-def _target(step: Step, free: Sequence[int], memory: Memory) -> int | None:
+def _target(
+    step: Step, free: Sequence[int], plan: Plan, layouts: Mapping[int, Layout]
+) -> int | None:
     """The operand that the result of an elementwise step may be written into."""
     if step.function not in UFUNCS or step.alias is not None or not step.shape:
         return None
-    layouts = memory.footprints.layouts
     refs = [operand for operand in step.operands if isinstance(operand, Ref)]
     for ref in refs:
         plain = all(other.axes is None for other in refs if other.value == ref.value)
         if (
             ref.value in free
             and plain
-            and memory.plan.shapes[ref.value] == step.shape
+            and plan.shapes[ref.value] == step.shape
             and layouts[ref.value] == layouts[step.value]
-            and layouts[step.value].item == item_size(step.function, memory.plan.item)
+            and layouts[step.value].item == item_size(step.function, plan.item)
         ):
             return ref.value
     return None

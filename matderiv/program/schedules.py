@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from matderiv.program.assemble import Plan
-from matderiv.program.memory import Memory
+from matderiv.program.footprint import Footprints
 from matderiv.program.units import Schedule, Units, rescheduled
 
 __all__ = ["ORDERS", "greedy", "late", "ordered", "orders"]
@@ -118,9 +118,8 @@ def _best(
     return min(candidates, key=lambda order: units.peak(order, results, start))
 
 
-def ordered(plan: Plan) -> Plan:
-    """The plan with each function in the best order at the sizes planned for."""
-    footprints = Memory(plan).footprints
+def ordered(plan: Plan, footprints: Footprints) -> Plan:
+    """The plan with each function in the best order for these footprints of its values."""
     results = [plan.value.value, *(ref.value for ref in plan.gradients.values())]
     units = Units([*plan.forward, *plan.backward], results, footprints)
     base = Schedule.of(plan, units)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from matderiv.calculus.layout import layout_axes
+from matderiv.program.names import Names
 from matderiv.program.plan import Plan
 from matderiv.program.sizes import least_sizes
 from matderiv.program.steps import Callee, Step
@@ -113,13 +114,9 @@ def _dense(terms, shape):
 '''
 
 
-def self_check(
-    plan: Plan,
-    inputs: Mapping[Variable, str],
-    functions: Mapping[Callee, str],
-    sizes: Mapping[str, str],
-) -> str:
+def self_check(plan: Plan, names: Names) -> str:
     """Source of the functions that check a module, and of its last lines."""
+    inputs, functions = names.inputs, names.functions
     known = [v for v in inputs if v is not plan.cotangent]
     parts = [_RANDOM, _draw(plan, {v: inputs[v] for v in known}), _results(plan, functions)]
     parts += [_REGULAR, _direction(inputs, known)]

@@ -11,7 +11,7 @@ reads again.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from matderiv.errors import UnsupportedError
 from matderiv.program.backend import Backend
@@ -253,10 +253,13 @@ def module_source(
     *,
     title: str,
     equations: Sequence[str],
-    ending: str = "",
+    ending: Callable[[Plan, Names], str] | None = None,
     functions: type[Functions] = Functions,
 ) -> str:
-    """The source of a module; `title` and `equations` are text for its docstring."""
+    """The source of a module; `title` and `equations` are text for its docstring.
+
+    `ending` writes what stands after everything else.
+    """
     _refuse(plan, backend)
     names = name_all(plan)
     written = functions(plan, names, backend)
@@ -275,7 +278,8 @@ def module_source(
     called = dict.fromkeys(step.function for step in nested(plan.steps))
     parts += [backend.helpers[name] for name in called if name in backend.helpers]
     parts.append(input_check(plan, names, backend))
-    parts.append(ending)
+    if ending is not None:
+        parts.append(ending(plan, names))
     return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 

@@ -36,6 +36,7 @@ LOG_BESIDE = Elementwise(
     latex=r"\log({x})",
 )
 """log x beside z, a factor that vanishes where x does: 0 where z is."""
+_LOGS = ("log", LOG_BESIDE.key)
 
 
 def factor_zeros(node: Product, zeros: Zeros = NONE) -> list[Zeros]:
@@ -81,6 +82,8 @@ def zeros_of_log(node: Map, zeros: Zeros) -> tuple[list[Zero], int]:
 
 def silenced(roots: Sequence[Node]) -> list[Node]:
     """The roots with `LOG_BESIDE` for each logarithm that stands beside its zeros."""
+    if not any(isinstance(node, Map) and node.function.key in _LOGS for node in reachable(roots)):
+        return list(roots)
     known: dict[tuple[int, Zeros], Node] = {}
 
     def beside(node: Node, zeros: Zeros) -> Node:
@@ -175,7 +178,7 @@ def _silencers(node: Node) -> frozenset[int]:
 
 
 def _found(node: Node, known: dict[int, frozenset[int]]) -> frozenset[int]:
-    if isinstance(node, Map) and node.function.key in ("log", LOG_BESIDE.key):
+    if isinstance(node, Map) and node.function.key in _LOGS:
         argument = node.arguments[0]
         return frozenset(zero.id for sign in (1, -1) for zero, _ in _ends_of(argument, sign))
     if isinstance(node, Product):

@@ -173,7 +173,7 @@ class Tradeoff:
             return point.of.realised(point)
         if point.schedule not in self._plans:
             made = rescheduled(self.plan, self.units, point.schedule)
-            self._plans[point.schedule] = reusing(made)
+            self._plans[point.schedule] = reusing(made, Memory(made).footprints)
         return self._plans[point.schedule]
 
     def peak(self, point: Point) -> Peak:
