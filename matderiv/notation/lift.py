@@ -69,7 +69,7 @@ def _uses(nodes: list[Node], starts: list[Node], shared: Mapping[int, Term] | No
             continue
         times = 1 if shared is None or node.id in shared else min(uses[node.id], 1000)
         for child in node.children:
-            uses[child.id] += times
+            uses[child.id] = uses.get(child.id, 0) + times
     return uses
 
 

@@ -124,9 +124,12 @@ class Lowering:
 
     def run(self) -> None:
         scaled_terms = self._scaled_terms()
-        for node in self._nodes:
-            if isinstance(node, Product) and node.id not in scaled_terms:
-                self.scale_uses.update(scale_keys(node))
+        self.scale_uses.update(
+            key
+            for node in self._nodes
+            if isinstance(node, Product) and node.id not in scaled_terms
+            for key in scale_keys(node)
+        )
         for node in self._nodes:
             if isinstance(node, Loop):
                 lower_loop(self, node, self._asked[node.id])
@@ -439,9 +442,8 @@ def _negated(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:
     spoiled = {root.id for root in roots}
     for node in nodes:
         if isinstance(node, Product):
-            counts = Counter(factor.node.id for factor in node.factors)
             for child, _, exponent in node.factors:
-                if exponent == 1 and counts[child.id] == 1:
+                if exponent == 1 and node.children.count(child) == 1:
                     users.setdefault(child.id, []).append(node.id)
                 else:
                     spoiled.add(child.id)

@@ -24,7 +24,7 @@ def canonical_labels(
     """Return the factors sorted and renumbered, and the map from old label to new."""
     if len(factors) > 1:
         factors = sorted(factors, key=lambda f: (f.node.id, f.exponent))
-    loose = [f.node.order == 2 and symmetric(f.node) for f in factors]
+    loose = [len(f.labels) == 2 and symmetric(f.node) for f in factors]
     repeated = any(
         a.node is b.node and a.exponent == b.exponent and a.labels for a, b in pairwise(factors)
     )

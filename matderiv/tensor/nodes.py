@@ -51,9 +51,15 @@ __all__ = [
     "Sum",
     "Term",
     "Variable",
+    "rational",
 ]
 
 Number = int | Fraction
+
+
+def rational(value: Number) -> Number:
+    """Return an int where the value is one: ints are twenty times faster."""
+    return value.numerator if value.denominator == 1 else value
 
 
 class Node:

@@ -20,7 +20,7 @@ from matderiv.limits import tick
 from matderiv.tensor.cancel import cancel_inverses
 from matderiv.tensor.canonical import canonical_labels
 from matderiv.tensor.dims import Dim
-from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum
+from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, rational
 from matderiv.tensor.properties import is_factor_nonnegative, is_symmetric, splits_over_power
 from matderiv.tensor.reshapes import fuse_outputs, split_labels
 from matderiv.tensor.rules import merge_pointwise
@@ -87,8 +87,7 @@ def build_product(
             names[label] = len(dims)
             dims.append(sizes[label])
     ends = tuple([names[label] for label in out])
-    asked = tuple([(f.node.id, f.labels, f.exponent) for f in stack])
-    key = (coefficient, asked, ends, tuple(dims[carried:]), inline)
+    key = (coefficient, tuple(stack), ends, tuple(dims[carried:]), inline)
     made = arena.products.get(key)
     if made is None:
         made = _build(arena, coefficient, stack[::-1], ends, Labels(dims), inline)
@@ -186,13 +185,9 @@ def _expand(
             for label in child_axes:
                 if label not in inner:
                     inner[label] = labels.new(node.sizes[label])
-            power = child_exponent * exponent
-            if isinstance(power, Fraction) and power.denominator == 1:
-                power = power.numerator
+            power = rational(child_exponent * exponent)
             stack.append(Factor(child, tuple(inner[k] for k in child_axes), power))
-    if isinstance(coefficient, Fraction) and coefficient.denominator == 1:
-        coefficient = coefficient.numerator
-    return coefficient, flat
+    return rational(coefficient), flat
 
 
 def _is_entrywise(node: Product) -> bool:
@@ -292,9 +287,7 @@ def _merge(arena: Arena, factors: list[Factor], labels: Labels) -> list[Factor]:
             axes = axes[::-1]
         key = (node.id, axes)
         if key in powers:
-            exponent = powers[key].exponent + exponent
-            if isinstance(exponent, Fraction) and exponent.denominator == 1:
-                exponent = exponent.numerator
+            exponent = rational(powers[key].exponent + exponent)
         powers[key] = Factor(node, axes, exponent)
     return [factor for factor in powers.values() if factor.exponent != 0]
 
@@ -346,19 +339,11 @@ def _intern(
     arena: Arena, coefficient: Number, factors: list[Factor], ends: Sequence[int], labels: Labels
 ) -> Node:
     ordered, numbers = canonical_labels(factors, ends, lambda node: is_symmetric(arena, node))
-    if isinstance(coefficient, Fraction) and coefficient.denominator == 1:
-        coefficient = coefficient.numerator
+    coefficient = rational(coefficient)
     out = tuple([numbers[end] for end in ends])
     sizes = tuple([labels.dims[label] for label in numbers])
-    key = (
-        "product",
-        coefficient,
-        tuple([(f.node.id, f.labels, f.exponent) for f in ordered]),
-        out,
-        sizes,
-    )
     return arena.intern(
-        key,
+        ("product", coefficient, ordered, out, sizes),
         Product,
         tuple([sizes[k] for k in out]),
         children=tuple([factor.node for factor in ordered]),

@@ -218,7 +218,6 @@ def fuse_outputs(
     """
     tensors = [f for f in factors if f.labels]
     for factor in tensors:
-        others = [f for f in factors if f is not factor]
         if len(tensors) == 1 and sorted(factor.labels) == sorted(ends):
             return None  # fused, and turned at most
         axes = _fused_axes(factor.node)
@@ -231,6 +230,7 @@ def fuse_outputs(
                 continue
             parts = [labels.new(dim) for dim in dims]
             opened = _open(arena, factor.node, {axis: dims})
+            others = [f for f in factors if f is not factor]
             spread = (*factor.labels[:axis], *parts, *factor.labels[axis + 1 :])
             at = ends.index(fused)
             out = [*ends[:at], *ends[at + 1 :], *parts]

@@ -13,7 +13,7 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.dims import Shape
-from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term
+from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term, rational
 from matderiv.tensor.products import drop_axes, repeated_axes
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def build_sum(
     shape: Shape,
     inline: frozenset[int],
 ) -> Node:
-    terms = list(terms)
-    key = (tuple([(coefficient, node.id) for coefficient, node in terms]), shape, inline)
+    terms = tuple(terms)
+    key = (terms, shape, inline)
     made = arena.sums.get(key)
     if made is None:
         made = arena.sums[key] = _build(arena, terms, shape, inline)
@@ -38,13 +38,13 @@ def build_sum(
 
 def _build(
     arena: Arena,
-    terms: list[Term | tuple[Number, Node]],
+    terms: tuple[Term | tuple[Number, Node], ...],
     shape: Shape,
     inline: frozenset[int],
 ) -> Node:
     merged: dict[int, Number] = {}
     nodes: dict[int, Node] = {}
-    stack = terms[::-1]
+    stack = list(terms[::-1])
     while stack:
         coefficient, node = stack.pop()
         if node.shape != shape:
@@ -71,7 +71,7 @@ def _build(
         return arena.broadcast(inner, shape, left)
     content = _content([c for c, _ in kept])
     kept = [
-        (_exact(c * content if content in (1, -1) else Fraction(c) / content), node)
+        (rational(c * content if content in (1, -1) else Fraction(c) / content), node)
         for c, node in kept
     ]
     shared = _shared_scalars([node for _, node in kept])
@@ -79,18 +79,13 @@ def _build(
         kept = [(c, _without(arena, node, shared)) for c, node in kept]
         inner = arena.sum(kept, shape)
     else:
-        key = ("sum", tuple((c, node.id) for c, node in kept), shape)
-        children = tuple([node for _, node in kept])
         made = tuple([Term(c, node) for c, node in kept])
-        inner = arena.intern(key, Sum, shape, children=children, terms=made)
+        children = tuple([node for _, node in kept])
+        inner = arena.intern(("sum", made, shape), Sum, shape, children, terms=made)
         if content == 1:
             return inner
     axes = tuple(range(len(shape)))
-    return arena.product(_exact(content), [Factor(inner, axes, 1), *shared], axes)
-
-
-def _exact(value: Number) -> Number:
-    return value.numerator if value.denominator == 1 else value
+    return arena.product(rational(content), [Factor(inner, axes, 1), *shared], axes)
 
 
 def _content(coefficients: list[Number]) -> Number:

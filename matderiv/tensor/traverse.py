@@ -93,11 +93,11 @@ def use_counts(roots: Iterable[Node]) -> Counter[int]:
     counts: Counter[int] = Counter(root.id for root in roots)
     for node in reachable(roots):
         if isinstance(node, Product):
-            for factor in node.factors:
-                counts[factor.node.id] += 1 if factor.exponent == 1 else 2
+            for child, _, exponent in node.factors:
+                counts[child.id] = counts.get(child.id, 0) + (1 if exponent == 1 else 2)
         else:
             for child in node.children:
-                counts[child.id] += 1
+                counts[child.id] = counts.get(child.id, 0) + 1
     return counts
 
 
@@ -110,8 +110,12 @@ def remake(
     """The node on new children, through the constructors; the node itself if none is new."""
     children = node.children
     target = arena or node.arena
-    if target is node.arena and not inline and all(new.get(c.id, c) is c for c in children):
-        return node
+    if target is node.arena and not inline:
+        for child in children:
+            if new.get(child.id, child) is not child:
+                break
+        else:
+            return node
     if isinstance(node, Product):
         factors = [Factor(new.get(f.node.id, f.node), f.labels, f.exponent) for f in node.factors]
         return target.product(
