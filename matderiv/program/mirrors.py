@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 from matderiv.program.pieces import Piece
 
-__all__ = ["Halves", "Mirror", "connected", "halves", "reflected"]
+__all__ = ["LEAST", "Halves", "Mirror", "connected", "halves", "reflected"]
 
 Mirror = Mapping[int, int]  # a label and the one that stands for it on the other side
+
+LEAST = 4
+"""Pieces: a half of one alone is as good in any order."""
 
 _MOST = 3  # parts of a half that nothing links, each of which may go to either side
 _MOST_TURNS = 6  # symmetric matrices, each of which may be seen from either side
@@ -31,9 +34,9 @@ class Halves(NamedTuple):
 
 def halves(pieces: Sequence[Piece], out: Sequence[int]) -> Iterator[Halves]:
     """Ways to part pieces into a half, its image, and what lies between."""
-    groups: dict[tuple[object, ...], list[int]] = {}
+    groups: dict[Piece, list[int]] = {}
     for place, piece in enumerate(pieces):
-        groups.setdefault(piece._replace(labels=())[:], []).append(place)
+        groups.setdefault(piece._replace(labels=()), []).append(place)
     pairs = [group for group in groups.values() if len(group) == 2]
     between = [place for group in groups.values() if len(group) == 1 for place in group]
     if len(pairs) < 2 or 2 * len(pairs) + len(between) < len(pieces):

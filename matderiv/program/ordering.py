@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import combinations
+from typing import NamedTuple
 
 from matderiv.limits import tick
 
@@ -20,8 +21,7 @@ __all__ = ["Operand", "Tree", "cheapest_tree"]
 _EXHAUSTIVE = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(NamedTuple):
     """A piece as the search sees it: a mask of labels, what it stands for."""
 
     labels: int
@@ -29,7 +29,7 @@ class Operand:
     inverse: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tree:
     """A leaf (`leaf` ≥ 0) or the join of two trees; `labels` of its result.
 
@@ -99,13 +99,15 @@ class _Search:
         cost, fresh = a.cost + b.cost, a.fresh + b.fresh
         volume = self.volume(union)
         if kept == union:
-            cost += sum(self._inverse_cost(tree) for tree in (a, b) if tree.lazy)
+            if a.lazy or b.lazy:
+                cost += sum(self._inverse_cost(tree) for tree in (a, b) if tree.lazy)
             new = a.leaf >= 0 and b.leaf >= 0 and a.labels == b.labels and kept.bit_count() > 1
             return cost + volume, fresh + (volume if new else 0)
         cost += 2 * volume - self.volume(kept)
-        for this, other in ((a, b), (b, a)):
-            if this.lazy:
-                cost += self._lazy_cost(this, other, union ^ kept)
+        if a.lazy or b.lazy:
+            for this, other in ((a, b), (b, a)):
+                if this.lazy:
+                    cost += self._lazy_cost(this, other, union ^ kept)
         return cost, fresh
 
     def _inverse_cost(self, this: Tree) -> float:
@@ -139,11 +141,16 @@ class _Search:
 
     def exhaustive(self) -> Tree:
         count = len(self.operands)
+        every = (1 << count) - 1
         best: dict[int, Tree] = {1 << index: self.leaf(index) for index in range(count)}
-        for members in range(1, 1 << count):
+        carried = [0]  # the labels of each subset
+        for members in range(1, every + 1):
+            last = members.bit_length() - 1
+            carried.append(carried[members ^ 1 << last] | self.operands[last].labels)
+        for members in range(1, every + 1):
             if members in best:
                 continue
-            outside = self.needed(members)
+            outside = self.out | carried[every ^ members]
             found: tuple[float, int] | None = None
             halves = 0
             part = (members - 1) & members
@@ -155,7 +162,7 @@ class _Search:
                         found, halves = cost, part
                 part = (part - 1) & members
             best[members] = self.join(best[halves], best[members ^ halves], outside)
-        return best[(1 << count) - 1]
+        return best[every]
 
     def greedy(self, by_cost: bool) -> Tree:
         """Join the pair with the least result minus operands, then the least cost.

@@ -116,7 +116,7 @@ def join(
         product = _matmul(tape, a, b, [], left, right, summed)
         # A matrix times its own transpose.
         twice = a.ref == b.ref and a.labels.index(summed[0]) == b.labels.index(summed[0])
-        return product._replace(symmetric=twice and len(product.labels) == 2)
+        return product._replace(symmetric=True) if twice and len(product.labels) == 2 else product
     if not batch:
         return _tensordot(tape, a, b, left, right, summed)
     rank = list(dict.fromkeys(label for order in orders for label in order))
@@ -271,5 +271,5 @@ def product_spec(a: Sequence[int], b: Sequence[int], out: Sequence[int]) -> str:
     numbers: dict[int, int] = {}
     for label in (*a, *b, *out):
         numbers.setdefault(label, len(numbers))
-    terms = (letters(tuple(numbers[k] for k in labels)) for labels in (a, b, out))
-    return "{},{}->{}".format(*terms)
+    first, second, last = (letters([numbers[k] for k in labels]) for labels in (a, b, out))
+    return f"{first},{second}->{last}"

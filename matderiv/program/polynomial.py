@@ -27,7 +27,7 @@ from matderiv.tensor.dims import (
     name_value,
     smaller_of,
 )
-from matderiv.tensor.nodes import Number
+from matderiv.tensor.nodes import Number, rational
 
 if TYPE_CHECKING:
     import sympy
@@ -124,7 +124,7 @@ class Polynomial:
             for name in monomial:
                 coefficient *= name_value(name, sizes)
             value += coefficient
-        return int(value) if value == int(value) else value
+        return rational(value)
 
     def bind(self, sizes: Mapping[str, int]) -> Polynomial:
         """The polynomial with numbers in the place of some names.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from matderiv.program.gram import weighed_on_both_sides
-from matderiv.program.mirrors import Halves, Mirror, connected, halves, reflected
+from matderiv.program.mirrors import LEAST, Halves, Mirror, connected, halves, reflected
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
@@ -250,7 +250,7 @@ def _select(tape: Tape, work: _Work, labels: tuple[int, int], start: int, stop: 
 def _merged(tape: Tape, piece: Piece, labels: tuple[int, ...]) -> Piece:
     """A piece with these labels, repeated ones merged into a diagonal."""
     if len(set(labels)) == len(labels):
-        return piece._replace(labels=labels)
+        return piece if labels == piece.labels else piece._replace(labels=labels)
     distinct = tuple(dict.fromkeys(labels))
     local = tuple(distinct.index(label) for label in labels)
     view = tape.diagonal(piece.ref, local, tuple(range(len(distinct))))
@@ -300,9 +300,9 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
     tape, out = values.tape, [work.find(label) for label in work.out]
     if not work.pieces:
         return scalar_value(tape, work.scalar)
-    uses = Counter(label for piece in work.pieces for label in piece.labels)
+    carried = [label for piece in work.pieces for label in piece.labels]
     for index, piece in enumerate(work.pieces):
-        dropped = [k for k in piece.labels if uses[k] == 1 and k not in out]
+        dropped = [k for k in piece.labels if k not in out and carried.count(k) == 1]
         if dropped and not piece.inverse:
             work.pieces[index] = sum_out(tape, piece, dropped)
             work.keys[index] = None
@@ -324,6 +324,8 @@ def _contract(values: Values, work: _Work) -> Piece | Ref | Length | float:
 
 def _join_mirrored(tape: Tape, work: _Work, out: list[int]) -> None:
     """One piece in place of those that are a half and its image, where that costs less."""
+    if len(work.pieces) < LEAST:
+        return
     pieces: list[Piece] = []
     keys: list[ScaleKey | None] = []
     for part in connected([piece.labels for piece in work.pieces]):

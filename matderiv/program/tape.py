@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from math import prod
+from string import ascii_letters
 from typing import Any, TypeVar
 
 from matderiv.program.counting import contraction_flops, count
@@ -263,6 +264,6 @@ def broadcast(shapes: list[Shape]) -> Shape:
     return result
 
 
-def letters(labels: tuple[int, ...]) -> str:
+def letters(labels: Sequence[int]) -> str:
     """Labels as einsum writes them."""
-    return "".join("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[k] for k in labels)
+    return "".join([ascii_letters[k] for k in labels])

@@ -84,7 +84,8 @@ def _search(
     assert best is not None
     code, chosen, numbers = best
     ordered = tuple(
-        factors[i]._replace(labels=labels) for i, labels in zip(chosen, code, strict=True)
+        Factor(factors[i].node, labels, factors[i].exponent)
+        for i, labels in zip(chosen, code, strict=True)
     )
     return ordered, numbers
 

@@ -145,11 +145,11 @@ def name_value(name: str, sizes: Mapping[str, int]) -> int:
     >>> name_value("min(m, n)", {"m": 3, "n": 2})
     2
     """
+    if name in sizes:
+        return sizes[name]
     if (sides := smaller_of(name)) is not None:
         return min(dim_value(dim, sizes) for dim in sides)
-    if name.startswith(ROOT) and name not in sizes:
-        return isqrt(sizes[name[1:]] - 1) + 1
-    return sizes[name]
+    return isqrt(sizes[name.removeprefix(ROOT)] - 1) + 1 if name.startswith(ROOT) else sizes[name]
 
 
 def bound_name(name: str, sizes: Mapping[str, int]) -> Dim:
@@ -175,6 +175,8 @@ def dim_value(dim: Dim, sizes: Mapping[str, int]) -> int:
     >>> dim_value(multiply_dims("m", "n"), {"m": 3, "n": 4})
     12
     """
+    if isinstance(dim, str):
+        return name_value(dim, sizes)
     value, names = _parts(dim)
     for name in names:
         value *= name_value(name, sizes)

@@ -10,6 +10,7 @@ import pytest
 import matderiv as md
 from matderiv.errors import MatderivError
 from matderiv.program.compiled import CompiledFunction
+from matderiv.program.memory import Memory
 from matderiv.program.rematerialize import Tradeoff
 from matderiv.program.rematerialize.blocks import in_blocks
 from matderiv.program.reuse import reusing, without_reuse
@@ -29,7 +30,7 @@ def _functions(name: str, blocks: int | None) -> tuple[CompiledFunction, Compile
     plain = md.compile(deep.program(), deep.wrt.split())
     cut = in_blocks(without_reuse(plain.plan), blocks)
     assert cut is not None
-    return plain, CompiledFunction(reusing(cut))
+    return plain, CompiledFunction(reusing(cut, Memory(cut).footprints))
 
 
 @COUNTS
