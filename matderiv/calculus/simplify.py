@@ -184,20 +184,28 @@ def _rename(
 def flatten(roots: Sequence[Node]) -> list[Node]:
     """Merge each Product into the Product, each Sum into the Sum, that alone uses it."""
     counts = use_counts(roots)
-    single = {k for k, count in counts.items() if count == 1}
-    new: dict[int, Node] = {}
-    for node in reachable(roots):
-        inline: frozenset[int] = frozenset()
-        if isinstance(node, Product | Sum) and len(node.children) <= _LARGEST:
-            inline = frozenset(
+    nodes = reachable(roots)
+
+    def merged(node: Node, new: Mapping[int, Node]) -> frozenset[int]:
+        """The children that become part of a node."""
+        if not isinstance(node, Product | Sum) or len(node.children) > _LARGEST:
+            return frozenset()
+        kind = type(node)
+        return frozenset(
+            [
                 made.id
                 for child in node.children
-                if child.id in single
-                and type(made := new[child.id]) is type(node)
+                if counts[child.id] == 1
+                and type(made := new.get(child.id, child)) is kind
                 and len(made.children) <= _LARGEST
-            )
-        new[node.id] = remake(node, new, inline)
-    return [new[root.id] for root in roots]
+            ]
+        )
+
+    new: dict[int, Node] = {}
+    if any(merged(node, new) for node in nodes):
+        for node in nodes:
+            new[node.id] = remake(node, new, merged(node, new))
+    return [new.get(root.id, root) for root in roots]
 
 
 def distribute(roots: Sequence[Node]) -> list[Node]:
@@ -220,4 +228,6 @@ def distribute(roots: Sequence[Node]) -> list[Node]:
                 return node.arena.sum(terms, node.shape)
         return None
 
-    return rebuild(roots, expand)
+    if any(isinstance(node, Sum) and node.order > 2 for node in reachable(roots)):
+        return rebuild(roots, expand)
+    return list(roots)
