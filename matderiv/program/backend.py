@@ -37,6 +37,7 @@ class Backend:
                  {options}, or everything between the brackets of the call, {call}
     functions    where a template is one call: its function by the NumPy name
     mutable      arrays can be written into through views
+    lifted       a number as an array, where functions take no number of Python's
     reuses       results are written into operands that nobody reads again: `out=`
     frees        memory is freed at `del`
     arrays_alone a cache holds arrays alone, and no sizes or types, which `jit` cannot return
@@ -60,6 +61,7 @@ class Backend:
     spellings: Mapping[str, str] = field(default_factory=dict)
     functions: Mapping[str, str] = field(default_factory=dict)
     mutable: bool = True
+    lifted: str = ""
     reuses: bool = False
     frees: bool = True
     arrays_alone: bool = False

@@ -60,6 +60,7 @@ TORCH = Backend(
     array_check=_ARRAY_CHECK,
     kind_of='{{"dtype": {0}.dtype, "device": {0}.device}}',
     kind='{"dtype": torch.float64}',
+    lifted="torch.tensor({0}, dtype=torch.float64)",
     spellings={
         **OPERATORS,
         "equal": "({0} == {1}).to({0}.dtype)",

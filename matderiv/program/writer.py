@@ -102,6 +102,8 @@ class Writer:
             return self._folded(step)
         if step.value in self.names.numbers or self._is_scalar(step):
             return _NUMBERS[step.function].format(*map(_bracketed, operands))
+        if step.function in UFUNCS and self.backend.lifted and self._of_numbers(step):
+            operands = [self.backend.lifted.format(operand) for operand in operands]
         options = {name: self._option(option) for name, option in step.options}
         if step.reuses and self.backend.reuses and step.alias is not None:
             options["out"] = self.names.values[step.alias]
@@ -160,6 +162,9 @@ class Writer:
         if not folded:
             return product
         return f"{product}.reshape({', '.join(map(self.size, step.shape))})"
+
+    def _of_numbers(self, step: Step) -> bool:
+        return all(is_number(operand, self.names.numbers) for operand in step.operands)
 
     def _is_scalar(self, step: Step) -> bool:
         """Whether a step is arithmetic on results without axes, where a call costs tenfold.

@@ -23,6 +23,7 @@ from matderiv.errors import UnsupportedError
 from matderiv.language import canonical_name
 from matderiv.program import plan
 from matderiv.program.compiled import CompiledFunction
+from matderiv.tensor.arena import Arena
 from matderiv.tensor.elementwise import ELEMENTWISE
 from matderiv.tensor.evaluate import evaluate
 from matderiv.tensor.nodes import Node, Variable
@@ -61,10 +62,7 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         with library.enable_x64(True):
             yield "jax"
     else:
-        before = library.get_default_dtype()
-        library.set_default_dtype(library.float64)
         yield "torch"
-        library.set_default_dtype(before)
 
 
 def uncompiled() -> ModuleType:
@@ -117,6 +115,16 @@ def _compiled(made: Any, backend: str) -> CompiledFunction:
 def test_elementwise_functions(name: str, backend: str) -> None:
     root, variables, arrays = elementwise_instance(ELEMENTWISE[name])
     agree(root, reverse(root, variables), variables, arrays, SIZES, backend)
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_elementwise_functions_of_a_size(name: str, backend: str) -> None:
+    """f(1/n) x, with n the length of x: a function of a number of Python's."""
+    arena = Arena()
+    x = arena.variable("x", ("n",))
+    number = arena.power(arena.size("n"), -1)
+    root = arena.map(name, *[number] * ELEMENTWISE[name].arity) * x
+    agree(root, reverse(root, [x]), [x], {x: np.array([0.5, -2.0, 3.0])}, {"n": 3}, backend)
 
 
 @pytest.mark.parametrize("name, batch, orientation", CASES)
