@@ -6,6 +6,7 @@
     log det X          logdet(X)           log(1 - sigmoid(t))    -softplus(t)
     log cosh t         logcosh(t)         sigmoid(t) e⁻ᵗ         sigmoid(-t)
     log Φ(t)           lognormcdf(t)      sinh(t)/cosh(t)        tanh(t)
+    log(1 - Φ(t))     lognormcdf(-t)
 
 Recognition happens in the constructors, so a user's formula and a derivative meet the
 same rules, and each leaves fewer exponentials, logarithms or determinants.
@@ -132,6 +133,8 @@ def stable_log(arena: Arena, x: Node) -> Node | None:
             return arena.map("softplus", inner)
         if sign < 0 and (inner := inside(other, "sigmoid")) is not None:
             return -arena.map("softplus", inner)
+        if sign < 0 and (inner := inside(other, "normcdf")) is not None:
+            return arena.map("lognormcdf", -inner)
     if (sums := _summed_exponentials(x)) is not None:
         return _along_last(arena, "logsumexp", *sums)
     return None

@@ -218,6 +218,12 @@ STABLE_RULES = {
         lambda x: scipy.special.log_ndtr(x),
         (),
     ),
+    "log(1 - normcdf)": Rule(
+        lambda s: s.m("log", 1 - s.m("normcdf", s.x)),
+        lambda s: s.m("lognormcdf", -s.x),
+        lambda x: scipy.special.log_ndtr(-x),
+        (),
+    ),
     "sinh / cosh": Rule(
         lambda s: s.m("sinh", s.x) / s.m("cosh", s.x),
         lambda s: s.m("tanh", s.x),

@@ -60,6 +60,7 @@ STRUCTURE = (
         latex="S",
         source="definition",
         nonnegative=True,
+        sums_to_one=True,
         infer=lambda shapes, parameters: (parameters[2] - parameters[1], parameters[0]),
     ),
     Primitive(
