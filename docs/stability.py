@@ -397,7 +397,6 @@ What is left:
 - The slope of x log x and of √x at 0 is infinite, and so it is in code, with NumPy's warning.
 - σ is computed by tanh, which is faster than an exponential and a division: right to 1e-16 of 1, so that its tail, below e⁻³⁶, is 0.
 - Second derivatives of quotients by norms, and of √(x² + y²) with a large y, hold ‖x‖³ and ‖x‖⁵, which leave the range of floats at 1e±150 although the result does not. Scale the data first.
-- The second derivative of log Φ at -800 is the difference of two numbers that agree in eight digits.
 """
 
 

@@ -26,6 +26,9 @@ _MAPS: dict[str, Callable[..., Any]] = {
     "normcdf": jax.scipy.stats.norm.cdf,
     "normpdf": jax.scipy.stats.norm.pdf,
     "lognormcdf": jax.scipy.stats.norm.logcdf,
+    "inverse_mills": lambda x: jnp.exp(
+        jax.scipy.stats.norm.logpdf(x) - jax.scipy.stats.norm.logcdf(x)
+    ),
     "logcosh": lambda x: jnp.logaddexp(x, -x) - jnp.log(2.0),
     "sigmoid": jax.nn.sigmoid,
     "softplus": jax.nn.softplus,

@@ -23,7 +23,7 @@ Array = np.ndarray
 SIZES = {"m": 3, "n": 2, "b": 4, "r": 5, "t": 6, "k": 7}
 
 _SCIPY = {
-    **{name: getattr(scipy.special, name) for name in ("erf", "erfc", "log_ndtr")},
+    **{name: getattr(scipy.special, name) for name in ("erf", "erfc", "erfcx", "log_ndtr")},
     "expm": scipy.linalg.expm,
     "expm_frechet": scipy.linalg.expm_frechet,
     "sqrtm": scipy.linalg.sqrtm,

@@ -32,7 +32,7 @@ WEIGHTS: dict[str, int] = {
     **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan"), 15),
     **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), 15),
     **dict.fromkeys(("scipy.special.erf", "scipy.special.erfc"), 20),
-    "scipy.special.log_ndtr": 40,
+    **dict.fromkeys(("scipy.special.erfcx", "scipy.special.log_ndtr"), 40),
 }
 
 UFUNCS = (ARITHMETIC | set(WEIGHTS)) - {"kron"}

@@ -64,6 +64,19 @@ def _expm_frechet(X, E):
     return expm(jnp.concatenate([top, bottom], axis=-2))[..., :n, n:]
 '''
 
+_ERFCX = '''
+def _erfcx(x):
+    """Return exp(x^2) erfc(x); beyond 9 by the asymptotic series, DLMF 7.12.1."""
+    from jax.scipy.special import erfc
+
+    low, high = jnp.minimum(x, 9.0), jnp.maximum(x, 9.0)
+    series = jnp.ones_like(high)
+    for k in range(16, 0, -1):
+        series = 1 - (2 * k - 1) / (2 * high * high) * series
+    near, far = jnp.exp(low * low) * erfc(low), series / (high * jnp.sqrt(jnp.pi))
+    return jnp.where(x < 9.0, near, far)
+'''
+
 JAX = Backend(
     name="jax",
     module="jnp",
@@ -82,6 +95,7 @@ JAX = Backend(
     helpers={
         "inverse_of_lower": _INVERSE_OF_LOWER,
         "scipy.linalg.expm_frechet": _EXPM_FRECHET,
+        "scipy.special.erfcx": _ERFCX,
     },
     mutable=False,
     frees=False,

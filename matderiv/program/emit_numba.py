@@ -86,7 +86,13 @@ NUMBA = Backend(
     by_rows=True,
     frees=False,
     helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
-    lacking=("scipy.linalg.", "scipy.special.log_ndtr", "linalg.svd", "split"),
+    lacking=(
+        "scipy.linalg.",
+        "scipy.special.erfcx",
+        "scipy.special.log_ndtr",
+        "linalg.svd",
+        "split",
+    ),
     of_one_matrix=("linalg.", "kron", "tril", "triu"),
 )
 

@@ -111,6 +111,7 @@ TORCH = Backend(
         "arcsin": "torch.asin",
         "scipy.special.erf": "torch.erf",
         "scipy.special.erfc": "torch.erfc",
+        "scipy.special.erfcx": "torch.special.erfcx",
         "scipy.special.log_ndtr": "torch.special.log_ndtr",
         "scipy.linalg.expm": "torch.linalg.matrix_exp",
     },

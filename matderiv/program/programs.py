@@ -21,7 +21,7 @@ from matderiv.tensor.dims import Dim, Shape, divide_dims, least_dim, multiply_di
 __all__ = ["Call", "calls_on", "constant", "cost", "parse", "record", "sharing"]
 
 _BEYOND_NUMPY = {
-    **{name: f"scipy.special.{name}" for name in ("erf", "erfc", "log_ndtr")},
+    **{name: f"scipy.special.{name}" for name in ("erf", "erfc", "erfcx", "log_ndtr")},
     **{
         name: f"scipy.linalg.{name}"
         for name in ("expm", "expm_frechet", "sqrtm", "solve_sylvester")

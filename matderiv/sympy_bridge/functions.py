@@ -55,6 +55,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "logcosh": lambda t: sp.log(sp.cosh(t)),
     "normcdf": _normal,
     "lognormcdf": lambda t: sp.log(_normal(t)),
+    "inverse_mills": lambda t: _normal_density(t) / _normal(t),
     "normpdf": _normal_density,
 }
 """A function of the language -> what it is of one SymPy expression."""

@@ -105,13 +105,14 @@ rule("M m n", "{0:s} + {1:n}", "M 1 n; M m 1", _add, "s", weight=0.3)
 
 # ----- elementwise functions ------------------------------------------------------------
 _SMOOTH = "exp sin cos tanh sigmoid softplus atan sinh cosh expm1 square erf gelu silu normcdf"
-_SMOOTH += " logcosh lognormcdf"
+_SMOOTH += " logcosh lognormcdf inverse_mills"
 _GUARDS = {"log": "+", "log1p": "+", "sqrt": "+", "asin": "1", "acos": "1", "tan": "1"}
 _ENTRYWISE = {
     **oracle._ENTRYWISE,
     "tan": np.tan,
     "logcosh": lambda a: np.log(np.cosh(a)),
     "lognormcdf": log_ndtr,
+    "inverse_mills": lambda a: np.exp(-a * a / 2 - log_ndtr(a)) / np.sqrt(2 * np.pi),
 }
 _OTHER_NAMES = {"ln": "log", "arcsin": "asin", "arccos": "acos", "arctan": "atan"}
 _OTHER_NAMES |= {"logistic": "sigmoid", "swish": "silu"}

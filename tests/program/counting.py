@@ -140,7 +140,7 @@ class CountingUfunc:
 
 def cost(name: str, target: Any, args: Any, kwargs: Any, result: Any) -> tuple[float, int]:
     size = np.size(result) if not isinstance(result, tuple) else 0
-    if name in EVALUATED or name in ("erf", "erfc", "log_ndtr"):
+    if name in EVALUATED or name in ("erf", "erfc", "erfcx", "log_ndtr"):
         return 0, size
     if name in ("matmul", "dot", "vecdot"):
         return (2 * np.shape(args[0])[-1] - 1) * size, 0

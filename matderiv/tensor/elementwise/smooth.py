@@ -35,6 +35,17 @@ def _log_normal(x: float) -> float:
     return -x * x / 2 - math.log(-x * math.sqrt(2 * math.pi)) + math.log(series)
 
 
+def _inverse_mills(x: float) -> float:
+    """φ/Φ; far to the left by the same series."""
+    if x > -20.0:
+        return math.exp(-x * x / 2) / (math.sqrt(2 * math.pi) * 0.5 * math.erfc(-x / _SQRT_2))
+    series, term = 1.0, 1.0
+    for k in range(1, 9):
+        term *= (1 - 2 * k) / (x * x)
+        series += term
+    return -x / series
+
+
 EXPONENTIAL = (
     elementwise("exp", lambda y, x: y, reference=np.exp, nonnegative=True),
     elementwise("log", lambda y, x: 1 / x, reference=np.log, aliases=("ln",), domain="positive"),
@@ -128,11 +139,23 @@ NORMAL = (
     ),
     elementwise(
         "lognormcdf",
-        # φ/Φ as one exponential: far to the left both are 0.
-        lambda y, x: (2 * x.arena.apply("pi")) ** Fraction(-1, 2) * of("exp", -(x**2) / 2 - y),
+        lambda y, x: of("inverse_mills", x),
         reference=np.vectorize(_log_normal, otypes=[float]),
         numpy="log_ndtr(x)",
         latex=r"\log \Phi({x})",
+    ),
+    elementwise(
+        "inverse_mills",
+        # φ/Φ; Greene, Econometric Analysis, on truncated distributions
+        lambda y, x: -y * (x + y),
+        reference=np.vectorize(_inverse_mills, otypes=[float]),
+        # φ and Φ are 0 far to the left; Φ = φ sqrt(π/2) erfcx(-x/sqrt 2)
+        numpy=(
+            f"a = multiply(x, {-1 / _SQRT_2!r}); b = erfcx(a); "
+            f"divide({math.sqrt(2 / math.pi)!r}, b)"
+        ),
+        latex=r"\frac{{\varphi({x})}}{{\Phi({x})}}",
+        nonnegative=True,
     ),
     elementwise(
         "normpdf",
