@@ -161,8 +161,6 @@ def _merged(node: Product, weight: Weights) -> Node:
         for f in node.factors
         if isinstance(f.node, Product) and _merges(f.node, f.exponent) and weight(f.node) <= _OPAQUE
     )
-    if not inner:
-        return node
     sizes = dict(enumerate(node.sizes))
     return node.arena.product(node.coefficient, node.factors, node.out, sizes, inner)
 

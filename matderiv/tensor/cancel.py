@@ -126,12 +126,10 @@ def _match(
     """
     node = inverse.node
     if isinstance(node, Variable):
-        chain: list[Link] | None = [(node, True)]  # Q⁻¹ = Q'
+        chain: list[Link] = [(node, True)]  # Q⁻¹ = Q'
     else:
         assert isinstance(node, Apply)
         chain = _chain(node.arguments[0])
-    if chain is None:
-        return None
     # From port 1 of X⁻¹ the argument is met at its axis 0, from port 0 at its axis 1.
     links = chain if port == 1 else [(n, not t) for n, t in reversed(chain)]
     walk = list(_walk(arena, links, inverse, inverse.labels[port], factors, uses))
@@ -180,7 +178,7 @@ def _step(
     return None
 
 
-def _chain(node: Node) -> list[Link] | None:
+def _chain(node: Node) -> list[Link]:
     """A matrix as a product of matrices from its first axis to its second."""
     if not isinstance(node, Product):
         return [(node, False)]
@@ -192,12 +190,10 @@ def _chain(node: Node) -> list[Link] | None:
     ):
         return [(node, False)]
     rest, label, links = list(node.factors), a, list[Link]()
-    while rest:
-        step = next((f for f in rest if label in f.labels), None)
-        if step is None:
-            return [(node, False)]
+    while step := next((f for f in rest if label in f.labels), None):
         rest.remove(step)
         transposed = step.labels[0] != label
         links.append((step.node, transposed))
         label = step.labels[0 if transposed else 1]
-    return links if label == b and len(node.sizes) == len(links) + 1 else [(node, False)]
+    is_path = not rest and label == b and len(node.sizes) == len(links) + 1
+    return links if is_path else [(node, False)]

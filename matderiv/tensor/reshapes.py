@@ -170,8 +170,6 @@ def split_product(arena: Arena, x: Product, axes: int, dims: Shape) -> Node | No
             return None
         if len(new) > 1:
             splits[at] = new
-    if not splits:
-        return None
     new_labels: dict[int, tuple[int, ...]] = {}
     sizes = dict(enumerate(x.sizes))
     for axis, parts in splits.items():

@@ -38,6 +38,7 @@ TESTS = [
     *("tests/test_corpus.py", "tests/language/test_corpus.py", "tests/notation/test_prints.py"),
     *("tests/notation/test_weight.py", "tests/notation/test_derivatives.py"),
     *("tests/program/test_compressed.py", "tests/test_results.py", "tests/test_limits.py"),
+    "tests/test_every_rule.py",
     *("matderiv/tensor", "matderiv/calculus"),
 ]
 _SLOWEST = 1.5  # seconds of a test; slower ones are left out

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from itertools import accumulate, pairwise
+from math import prod
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -208,3 +211,32 @@ def test_axes_of_size_1_stay_where_they_are_asked_for(old: Shape, new: Shape) ->
         assert turned.shape == new
         got = value(turned, {**s.arrays, variable: array}, SIZES)
         np.testing.assert_allclose(got, want.reshape(lengths(new, SIZES)))
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_blocks_are_the_finest_pairing_of_axes(seed: int) -> None:
+    """Cut at each product of leading sizes that both shapes have; axes of size 1 are kept."""
+    random = np.random.default_rng(seed)
+    parts = [int(n) for n in random.choice([2, 3, 5, 7], size=random.integers(1, 6))]
+
+    def grouped() -> list[int]:
+        cuts = sorted({0, len(parts), *random.integers(0, len(parts) + 1, size=3).tolist()})
+        return [int(np.prod(parts[a:b])) for a, b in pairwise(cuts)]
+
+    old, new = grouped(), grouped()
+    ends = [set(accumulate(shape, mul)) for shape in (old, new)]
+    pairs = blocks(tuple(old), tuple(new))
+    assert len(pairs) == len(ends[0] & ends[1])
+    _pairs_well(pairs, old, new)
+    for shape in (old, new):
+        for _ in range(int(random.integers(0, 3))):
+            shape.insert(int(random.integers(0, len(shape) + 1)), 1)
+    _pairs_well(blocks(tuple(old), tuple(new)), old, new)
+
+
+def _pairs_well(
+    pairs: list[tuple[tuple[Any, ...], tuple[Any, ...]]], old: list[int], new: list[int]
+) -> None:
+    assert [dim for pair in pairs for dim in pair[0]] == old
+    assert [dim for pair in pairs for dim in pair[1]] == new
+    assert all(pair[0] and pair[1] and prod(pair[0]) == prod(pair[1]) for pair in pairs)
