@@ -17,7 +17,7 @@ place.  So equal loops are one node, and no placeholder is bound twice on a path
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from matderiv.errors import DomainError
@@ -216,8 +216,7 @@ def in_order(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) 
         waiting[node.id] = len(below)
         for child in below:
             users.setdefault(child, []).append(node.id)
-    ready = [number for number, count in waiting.items() if not count]
-    heapify(ready)
+    ready = [number for number, count in waiting.items() if not count]  # rising, so a heap
     order: list[Node] = []
     while ready:
         number = heappop(ready)
