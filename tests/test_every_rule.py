@@ -81,6 +81,9 @@ TEXTS: dict[str, Callable[..., Any]] = {
     # inverses
     "kron(A, B)^-1": lambda A, B: inv(np.kron(A, B)),
     "pinv(kron(X, Y))": lambda X, Y: np.linalg.pinv(np.kron(X, Y)),
+    "pinv(3 kron(X, Y)) + kron(2 A, B)^-1": lambda X, Y, A, B: (
+        np.linalg.pinv(3 * np.kron(X, Y)) + inv(np.kron(2 * A, B))
+    ),
     "(A.^2)^-1 x": lambda A, x: np.linalg.solve(A**2, x),
     "(A^-1).^2 x": lambda A, x: inv(A) ** 2 @ x,
     "(diag(p + 1) A^-1)^-1": lambda p, A: inv(np.diag(p + 1) @ inv(A)),

@@ -240,3 +240,74 @@ def _pairs_well(
     assert [dim for pair in pairs for dim in pair[0]] == old
     assert [dim for pair in pairs for dim in pair[1]] == new
     assert all(pair[0] and pair[1] and prod(pair[0]) == prod(pair[1]) for pair in pairs)
+
+
+SPLIT: dict[str, tuple[Callable[[Setting], Node], Callable[[Setting], Node]]] = {
+    "of two": (
+        lambda s: _split(s, s.e("i,i->i", _fused(s, s.A), _fused(s, s.B))),
+        lambda s: s.e("ij,ij->ij", s.A, s.B),
+    ),
+    "of a function": (
+        lambda s: _split(s, s.e("i,i->i", _fused(s, s.A), _fused(s, s.m("exp", s.B)))),
+        lambda s: s.e("ij,ij->ij", s.A, s.m("exp", s.B)),
+    ),
+    "beside another axis": (
+        lambda s: _split(s, s.e("ki,ki->ki", _fused(s, s.W), _fused(s, s.W + 1))),
+        lambda s: s.e("kij,kij->kij", s.W, s.W + 1),
+    ),
+    "with a factor on the other axis": (
+        lambda s: _split(s, s.e("ki,a->aki", _fused(s, s.W), s.x)),
+        lambda s: s.e("kij,a->akij", s.W, s.x),
+    ),
+    "of an outer product": (
+        lambda s: _split(s, s.e("i,k->ki", _fused(s, s.A), s.x)),
+        lambda s: s.e("ij,k->kij", s.A, s.x),
+    ),
+    "of ones": (
+        lambda s: _split(s, s.e("k,i->ki", s.x, s.arena.ones(_square(s)))),
+        lambda s: s.e("k,i,j->kij", s.x, s.arena.ones("n"), s.arena.ones("n")),
+    ),
+    "both sides of a diagonal": (
+        lambda s: s.arena.reshape(s.e("i,i->ii", _fused(s, s.A), _fused(s, s.B)), 2, ("n",) * 4),
+        lambda s: s.e("ij,ij->ijij", s.A, s.B),
+    ),
+    "of a part": (
+        lambda s: s.arena.reshape(_fused(s, s.W), 1, ("n", "n")),
+        lambda s: s.W,
+    ),
+}
+
+
+def _square(s: Setting) -> Any:
+    return s.arena.total_size(("n", "n"))
+
+
+def _fused(s: Setting, node: Node) -> Node:
+    return s.arena.reshape(node, 2, (_square(s),))
+
+
+def _split(s: Setting, node: Node) -> Node:
+    return s.arena.reshape(node, 1, ("n", "n"))
+
+
+@pytest.mark.parametrize("name", SPLIT)
+def test_a_fused_axis_that_is_split_comes_apart(name: str) -> None:
+    """reshape(vec(A) ⊙ vec(B)) is A ⊙ B, the same node."""
+    s = Setting()
+    fused, apart = (make(s) for make in SPLIT[name])
+    assert fused is apart
+
+
+def test_an_axis_that_a_matrix_carries_whole_stays_fused() -> None:
+    """E (A ⊙ B) on a fused axis: no split, and no other value."""
+    s = Setting()
+    square = _square(s)
+    whole = s.arena.variable("E", (square, square))
+    s.arrays[whole] = np.random.default_rng(3).normal(size=(9, 9))
+    for node in (
+        s.e("i,ij->ij", _fused(s, s.A), whole),
+        s.e("ii,i->i", whole, _fused(s, s.A)),
+        s.e("ji,i,j->ji", whole, _fused(s, s.A), _fused(s, s.B)),
+    ):
+        want = value(node, s.arrays, SIZES).reshape(*[9] * (node.order - 1), 3, 3)
+        assert relative_error(value(_split(s, node), s.arrays, SIZES), want) <= 1e-12

@@ -120,6 +120,36 @@ def test_where_the_limit_is_infinite_so_is_the_value() -> None:
         assert np.isnan(md.parse("x' log(y)").evaluate({"x": [0.0], "y": [0.0]}))
 
 
+POWERS = ["-1", "0", "1/2", "1", "2"]
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_powers_beside_a_logarithm_have_their_limit(seed: int) -> None:
+    """x^a y^b log(x^c y^d) where x, or y, goes to 0: what is infinite in the limit is so there."""
+    random = np.random.default_rng(seed)
+    a, b, c, d = random.choice(POWERS, size=4)
+    if {c, d} & {"-1"} and {c, d} & set(POWERS[2:]) and {a, b} <= set(POWERS[2:]):
+        a = "-1"  # one factor where the logarithm is -∞, one where it is ∞: no number yet
+    inside = f"x.^({c}) .* y.^({d})"
+    text = [
+        f"x.^({a}) .* y.^({b}) .* log({inside})",
+        f"r = {inside}\nx.^({a}) .* log(r) .* y.^({b})",
+        f"l = log({inside})\ny.^({b}) .* (l .* x.^({a}))",
+        f"u = x.^({a}) .* y.^({b})\nu .* (3 log({inside}) - 2 log({inside}))",
+    ][seed % 4]
+    program = md.parse(text, shapes={"x": ("n",), "y": ("n",)})
+    coarse, fine = (
+        program.evaluate({"x": np.array([e, 0.5, 0.5]), "y": np.array([0.7, 0.7, e])})
+        for e in (1e-50, 1e-100)
+    )
+    want = np.where(abs(fine) > 1.5 * abs(coarse), np.copysign(np.inf, fine), fine)
+    at = {"x": np.array([0.0, 0.5, 0.5]), "y": np.array([0.7, 0.7, 0.0])}
+    with np.errstate(all="ignore"):
+        found = program.evaluate(at), md.compile(program, "x").forward(at)[0]
+    for value in found:
+        np.testing.assert_allclose(value, want, rtol=1e-9, atol=1e-20)
+
+
 def test_the_silenced_logarithm_is_its_reference() -> None:
     x, z = np.array([0.0, 0.0, 2.0]), np.array([0.0, 1.0, 3.0])
     with np.errstate(divide="ignore"):
