@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
 from math import prod
 from operator import mul
@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, multiply_dims
-from matderiv.tensor.nodes import Node
-from matderiv.tensor.reshapes import blocks
+from matderiv.tensor.nodes import Node, Product
+from matderiv.tensor.reshapes import blocks, dyad_factors, kronecker_factors
 from tests.numerics import lengths, relative_error, value
 from tests.tensor.setting import SIZES, Setting
 
@@ -311,3 +312,52 @@ def test_an_axis_that_a_matrix_carries_whole_stays_fused() -> None:
     ):
         want = value(node, s.arrays, SIZES).reshape(*[9] * (node.order - 1), 3, 3)
         assert relative_error(value(_split(s, node), s.arrays, SIZES), want) <= 1e-12
+
+
+# Operands of letters i, j, k, l of the sizes 2, 3, 2, 3: products of one, two or three.
+_OUTER = ["ij,kl", "ik,jl", "il,jk", "i,jkl", "ijk,l", "ij,k,l", "ijkl", "ij,jk", "i,j,k", "i,j"]
+_TARGETS = [(6, 6), (4, 9), (2, 18), (18, 2), (3, 12), (36,), (6, 2), (2, 6), (4, 3), (12,), (6,)]
+_LENGTHS = dict(zip("ijkl", (2, 3, 2, 3), strict=True))
+
+
+def _fusions(terms: str) -> Iterator[tuple[Node, Any, dict[Node, Any]]]:
+    """An outer product with its axes in any order, fused to any shape: node, value, arrays."""
+    arena, arrays = Arena(), dict[Node, Any]()
+    for place, term in enumerate(terms.split(",")):
+        shape = tuple(_LENGTHS[letter] for letter in term)
+        node = arena.variable("ABC"[place], shape)
+        arrays[node] = np.random.default_rng(place).normal(size=shape)
+    letters = sorted(set(terms) - {","})
+    for out in itertools.permutations(letters):
+        outer = arena.scale(3, arena.einsum(f"{terms}->{''.join(out)}", *arrays))
+        for target in _TARGETS:
+            if prod(outer.shape) == prod(target):
+                fused = arena.reshape(outer, len(letters), target)
+                yield fused, value(outer, arrays, {}).reshape(target), arrays
+
+
+@pytest.mark.parametrize("terms", _OUTER)
+def test_factors_found_in_a_fusion_are_its_factors(terms: str) -> None:
+    """Whatever is fused how: c A ⊗ B and c vec(A') vec(B')' have the value of what they are of."""
+    count = 0
+    for fused, want, arrays in _fusions(terms):
+        assert relative_error(value(fused, arrays, {}), want) <= 1e-12
+        scalars = fused.coefficient if isinstance(fused, Product) else 1
+        for node in (fused, *fused.children):
+            for factors in (kronecker_factors, dyad_factors):
+                if node.shape == want.shape and (found := factors(node)) is not None:
+                    whole = value(node, arrays, {})
+                    assert relative_error(whole * float(scalars), want) <= 1e-12 or node is fused
+                    left, right = (value(part, arrays, {}) for part in found[1:])
+                    if factors is dyad_factors:
+                        left, right = left.ravel()[:, None], right.ravel()[None, :]
+                    assert _is_kron(float(found[0]), left, right, whole)
+                    count += 1
+    assert count or terms in ("ijkl", "ij,jk", "i,jkl", "ijk,l")
+
+
+def _is_kron(scale: float, left: Any, right: Any, want: Any) -> bool:
+    """A vector is the row or the column that makes the shapes fit."""
+    sides = [[a] if a.ndim == want.ndim else [a[:, None], a[None, :]] for a in (left, right)]
+    made = [scale * np.kron(a, b) for a, b in itertools.product(*sides)]
+    return any(a.shape == want.shape and relative_error(a, want) <= 1e-12 for a in made)
