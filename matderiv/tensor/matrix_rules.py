@@ -67,10 +67,8 @@ def _number_outside(
 # ----- inverses and determinants ----------------------------------------------------
 
 
-def _scalars_apart(x: Node) -> tuple[Number, list[Factor], list[Factor]]:
-    """coefficient, scalar factors, matrix factors of a Product (or of a bare node)."""
-    if not isinstance(x, Product):
-        return 1, [], [Factor(x, tuple(range(x.order)), 1)]
+def _scalars_apart(x: Product) -> tuple[Number, list[Factor], list[Factor]]:
+    """coefficient, scalar factors, matrix factors."""
     scalars = [f for f in x.factors if not f.labels]
     return x.coefficient, scalars, [f for f in x.factors if f.labels]
 
@@ -218,11 +216,11 @@ def _expm(arena: Arena, x: Node) -> Node | None:
 
 def _frechet(arena: Arena, x: Node, e: Node) -> Node | None:
     """L(X, I) = expm(X) and L(s E, E) = E expm(s E), for an X and an E that commute."""
-    direction = _scalars_apart(e)[2]
-    if isinstance(e, Product) and not direction and e.out[0] == e.out[1]:
-        total = arena.apply("expm", x)
-        scalars = [f for f in e.factors if not f.labels]
-        return arena.product(e.coefficient, [Factor(total, (0, 1), 1), *scalars], (0, 1))
+    if isinstance(e, Product) and e.out[0] == e.out[1]:
+        coefficient, scalars, matrices = _scalars_apart(e)
+        if not matrices:
+            total = Factor(arena.apply("expm", x), (0, 1), 1)
+            return arena.product(coefficient, [total, *scalars], (0, 1))
     if _core(arena, x) is _core(arena, e):
         return arena.einsum("ij,jk->ik", e, arena.apply("expm", x))
     return None

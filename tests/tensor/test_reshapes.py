@@ -272,6 +272,10 @@ SPLIT: dict[str, tuple[Callable[[Setting], Node], Callable[[Setting], Node]]] = 
         lambda s: s.arena.reshape(s.e("i,i->ii", _fused(s, s.A), _fused(s, s.B)), 2, ("n",) * 4),
         lambda s: s.e("ij,ij->ijij", s.A, s.B),
     ),
+    "of more axes than were fused": (
+        lambda s: s.arena.reshape(_fused(s, s.W), 2, ("n", _thin(s))),
+        lambda s: s.arena.reshape(s.W, 3, ("n", _thin(s))),
+    ),
     "of a part": (
         lambda s: s.arena.reshape(_fused(s, s.W), 1, ("n", "n")),
         lambda s: s.W,
@@ -281,6 +285,10 @@ SPLIT: dict[str, tuple[Callable[[Setting], Node], Callable[[Setting], Node]]] = 
 
 def _square(s: Setting) -> Any:
     return s.arena.total_size(("n", "n"))
+
+
+def _thin(s: Setting) -> Any:
+    return s.arena.total_size(("k", "n"))
 
 
 def _fused(s: Setting, node: Node) -> Node:
