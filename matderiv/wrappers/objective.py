@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matderiv.api import Source, compile, parse
-from matderiv.errors import UnsupportedError
+from matderiv.errors import NameResolutionError, ShapeError, UnsupportedError
+from matderiv.language import canonical_name
 from matderiv.program.compiled import CompiledFunction
+from matderiv.values import real_array
 from matderiv.wrappers.hessian_product import compile_hessian_product
 
 __all__ = ["Objective", "as_objective"]
@@ -43,7 +45,11 @@ class Objective:
 
     def pack(self, **arrays: Any) -> Vector:
         """The arrays of all variables as one vector; their shapes are kept for `unpack`."""
-        parts = {name: np.asarray(arrays[name], dtype=float) for name in self.wrt}
+        given = {canonical_name(name): array for name, array in arrays.items()}
+        for name in self.wrt:
+            if name not in given:
+                raise NameResolutionError(f"no starting value is given for {name}")
+        parts = {name: real_array(name, given[name]) for name in self.wrt}
         self._shapes = {name: part.shape for name, part in parts.items()}
         return np.concatenate([part.ravel() for part in parts.values()])
 
@@ -52,7 +58,10 @@ class Objective:
         if not self._shapes:
             raise UnsupportedError("pack a starting point first: it gives the shapes")
         ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes.values()])
-        parts = np.split(np.asarray(x, dtype=float), ends[:-1])
+        x = real_array("x", x)
+        if x.shape != (ends[-1],):
+            raise ShapeError(f"x has shape {x.shape}, expected ({ends[-1]},), as it was packed")
+        parts = np.split(x, ends[:-1])
         shaped = zip(self._shapes.items(), parts, strict=True)
         return {name: part.reshape(shape) for (name, shape), part in shaped}
 

@@ -83,3 +83,22 @@ def test_a_product_with_the_hessian_checks_itself(source: str, wrt: list[str]) -
     assert wrong != source
     exec(wrong, module)
     assert module["self_check"]() == 1
+
+
+def test_a_point_that_does_not_fit_is_refused_in_words(logistic: Objective) -> None:
+    with pytest.raises(md.NameResolutionError, match="no starting value is given for w"):
+        logistic.pack(v=np.zeros(5))
+    with pytest.raises(md.ShapeError, match="not an array of real numbers"):
+        logistic.pack(w=["a"])
+    logistic.pack(w=np.zeros(5))
+    for call in (logistic.fun, logistic.jac, logistic.hess, logistic.unpack):
+        with pytest.raises(md.ShapeError, match=r"expected \(5,\)"):
+            call(np.zeros(6))
+    with pytest.raises(md.ShapeError, match=r"expected \(5,\)"):
+        logistic.hessp(np.zeros(5), np.zeros(4))
+
+
+@pytest.mark.parametrize("name", ["λ_1", "lambda1", "λ1"])
+def test_a_variable_is_packed_by_any_of_its_spellings(name: str) -> None:
+    f = as_objective("λ_1^3", "lambda_1", {})
+    assert f.fun(f.pack(**{name: 2.0})) == 8.0
