@@ -46,7 +46,8 @@ def add(check: Checker, node: Syntax) -> Shape:
             text = check.text(name)
             check.fail(
                 f"{text} is not declared, so it is a vector, and {check.text(other)} is a scalar: "
-                f"declare {text}: (), or a shape with size {text}",
+                f"declare {text}: (), or a shape with size {text}; a vector is declared "
+                f"{text}: ({'m' if text == 'n' else 'n'})",
                 name.at,
                 error=NameResolutionError,
             )

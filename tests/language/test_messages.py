@@ -129,6 +129,7 @@ REFUSED = [
     ("X[0]", ShapeError, ["X[i, :]", "X[0, :]"], "["),
     ("x[-1]", ParseError, ["integer from 0"], "-"),
     ("x[i]", NameResolutionError, ["integer from 0"], "i"),
+    ("sum(log(u + t))", NameResolutionError, ["u: ()", "u: (n)"], "u"),
     ("X[:, k]", NameResolutionError, ["k is none"], "k"),
     ("lamda t", NameResolutionError, ["lambda"], "lamda"),
     ("x' A x where A symmetric", NameResolutionError, ["A: (n, n) symmetric"], "symmetric"),
