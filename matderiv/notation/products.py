@@ -128,9 +128,11 @@ def _split_axis(factor: Factor) -> tuple[int, ...] | None:
 
 def operand(factor: Factor, lift: Lift) -> Term:
     """The term of a tensor factor with its elementwise power."""
-    term, exponent = lift(factor.node), Fraction(factor.exponent)
-    powered = elementwise_power(term, abs(exponent))
-    if exponent > 0:
+    term = lift(factor.node)
+    if factor.exponent == 1:
+        return term
+    powered = elementwise_power(term, abs(Fraction(factor.exponent)))
+    if factor.exponent > 0:
         return powered
     return Hadamard((), (powered,), order=term.order, symmetric=term.symmetric)
 
