@@ -54,7 +54,8 @@ def without_copies(steps: Sequence[Step], roots: set[int]) -> list[Step]:
 
 def renumber(step: Step, renamed: Mapping[int, int]) -> Step:
     """The step with other numbers for the values that it reads."""
-    if not any(number in renamed for number in operands_of(step)) and step.alias not in renamed:
+    read = operands_of(step) if step.alias is None else [*operands_of(step), step.alias]
+    if all(renamed.get(number, number) == number for number in read):
         return step
 
     def new(ref: Ref) -> Ref:

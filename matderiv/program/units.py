@@ -201,7 +201,8 @@ class _Writer:
         self._write(step, known, steps)
 
     def _write(self, step: Step, number: int, steps: list[Step]) -> None:
-        steps.append(replace(renumber(step, self._now), value=number))
+        made = renumber(step, self._now)
+        steps.append(made if number == step.value else replace(made, value=number))
         self._now[step.value] = number
 
     def _fresh(self, number: int) -> int:
