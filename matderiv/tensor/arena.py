@@ -63,6 +63,8 @@ class Arena:
         self.has_loops = False
         self.symmetric: dict[int, bool] = {}
         self.nonnegative: dict[int, bool] = {}
+        self.definite: dict[int, bool] = {}
+        self.semidefinite: dict[int, bool] = {}
         self.silencers: dict[int, frozenset[int]] = {}
         self._keepers: dict[type, object] = {}
 

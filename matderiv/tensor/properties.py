@@ -112,6 +112,13 @@ def is_nonnegative(arena: Arena, node: Node) -> bool:
 
 def is_positive_definite(node: Node) -> bool:
     """Whether a matrix is known to be symmetric and positive definite: A'A + t I with t > 0."""
+    known = node.arena.definite
+    if node.id not in known:
+        known[node.id] = _is_definite(node)
+    return known[node.id]
+
+
+def _is_definite(node: Node) -> bool:
     if isinstance(node, Variable):
         return "posdef" in node.attributes
     if isinstance(node, Name):
@@ -146,6 +153,13 @@ def _is_positive(node: Node) -> bool:
 
 def is_semidefinite(node: Node) -> bool:
     """Whether x'A x ≥ 0 is known: positive definite, A' diag(w) A or diag(w) with w ≥ 0."""
+    known = node.arena.semidefinite
+    if node.id not in known:
+        known[node.id] = _is_semidefinite(node)
+    return known[node.id]
+
+
+def _is_semidefinite(node: Node) -> bool:
     if is_positive_definite(node):
         return True
     if isinstance(node, Name):

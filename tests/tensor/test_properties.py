@@ -14,6 +14,7 @@ from matderiv.tensor.products import _number_power
 from matderiv.tensor.properties import (
     is_nonnegative,
     is_positive_definite,
+    is_semidefinite,
     is_sum_of_squares,
     is_symmetric,
     splits_over_power,
@@ -300,3 +301,11 @@ def test_powers_of_numbers_are_exact() -> None:
     assert _number_power(-2, 3) == -8
     assert _number_power(-4, HALF) is None
     assert _number_power(0, 2) == 0
+
+
+def test_a_proof_is_found_once_for_each_value() -> None:
+    """Sums that share what they are made of: 2^40 paths, 40 values."""
+    node = Arena().variable("A", ("n", "n"), ["symmetric"])
+    for k in range(40):
+        node = node.arena.name(f"B{k}", node + node.arena.name(f"C{k}", 2 * node))
+    assert not is_semidefinite(node)
