@@ -12,8 +12,9 @@ from itertools import product
 from typing import NamedTuple
 
 from matderiv.program.pieces import Piece
+from matderiv.tensor.canonical import connected
 
-__all__ = ["LEAST", "Halves", "Mirror", "connected", "halves", "reflected"]
+__all__ = ["LEAST", "Halves", "Mirror", "halves", "reflected"]
 
 Mirror = Mapping[int, int]  # a label and the one that stands for it on the other side
 
@@ -59,21 +60,6 @@ def halves(pieces: Sequence[Piece], out: Sequence[int]) -> Iterator[Halves]:
             for place in part
         ]
         yield Halves(half, between, mirror)
-
-
-def connected(groups: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The places of groups of labels, in parts that share no label.
-
-    >>> connected([[0, 1], [2], [1, 3], []])
-    [[0, 2], [1], [3]]
-    """
-    parts: list[tuple[list[int], set[int]]] = []
-    for place, labels in enumerate(groups):
-        touched = [part for part in parts if part[1] & set(labels)]
-        parts = [part for part in parts if part not in touched]
-        places = sorted(place for own, _ in touched for place in own)
-        parts.append(([*places, place], set(labels).union(*(own for _, own in touched))))
-    return sorted(places for places, _ in parts)
 
 
 def _mirror(pairs: Sequence[tuple[Piece, Piece]], out: Sequence[int]) -> dict[int, int] | None:

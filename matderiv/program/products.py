@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from matderiv.program.gram import weighed_on_both_sides
-from matderiv.program.mirrors import LEAST, Halves, Mirror, connected, halves, reflected
+from matderiv.program.mirrors import LEAST, Halves, Mirror, halves, reflected
 from matderiv.program.ordering import Operand as Leaf
 from matderiv.program.ordering import Tree, cheapest_tree
 from matderiv.program.pieces import Piece, as_plain, join, sum_out
@@ -22,6 +22,7 @@ from matderiv.program.scalars import Scalar, scalar_value, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Numbers, Tape, volume
 from matderiv.program.wired import Wired, dense, plain, renumber
+from matderiv.tensor.canonical import connected
 from matderiv.tensor.dims import Dim, Shape, dim_value
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
 from matderiv.tensor.properties import is_factor_nonnegative, is_sum_of_squares, is_symmetric

@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 
 from matderiv.tensor.nodes import Factor, Node, Number
 
-__all__ = ["canonical_labels"]
+__all__ = ["canonical_labels", "connected"]
 
 _BUDGET = 64  # leaves of the search; beyond it the first tie wins: still right, not canonical
 
@@ -127,3 +127,18 @@ def _refine(
             break
         colours = refined
     return colours
+
+
+def connected(groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The places of groups of labels, in parts that share no label.
+
+    >>> connected([[0, 1], [2], [1, 3], []])
+    [[0, 2], [1], [3]]
+    """
+    parts: list[tuple[list[int], set[int]]] = []
+    for place, labels in enumerate(groups):
+        touched = [part for part in parts if part[1] & set(labels)]
+        parts = [part for part in parts if part not in touched]
+        places = sorted(place for own, _ in touched for place in own)
+        parts.append(([*places, place], set(labels).union(*(own for _, own in touched))))
+    return sorted(places for places, _ in parts)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from matderiv.tensor.canonical import connected
 from matderiv.tensor.dims import Shape, divide_dims, multiply_dims
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
 
@@ -283,28 +284,18 @@ def dyad_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
 
 def _apart(outer: Product, *ends: tuple[int, ...]) -> tuple[Node, Node] | None:
     """The two factors of a product that hang together with these and with those outputs."""
-    reached = [_reached(outer, end) for end in ends]
-    if reached[0] & reached[1]:
+    parts = connected([*ends, *(factor.labels for factor in outer.factors)])
+    if any({0, 1} <= set(part) for part in parts):
         return None
+    right = next({place - 2 for place in part} for part in parts if 1 in part)
+    sides: tuple[list[Factor], list[Factor]] = [], []
+    for place, factor in enumerate(outer.factors):
+        sides[place in right].append(factor)
     sizes = dict(enumerate(outer.sizes))
-    right = [f for f in outer.factors if reached[1].intersection(f.labels)]
-    left = [f for f in outer.factors if not reached[1].intersection(f.labels)]
     first, second = (
-        outer.arena.product(1, side, end, sizes)
-        for side, end in zip((left, right), ends, strict=True)
+        outer.arena.product(1, side, end, sizes) for side, end in zip(sides, ends, strict=True)
     )
     return first, second
-
-
-def _reached(outer: Product, ends: Sequence[int]) -> set[int]:
-    """The labels that some output labels hang together with."""
-    found, size = set(ends), 0
-    while size < len(found):
-        size = len(found)
-        for factor in outer.factors:
-            if found.intersection(factor.labels):
-                found.update(factor.labels)
-    return found
 
 
 def _sides(node: Node, outer: Product) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import matderiv as md
-from matderiv.program.mirrors import connected
+from matderiv.tensor.canonical import connected
 
 DEPTHS = [2, 3, 4, 6, 9]
 
