@@ -269,8 +269,6 @@ class NumbaWriter(Writer):
             return
         inputs, out = step.spec.split("->")
         first, second = inputs.split(",")
-        if step.function == "vdot":
-            second = first  # seen with its axes in that order
         if step.function == "tensordot":
             yield self._named(step, self._unfolded(step, operands, (first, second), out))
             return

@@ -175,7 +175,7 @@ def _vdot(tape: Tape, a: Piece, b: Piece) -> Piece:
     a, b = (b, a) if a.ref.value > b.ref.value else (a, b)
     order = a.labels
     contracted = tape.shape(a.ref)
-    spec = product_spec(a.labels, b.labels, ())
+    spec = product_spec(order, order, ())
     ref = tape.contract(
         "vdot", a.ref, aligned(b, order), shape=(), contracted=contracted, spec=spec
     )
