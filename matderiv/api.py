@@ -23,7 +23,7 @@ __all__ = ["check", "compile", "cost", "diff", "modes", "parse", "verify"]
 
 Shapes = Mapping[str, Any] | None
 Attributes = Mapping[str, Any] | None
-Options = tuple[int, str, str, int | None, int | str | None, bool, bool, bool]
+Options = tuple[int, str, str, int | None, int | str | None, bool, bool, bool, bool]
 Source = Any  # text, a Program, or a SymPy expression, which has no type here
 
 
@@ -173,6 +173,7 @@ def compile(
     diagonal: bool = False,
     compressed: bool = False,
     workspace: bool = False,
+    blocked: bool = False,
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
     budget: int | str | None = None,
@@ -190,7 +191,8 @@ def compile(
     obeys.  `diagonal` computes the diagonal alone of a Jacobian or Hessian; `compressed`
     leaves its deltas, ones and outer products unexpanded, `derivative` then returns
     `Compressed` sums of small arrays.  With a `workspace` the temporaries of a NumPy module
-    stay allocated from call to call, for each thread its own; results are new arrays.  The
+    stay allocated from call to call, for each thread its own; results are new arrays.
+    `blocked` makes what is as long as a batch in blocks of rows that stay in the cache.  The
     same text with the same options is generated once in a process.
 
     >>> f = compile("||X w - y||^2", "w")
@@ -205,9 +207,11 @@ def compile(
     if budget is not None and segments is not None:
         raise UnsupportedError("a budget and a number of segments are two plans: give one")
     most = None if budget is None else read_bytes(budget)
-    if workspace and (backend != "numpy" or budget is not None or segments is not None):
-        raise UnsupportedError("a workspace is of numpy's code without a budget or segments")
-    options = order, layout, backend, most, segments, diagonal, compressed, workspace
+    plain = backend == "numpy" and budget is None and segments is None
+    for asked_for, what in ((workspace, "a workspace is"), (blocked, "blocks of rows are")):
+        if asked_for and not plain:
+            raise UnsupportedError(f"{what} of numpy's code without a budget or segments")
+    options = order, layout, backend, most, segments, diagonal, compressed, workspace, blocked
     given = sizes, shapes, attributes
     if isinstance(source, str) and all(isinstance(part, Mapping | None) for part in given):
         asked = wrt if isinstance(wrt, str) else tuple(wrt)
@@ -244,7 +248,7 @@ def _compile(
 ) -> CompiledFunction:
     from matderiv.generate import compile_program
 
-    order, layout, backend, budget, segments, diagonal, compressed, workspace = options
+    order, layout, backend, budget, segments, diagonal, compressed, workspace, blocked = options
     program = parse(source, shapes=shapes, attributes=attributes)
     names = program.names_of(wrt)
     asked = [wrt] if isinstance(wrt, str) or is_sympy(wrt) else wrt
@@ -262,6 +266,7 @@ def _compile(
         diagonal=diagonal,
         compressed=compressed,
         workspace=workspace,
+        blocked=blocked,
     )
 
 

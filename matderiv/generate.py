@@ -66,13 +66,15 @@ def program_plan(
     then: Sequence[str] = (),
     diagonal: bool = False,
     compressed: bool = False,
+    blocked: bool = False,
 ) -> tuple[Plan, Node, Mapping[str, Node]]:
     """The plan of a value with its derivatives, and both as a reader sees them.
 
     Order 1: gradients of a scalar, vector-Jacobian products of anything else, for
     `backward`.  Other orders and other values: also the dense derivative in the layout,
     or its diagonal alone, or, `compressed`, the arrays of its terms (`calculus.compress`).
-    `then` gives the variables after the first, in the place of an order.
+    `then` gives the variables after the first, in the place of an order.  `blocked` is
+    about `value_and_grad` and `derivative`: in blocks of rows.
     """
     then = tuple(then)
     prepared = _prepare(program, wrt, order, layout, then, diagonal)
@@ -94,6 +96,7 @@ def program_plan(
         wrt=by,
         layout=layout,
         diagonal=diagonal,
+        blocked=blocked,
     )
     checked_sizes(sizes or {}, made.size_names)
     made = replace(made, terms=terms)
@@ -246,6 +249,7 @@ def compile_program(
     diagonal: bool = False,
     compressed: bool = False,
     workspace: bool = False,
+    blocked: bool = False,
 ) -> CompiledFunction:
     """The generated module of a program and its derivatives; see `program_plan`.
 
@@ -255,7 +259,15 @@ def compile_program(
     parts are kept, at any sizes.
     """
     made, made_from, shown = program_plan(
-        program, wrt, order, layout, sizes, then=then, diagonal=diagonal, compressed=compressed
+        program,
+        wrt,
+        order,
+        layout,
+        sizes,
+        then=then,
+        diagonal=diagonal,
+        compressed=compressed,
+        blocked=blocked,
     )
     if budget is not None:
         found = tradeoff(made, sizes or {})

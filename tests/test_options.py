@@ -22,6 +22,7 @@ WRONG: dict[str, list[Any]] = {
     "structured": [1, "yes", None, []],
     "compressed": [1, "yes", []],
     "workspace": [1, "yes", []],
+    "blocked": [1, "yes", []],
     "shapes": [3, "x", [1], {"x": 3}, {"x": "n"}, {"x": [1.5]}, {3: ("n",)}, {"x": [[]]}],
     "attributes": [3, "x", [1], {"x": 3}, {"x": "foo"}, {3: "posdef"}],
     "seed": ["x", -1, None, 1.5],

@@ -83,6 +83,11 @@ class Plan:
         return bool(self.derivatives or self.terms)
 
     @property
+    def every(self) -> list[Step]:
+        """The steps of all functions, of which a value may be made by several."""
+        return [*self.steps, *self.joint]
+
+    @property
     def size_names(self) -> list[str]:
         """The names of sizes, those of inputs first."""
         named = names_in(dim for shape in self.shapes for dim in shape)

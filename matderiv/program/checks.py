@@ -65,6 +65,7 @@ def makes_arrays(steps: Sequence[Step]) -> bool:
     return any(
         step.function in _MAKERS
         or (step.body and any(o.kind == "array" for o in step.body.outputs))
+        or (step.strips and any(o.shape for o in step.outputs))
         for step in nested(steps)
     )
 
@@ -75,18 +76,18 @@ def _variables(plan: Plan) -> list[Variable]:
 
 def sizes_given(plan: Plan, names: Names, backend: Backend) -> list[str]:
     """The identifiers of what `_inputs` returns after the inputs."""
-    dims = sizes_read([*plan.steps, *plan.joint], backend.folds)
+    dims = sizes_read(plan.every, backend.folds)
     if plan.cotangent is not None and plan.gradients:
         dims += names_in(plan.cotangent.shape)
     found = [names.sizes[dim] for dim in dict.fromkeys(dims) if dim not in plan.free_sizes]
-    return [*found, *([KIND] if backend.kind and makes_arrays(plan.steps) else [])]
+    return [*found, *([KIND] if backend.kind and makes_arrays(plan.every) else [])]
 
 
 def given_inputs(plan: Plan, names: Names, backend: Backend) -> list[str]:
     """The line that receives the inputs."""
     inputs = [names.inputs[v] for v in _variables(plan)]
     if not inputs:
-        makes = backend.kind and makes_arrays(plan.steps)
+        makes = backend.kind and makes_arrays(plan.every)
         return [f"    {KIND} = {backend.kind}"] if makes else []
     arguments = ", ".join([*inputs, *names.free_sizes])
     received = ", ".join([*inputs, *sizes_given(plan, names, backend)])

@@ -15,7 +15,7 @@ from matderiv.program.names import Names
 from matderiv.program.plan import Plan
 from matderiv.program.self_check import self_check
 from matderiv.program.skeleton import module_source
-from matderiv.program.steps import Step
+from matderiv.program.steps import LEAST_ROWS, MOST_ENTRIES, Step
 from matderiv.program.writer import Writer
 
 __all__ = ["NUMPY", "emit", "statement"]
@@ -50,6 +50,14 @@ def _inverse_of_lower(L):
     return inverse
 '''
 
+_STRIPS = f'''
+def _strips(length, width):
+    """Yield slices that cut rows of this width into blocks which stay in the cache."""
+    rows = max({LEAST_ROWS}, {MOST_ENTRIES} // width)
+    for first in range(0, length, rows):
+        yield slice(first, first + rows)
+'''
+
 _SPELLINGS = {
     "dot": "np.dot({call})",
     "total": "np.add.reduce({0}, axis=None)",
@@ -76,7 +84,7 @@ NUMPY = Backend(
     reuses=True,
     folds=True,
     spellings=_SPELLINGS,
-    helpers={"inverse_of_lower": _INVERSE_OF_LOWER},
+    helpers={"inverse_of_lower": _INVERSE_OF_LOWER, "strips": _STRIPS},
 )
 _BY_NAME = Backend("numpy", "np", "", "", "", "", reuses=True)
 

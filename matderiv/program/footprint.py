@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import prod
 
 from matderiv.program.polynomial import ZERO, Polynomial
-from matderiv.program.steps import Body, Ref, Step
+from matderiv.program.steps import Ref, Step, Strips, operands_of
 from matderiv.program.strides import (
     Layout,
     buffer_bytes,
@@ -129,14 +129,18 @@ class Footprints:
         self._found: dict[int, Footprint] = {}
         self._arrays: dict[int, tuple[int, Shape]] = {}
         self._shapes = dict(given)
-        self._bodies: dict[int, Body] = {}
+        self._loops: dict[int, Step] = {}
         for number, shape in given.items():
             self.layouts[number] = by_rows(self.numbers(shape), item)
             self._found[number] = Footprint(0, 0, 0, 0, Polynomial({}))
+        self.measure(steps)
+
+    def measure(self, steps: Iterable[Step]) -> None:
+        """Find what these steps take, those known already left out."""
         for step in steps:
             if step.value not in self._found:
                 self._found[step.value] = self._measure(step)
-                self._arrays[step.value] = (item_size(step.function, item), step.shape)
+                self._arrays[step.value] = (item_size(step.function, self.item), step.shape)
                 self._shapes[step.value] = step.shape
 
     def __getitem__(self, value: int) -> Footprint:
@@ -163,8 +167,12 @@ class Footprints:
             from matderiv.program.loop_memory import loop_footprint  # which measures bodies
 
             self.layouts[step.value] = by_rows(())
-            self._bodies[step.value] = step.body
+            self._loops[step.value] = step
             return loop_footprint(step.body, self)
+        if step.strips is not None:
+            self.layouts[step.value] = by_rows(())
+            self._loops[step.value] = step
+            return self._of_strips(step.strips)
         refs = [operand for operand in step.operands if isinstance(operand, Ref)]
         operands = [self.seen(ref) for ref in refs]
         item = item_size(step.function, self.item)
@@ -178,7 +186,9 @@ class Footprints:
             from matderiv.program.loop_memory import output_footprint
 
             assert step.alias is not None
-            body = self._bodies[step.alias]
+            body = self._loops[step.alias].body
+            if body is None:
+                return self._whole(item, step.shape)
             return output_footprint(body, body.outputs[step.place], self)
         if step.function == "linalg.svd":  # a tuple, whose arrays the parts own
             polynomial = item * _three_factors(step.shape, self._width(refs[0]))
@@ -196,6 +206,42 @@ class Footprints:
         header = _header(layout.shape) + _PAIR * (step.function == "linalg.slogdet")
         return Footprint(layout.data, header, views + hidden, workspace, polynomial)
 
+    def _whole(self, item: int, shape: Shape) -> Footprint:
+        """An array that lies row by row."""
+        numbers = self.numbers(shape)
+        data = by_rows(numbers, item).data
+        return Footprint(data, _header(numbers), 0, 0, Polynomial.of(item, *shape))
+
+    def _of_strips(self, strips: Strips) -> Footprint:
+        """What a loop over blocks of rows leaves behind, and hides: the peak of one block."""
+        from matderiv.program.liveness import peak  # which reads footprints itself
+
+        left = [self._whole(self.item, output.shape) for output in strips.outputs]
+        inner = self.inside(strips)
+        most = peak(strips.steps, (), inner)
+        return Footprint(
+            data=sum(part.data for part in left),
+            header=sum(part.header for part in left),
+            hidden=most.bytes,
+            workspace=max((inner[step.value].workspace for step in strips.steps), default=0),
+            polynomial=Polynomial.total(part.polynomial for part in left),
+            inside=most.polynomial.bind({strips.rows: inner.sizes[strips.rows]}),
+        )
+
+    def inside(self, strips: Strips) -> Footprints:
+        """The footprints of the steps of a block of rows."""
+        sizes = {**self.sizes, strips.rows: strips.at(self.sizes)}
+        given = {
+            k: self._shapes[k]
+            for step in strips.steps
+            for k in operands_of(step)
+            if k in self._shapes
+        }
+        found = Footprints((), given, sizes, self.item)
+        found.layouts |= {number: self.layouts[number] for number in given}
+        found.measure(strips.steps)
+        return found
+
     def _width(self, ref: Ref) -> Dim:
         """The size of the last axis of an operand, through its view."""
         last = -1 if ref.axes is None else ref.axes[-1]
@@ -207,7 +253,7 @@ class Footprints:
         function = step.function
         if step.alias is not None and not step.is_view:  # the array itself, written into
             return self.layouts[step.alias], False
-        if function == "getitem":
+        if function in ("getitem", "rows"):
             return Layout(shape, operands[0].strides, item), False
         if function in ("part", "output"):
             return by_rows(shape, item), False

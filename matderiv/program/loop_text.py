@@ -200,7 +200,8 @@ class _Loop:
 def loop_homes(loops: Iterable[Step]) -> Iterator[tuple[int, int]]:
     """What is captured in a loop is called as it is outside."""
     for loop in loops:
-        assert loop.body is not None
+        if loop.body is None:
+            continue
         bodies = [(loop.body, loop.operands)]
         if (again := loop.body.again) is not None:
             bodies.append((again.body, loop.body.parts(loop.operands).again))
@@ -225,8 +226,7 @@ def loop_names(
     outputs: dict[int, list[str]] = {}
     parts = {s.operands: s.value for s in nested(steps) if s.function == "output"}
     for loop in loops:
-        assert loop.body is not None
-        numbers = [parts.get((Ref(loop.value), (k,))) for k in range(len(loop.body.outputs))]
+        numbers = [parts.get((Ref(loop.value), (k,))) for k in range(len(loop.outputs))]
         outputs[loop.value] = [namer.unique("t") if k is None else values[k] for k in numbers]
     blocks = ("", "", "")
     if any(loop.body and loop.body.any_blocks for loop in loops):

@@ -48,7 +48,7 @@ class Memory:
 
     @cached_property
     def footprints(self) -> Footprints:
-        return self._footprints(self.plan.steps)
+        return self._footprints(self.plan.every)
 
     def _footprints(self, steps: Sequence[Step]) -> Footprints:
         shapes = {value: variable.shape for variable, value in self.plan.inputs.items()}

@@ -24,6 +24,7 @@ class Names:
     layers   the index of each loop
     outputs  what each loop collects its outputs in
     blocks   the length of a block of layers, the first layer in it, and where it stops
+    strips   the slice of a block of rows
     """
 
     inputs: Mapping[Variable, str]
@@ -36,6 +37,7 @@ class Names:
     layers: Mapping[int, str] = field(default_factory=dict)
     outputs: Mapping[int, Sequence[str]] = field(default_factory=dict)
     blocks: tuple[str, str, str] = ("", "", "")
+    strips: str = ""
 
 
 def name_all(plan: Plan) -> Names:
@@ -45,12 +47,12 @@ def name_all(plan: Plan) -> Names:
     if plan.cotangent is not None:
         inputs[plan.cotangent] = "cotangent"
     functions = {f: namer.unique(function_name(f)) for f in plan.functions}
-    every = list(nested(plan.steps))
-    loops = [step for step in every if step.body is not None]
-    dims = sizes_read(plan.steps) + [d for v in plan.inputs for d in v.shape if isinstance(d, str)]
+    every = list(nested(plan.every))
+    loops = [step for step in every if step.outputs]
+    dims = sizes_read(plan.every) + [d for v in plan.inputs for d in v.shape if isinstance(d, str)]
     sizes = {dim: namer.unique(dim) for dim in dict.fromkeys([*plan.free_sizes, *dims])}
     values = {number: inputs[variable] for variable, number in plan.inputs.items()}
-    home = {step.value: step.value for step in every} | dict(loop_homes(loops))
+    home = {s.value: s.value for s in every if s.strips is None} | dict(loop_homes(loops))
     for step in every:
         if step.writes and step.alias is not None:  # the same array, written into
             home[step.value] = home.get(step.alias, step.alias)
@@ -75,6 +77,7 @@ def name_all(plan: Plan) -> Names:
         functions,
         [sizes[d] for d in plan.free_sizes],
         plan.shapes,
-        number_values(plan.steps),
-        *loop_names(plan.steps, loops, values, namer),
+        number_values(plan.every),
+        *loop_names(plan.every, loops, values, namer),
+        namer.unique("rows") if any(step.strips for step in loops) else "",
     )

@@ -22,6 +22,7 @@ from matderiv.program.reuse import reusing
 from matderiv.program.schedules import ordered
 from matderiv.program.sizes import sample_sizes
 from matderiv.program.steps import executed
+from matderiv.program.strips import in_strips
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import reachable
 from matderiv.tensor.vanishing import silenced
@@ -84,6 +85,7 @@ def plan(
     diagonal: bool = False,
     reuse: bool = True,
     associate: bool = True,
+    blocked: bool = False,
 ) -> Plan:
     """Plan a value with its gradients and derivatives.
 
@@ -95,7 +97,7 @@ def plan(
     that of the derivatives, `diagonal` whether they are diagonals.  `reuse` lets
     elementwise results be written into operands that die.  Without `associate` a product
     stays a product of the nodes it is made of: the order in which derivatives were
-    accumulated is kept.
+    accumulated is kept.  `blocked` plans `value_and_grad` and `derivative` in blocks of rows.
     """
     graphs = [Graph(value, gradients, derivatives or {}), *alternatives]
     problem = Problem.of(graphs, inputs, cotangent, associate)
@@ -103,6 +105,9 @@ def plan(
     best = replace(best, wrt=wrt or {}, layout=layout, diagonal=diagonal)
     footprints = Memory(best).footprints
     best = ordered(best, footprints)
+    if blocked:
+        best = in_strips(best)
+        footprints.measure(best.every)
     return reusing(best, footprints) if reuse else best
 
 

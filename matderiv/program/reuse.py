@@ -6,7 +6,7 @@ the peak, by one array wherever an elementwise step is where it lies.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from matderiv.program.assemble import Plan
@@ -14,7 +14,7 @@ from matderiv.program.counting import UFUNCS
 from matderiv.program.footprint import Footprints, item_size
 from matderiv.program.liveness import deaths, homes
 from matderiv.program.steps import Ref, Step, operands_of
-from matderiv.program.strides import Layout
+from matderiv.tensor.dims import Shape
 
 __all__ = ["reusing", "without_reuse"]
 
@@ -48,47 +48,54 @@ def reusing(plan: Plan, footprints: Footprints) -> Plan:
     kept |= {ref.value for ref in plan.derivatives.values()}
     # A loop may have put what it starts from into a list.
     kept |= {k for step in plan.steps if step.body is not None for k in operands_of(step)}
-
     cached = {*kept, *plan.cache}  # may be read a second time
-
-    def rewritten(steps: Sequence[Step], kept: Collection[int]) -> list[Step]:
-        home = homes(steps)
-        # Parts of a tuple that is kept lie in it.
-        parts = {step.value for step in steps if step.item is not None and step.alias in kept}
-        sharers: dict[int, int] = {}
-        for owner in home.values():
-            sharers[owner] = sharers.get(owner, 0) + 1
-        found = []
-        for step, dying in zip(steps, deaths(steps, kept), strict=True):
-            free = [k for k in dying if sharers.get(k) == 1 and k not in parts]
-            target = _target(step, free, plan, footprints.layouts)
-            found.append(step if target is None else replace(step, alias=target, reuses=True))
-        return found
-
     return replace(
         plan,
-        forward=rewritten(plan.forward, cached),
-        backward=rewritten(plan.backward, cached),
-        derivative=rewritten(plan.derivative, cached),
-        joint=rewritten(plan.in_one_pass, kept),
+        forward=_rewritten(plan.forward, cached, footprints, plan.shapes),
+        backward=_rewritten(plan.backward, cached, footprints, plan.shapes),
+        derivative=_rewritten(plan.derivative, cached, footprints, plan.shapes),
+        joint=_rewritten(plan.in_one_pass, kept, footprints, plan.shapes),
     )
 
 
+def _rewritten(
+    steps: Sequence[Step], kept: Collection[int], footprints: Footprints, shapes: Sequence[Shape]
+) -> list[Step]:
+    """The steps, blocks of rows among them, with results in operands that die."""
+    home = homes(steps)
+    # Parts of a tuple that is kept lie in it.
+    parts = {step.value for step in steps if step.item is not None and step.alias in kept}
+    sharers: dict[int, int] = {}
+    for owner in home.values():
+        sharers[owner] = sharers.get(owner, 0) + 1
+    found = []
+    for step, dying in zip(steps, deaths(steps, kept), strict=True):
+        if step.strips is not None:
+            inner = footprints.inside(step.strips)
+            block = _rewritten(step.strips.steps, (), inner, shapes)
+            step = replace(step, strips=replace(step.strips, steps=tuple(block)))
+        free = [k for k in dying if sharers.get(k) == 1 and k not in parts]
+        target = _target(step, free, footprints, shapes)
+        found.append(step if target is None else replace(step, alias=target, reuses=True))
+    return found
+
+
 def _target(
-    step: Step, free: Sequence[int], plan: Plan, layouts: Mapping[int, Layout]
+    step: Step, free: Sequence[int], footprints: Footprints, shapes: Sequence[Shape]
 ) -> int | None:
     """The operand that the result of an elementwise step may be written into."""
     if step.function not in UFUNCS or step.alias is not None or not step.shape:
         return None
+    layouts = footprints.layouts
     refs = [operand for operand in step.operands if isinstance(operand, Ref)]
     for ref in refs:
         plain = all(other.axes is None for other in refs if other.value == ref.value)
         if (
             ref.value in free
             and plain
-            and plan.shapes[ref.value] == step.shape
+            and shapes[ref.value] == step.shape
             and layouts[ref.value] == layouts[step.value]
-            and layouts[step.value].item == item_size(step.function, plan.item)
+            and layouts[step.value].item == item_size(step.function, footprints.item)
         ):
             return ref.value
     return None

@@ -80,6 +80,9 @@ def sizes_read(steps: Iterable[Step], folds: bool = True) -> list[str]:
         if step.body is not None:
             made = (o.shape for o in step.body.outputs if o.kind == "array")
             dims += [step.body.count, *(dim for shape in made for dim in shape)]
+        if step.strips is not None:
+            dims += [step.strips.length, *step.strips.widths]
+            dims += [dim for output in step.outputs for dim in output.shape]
         if step.buffer is not None or (folds and step.function == "tensordot"):
             dims += step.shape
         for operand in step.operands:

@@ -275,7 +275,7 @@ def module_source(
     if plan.is_derived:
         parts.append(written.derivative())
     parts += written.kernels
-    called = dict.fromkeys(step.function for step in nested(plan.steps))
+    called = dict.fromkeys(step.function for step in nested(plan.every))
     parts += [backend.helpers[name] for name in called if name in backend.helpers]
     parts.append(input_check(plan, names, backend))
     if ending is not None:
@@ -296,9 +296,9 @@ def _refuse(plan: Plan, backend: Backend) -> None:
 
 
 def _imports(plan: Plan, backend: Backend) -> str:
-    blocks = [step.body.any_blocks for step in nested(plan.steps) if step.body is not None]
+    blocks = [step.body.any_blocks for step in nested(plan.every) if step.body is not None]
     rooted = any(found is not None and found.takes_root for found in blocks)
-    held = any(step.buffer is not None for step in [*plan.joint, *plan.derivative])
+    held = any(step.buffer is not None for step in plan.every)
     own = [*(["import math"] if rooted else []), *(["import threading"] if held else [])]
     lines = [*(["\n".join(own) + "\n"] if own else []), backend.imports]
     called = {step.function for step in nested(plan.steps)} - backend.helpers.keys()

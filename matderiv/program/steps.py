@@ -7,7 +7,7 @@ data: liveness, costs, memory and every emitter read them, none parses text.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
@@ -20,24 +20,35 @@ from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.primitives import AbstractFunction
 
 __all__ = [
+    "LEAST_ROWS",
+    "MOST_ENTRIES",
     "NUMBER_FUNCTIONS",
     "Again",
     "Blocks",
     "Body",
     "Callee",
     "Dims",
+    "Gathered",
     "Length",
     "Operand",
     "Option",
     "Output",
     "Ref",
     "Step",
+    "Strips",
     "executed",
     "is_number",
     "nested",
     "number_values",
     "operands_of",
 ]
+
+
+MOST_ENTRIES = 1 << 17
+"""Entries of a block of rows: 1 MiB, half of the second cache of a core."""
+
+LEAST_ROWS = 128
+"""Rows of a block, below which products of matrices are slower."""
 
 
 class Ref(NamedTuple):
@@ -199,6 +210,44 @@ class Body:
             yield step, layers if place < self.always else layers - 1
 
 
+class Gathered(NamedTuple):
+    """What a loop over blocks of rows leaves behind of `source`, a value of one block.
+
+    summed   whether the blocks add up; else they are rows, one block after the other
+    """
+
+    source: int
+    shape: Shape
+    summed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Strips:
+    """A loop over blocks of rows of the arrays that are read in it.
+
+    length    of the axis that is cut into blocks
+    rows      the name of the length of a block
+    widths    the numbers of entries of rows, the longest among them
+    steps     those of a block; their FLOPs are those of all blocks together
+    outputs   what is left behind
+    """
+
+    length: Dim
+    rows: str
+    widths: tuple[Dim, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[Gathered, ...]
+
+    def at(self, sizes: Mapping[str, int]) -> int:
+        """The rows of a block.
+
+        >>> Strips("n", "rows", ("m", "k"), (), ()).at({"n": 5000, "m": 1000, "k": 9})
+        131
+        """
+        width = max(dim_value(row, sizes) for row in self.widths)
+        return min(max(LEAST_ROWS, MOST_ENTRIES // width), dim_value(self.length, sizes))
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """value = np.function(*operands, **options)
@@ -206,7 +255,8 @@ class Step:
     function     a path below `np` ("matmul", "linalg.solve"), or one that starts with
                  "scipy."; "getitem" is slicing by `index`, "part" is item `item` of a
                  tuple; "loop" runs `body`, its value is the tuple of its outputs, and
-                 "output" is one of them
+                 "output" is one of them; "strips" is a loop over blocks of rows, "rows"
+                 those of one block
     shape        of the value
     alias        the value whose buffer this one shares: a view of it, or, where `writes`
                  is true, the same array after this step wrote into it through a view;
@@ -232,6 +282,7 @@ class Step:
     index: tuple[tuple[int, int] | None, ...] = ()
     callee: Callee | None = None
     body: Body | None = None
+    strips: Strips | None = None
     spec: str = ""
     flops: Polynomial = field(default=ZERO)
     evaluations: Polynomial = field(default=ZERO)
@@ -241,8 +292,14 @@ class Step:
         return self.alias is not None and not self.writes and not self.reuses
 
     @property
+    def outputs(self) -> Sequence[Output | Gathered]:
+        """What a loop leaves behind."""
+        loop = self.body or self.strips
+        return loop.outputs if loop else ()
+
+    @property
     def place(self) -> int:
-        """Which output of a loop the step is; -1 if none."""
+        """Which output of a loop the step is; -1 if it is none."""
         if self.function != "output":
             return -1
         _, place = self.operands
@@ -268,6 +325,8 @@ def nested(steps: Iterable[Step]) -> Iterator[Step]:
     for step in steps:
         if step.body is not None:
             yield from nested(inner for inner, _ in step.body.turns())
+        if step.strips is not None:
+            yield from step.strips.steps
         yield step
 
 
@@ -280,6 +339,8 @@ def executed(steps: Iterable[Step]) -> Iterator[Step]:
                     yield replace(
                         part, flops=part.flops * times, evaluations=part.evaluations * times
                     )
+        if step.strips is not None:
+            yield from step.strips.steps
         yield step
 
 

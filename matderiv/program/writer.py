@@ -21,6 +21,7 @@ from matderiv.program.steps import (
     is_number,
     nested,
 )
+from matderiv.program.strip_text import strip_lines
 from matderiv.tensor.dims import Dim, Shape, shape_text, smaller_of
 
 __all__ = ["Writer", "indented", "size_text", "target", "wrapped"]
@@ -60,6 +61,8 @@ class Writer:
         if not backend.mutable:
             self.views = {step.value: step for step in steps if step.value in targets}
         self._diagonals = _diagonals(steps, targets)
+        loops = {step.value for step in steps if step.strips is not None}
+        self._gathered = {step.value for step in steps if step.alias in loops}
 
     # ---- statements ------------------------------------------------------------------
 
@@ -73,16 +76,19 @@ class Writer:
 
     def freed(self, numbers: Iterable[int]) -> Iterator[str]:
         """The line that frees these values, if any."""
-        names = dict.fromkeys(self.names.values[k] for k in sorted(numbers))
+        known = self.names.values
+        names = dict.fromkeys(known[k] for k in sorted(numbers) if k in known)
         if names and self.backend.frees:
             yield f"del {', '.join(names)}"
 
     def statement(self, step: Step) -> str:
         """One line of code; the empty text where nothing is to be done."""
-        if step.value in self.views:
+        if step.value in self.views or step.value in self._gathered:
             return ""
         if step.body is not None:
             return "\n".join(loop_lines(step, self))
+        if step.strips is not None:
+            return "\n".join(strip_lines(step, self))
         if step.writes and not self.backend.mutable:
             return f"{self.names.values[step.value]} = {self._updated(step)}"
         call = self._call(step)
@@ -94,6 +100,8 @@ class Writer:
         operands = [self.expression(operand) for operand in self._turned(step)]
         if step.function == "getitem":
             return f"{operands[0]}[{_index(step.index)}]"
+        if step.function == "rows":
+            return f"{operands[0]}[{self.names.strips}]"
         if step.function == "part":
             return f"{operands[0]}[{step.item}]"
         if step.function == "output":
@@ -225,8 +233,11 @@ class Writer:
 
     def empty(self, shape: Shape) -> str:
         """An array to be filled."""
-        template = self.backend.spellings["empty"]
-        return template.format(self.expression(Dims(shape)))
+        return self.backend.spellings["empty"].format(self.expression(Dims(shape)))
+
+    def zeros(self, shape: Shape) -> str:
+        """An array to be added to."""
+        return self.backend.spellings["zeros"].format(self.expression(Dims(shape)))
 
     # ---- writes as updates -----------------------------------------------------------
 

@@ -34,8 +34,11 @@ def compile_hessian_product(
     *,
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
+    blocked: bool = False,
 ) -> CompiledFunction:
     """The module whose `derivative` is H V, by variable: forward over reverse.
+
+    `blocked` as in `compile`: in blocks of rows, for numpy alone.
 
     >>> import matderiv as md
     >>> f = compile_hessian_product(md.parse("w' w w' w where w: (2)"), ["w"])
@@ -73,6 +76,7 @@ def compile_hessian_product(
         sizes=sizes,
         alternatives=[plain],
         wrt=dict.fromkeys(wrt, ()),
+        blocked=blocked,
     )
     made = replace(made, along={v.name: direction.name for v, direction in directions.items()})
     lines = {f"∂²value/∂{name} [d]": node for name, node in read.derivatives.items()}

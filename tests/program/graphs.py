@@ -6,6 +6,8 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
+import numpy as np
+
 from matderiv.errors import DomainError
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node, Sum, Variable
@@ -84,3 +86,8 @@ def _random_sum(rng: random.Random, arena: Arena, pool: list[Node]) -> Node:
         out = [labels[dim] for dim in base.shape]
         terms.append((3, arena.product(1, (), out, {v: k for k, v in labels.items()})))
     return arena.sum(terms, base.shape)
+
+
+def random_values(seed: int, inputs: list[Variable]) -> dict[Variable, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {v: rng.uniform(0.5, 1.5, [SIZES[str(d)] for d in v.shape]) for v in inputs}

@@ -14,14 +14,9 @@ from matderiv.tensor.arena import Arena
 from matderiv.tensor.evaluate import evaluate
 from matderiv.tensor.nodes import Node, Variable
 from tests.program.counting import count
-from tests.program.graphs import SIZES, random_graph
+from tests.program.graphs import SIZES, random_graph, random_values
 
 SEEDS = range(150)
-
-
-def _values(seed: int, inputs: list[Variable]) -> dict[Variable, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return {v: rng.uniform(0.5, 1.5, [SIZES[str(d)] for d in v.shape]) for v in inputs}
 
 
 def _compiled(inputs: list[Variable], roots: list[Node]) -> CompiledFunction:
@@ -42,7 +37,7 @@ def test_code_equals_the_evaluator_and_costs_what_is_predicted(seed: int) -> Non
     inputs, roots = random_graph(seed)
     if not roots:
         return
-    values = _values(seed, inputs)
+    values = random_values(seed, inputs)
     expected = evaluate(roots, values, SIZES)
     if not all(np.isfinite(array).all() for array in expected):
         return
@@ -106,7 +101,7 @@ def test_results_share_no_memory() -> None:
         if not roots:
             continue
         function = _compiled(inputs, roots)
-        given = {v.name: array for v, array in _values(seed, inputs).items()}
+        given = {v.name: array for v, array in random_values(seed, inputs).items()}
         given |= {dim: SIZES[dim] for dim in function.plan.free_sizes}
         with np.errstate(all="ignore"):
             found = [np.asarray(array) for array in function.derivative(given).values()]

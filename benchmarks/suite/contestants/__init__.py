@@ -18,11 +18,12 @@ __all__ = ["OURS", "Contestant", "installed"]
 
 Contestant = Callable[[Case, Values], Call]
 
-OURS = ("ours", "ours numba", "ours jax", "ours torch")
+OURS = ("ours", "ours blocked", "ours numba", "ours jax", "ours torch")
 
 # name: the library that must be there, our module, its function
 _ALL = {
     "ours": ("numpy", "ours", "numpy_code"),
+    "ours blocked": ("numpy", "ours", "blocked_code"),
     "ours numba": ("numba", "ours", "numba_code"),
     "ours jax": ("jax", "ours", "jax_code"),
     "ours torch": ("torch", "ours", "torch_code"),

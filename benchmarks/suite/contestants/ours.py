@@ -11,11 +11,11 @@ from benchmarks.suite.case import Call, Case, Values
 from matderiv.program.compiled import CompiledFunction
 from matderiv.wrappers import compile_hessian_product
 
-__all__ = ["compiled", "jax_code", "numba_code", "numpy_code", "torch_code"]
+__all__ = ["blocked_code", "compiled", "jax_code", "numba_code", "numpy_code", "torch_code"]
 
 
 def compiled(
-    case: Case, values: Values, backend: str, sized: bool = True
+    case: Case, values: Values, backend: str, sized: bool = True, blocked: bool = False
 ) -> tuple[CompiledFunction, list[Any]]:
     """The module for these sizes or for any, and its arguments, nothing remembered from before."""
     md.api._compiled.cache_clear()
@@ -24,9 +24,10 @@ def compiled(
         sizes.update(zip(shape, getattr(values[name], "shape", ()), strict=True))
     if case.asked == "product":
         program = md.parse(case.source)
-        function = compile_hessian_product(program, list(case.wrt), backend=backend, sizes=sizes)
+        options: dict[str, Any] = {"backend": backend, "sizes": sizes, "blocked": blocked}
+        function = compile_hessian_product(program, list(case.wrt), **options)
     else:
-        options: dict[str, Any] = {"order": case.order, "backend": backend, "sizes": sizes}
+        options = {"order": case.order, "backend": backend, "sizes": sizes, "blocked": blocked}
         options["compressed"] = case.asked == "compressed"
         function = md.compile(case.source, list(case.wrt), **options)
     plan = function.plan
@@ -54,11 +55,12 @@ def _arrays(derivatives: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(a for terms in derivatives.values() for _, *arrays in terms for a in arrays)
 
 
-def _on_arrays(case: Case, values: Values, backend: str) -> Call:
-    return _call(case, *compiled(case, values, backend))
+def _on_arrays(case: Case, values: Values, backend: str, blocked: bool = False) -> Call:
+    return _call(case, *compiled(case, values, backend, blocked=blocked))
 
 
 numpy_code = partial(_on_arrays, backend="numpy")
+blocked_code = partial(_on_arrays, backend="numpy", blocked=True)
 numba_code = partial(_on_arrays, backend="numba")
 
 
