@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -196,6 +196,24 @@ def generated_code_is_the_evaluator(case: Case) -> None:
     cotangent = np.cos(np.arange(case.value.size)).reshape(case.value.shape)
     pulled = np.tensordot(cotangent, case.jacobian, axes=cotangent.ndim)
     agree("backward", compiled.backward(cache, cotangent, given)[case.wrt], pulled)
+
+
+def blocks_of_rows_change_no_value(case: Case) -> None:
+    """`blocked=True` with blocks of two rows."""
+    assert case.wrt is not None
+    blocked = md.compile(case.parsed, case.wrt, blocked=True)
+    given = case.values | {function_name(f): _called(f) for f in blocked._names.functions}
+    with patch.dict(blocked.module.__dict__, _strips=_two_rows):
+        if case.value.ndim == 0:
+            value, gradients = blocked.value_and_grad(given)
+            agree("gradient in blocks", gradients[case.wrt], case.jacobian)
+            agree("value in blocks", value, case.value)
+        else:
+            agree("derivative in blocks", blocked.derivative(given)[case.wrt], case.jacobian)
+
+
+def _two_rows(length: int, width: int) -> Iterator[slice]:
+    return (slice(first, first + 2) for first in range(0, length, 2))
 
 
 def _called(function: Any) -> Callable[..., Array]:
@@ -485,6 +503,7 @@ LAWS: dict[Callable[[Case], None], int] = {
     automatic_is_reverse: 2,
     forward_is_reverse: 3,
     generated_code_is_the_evaluator: 3,
+    blocks_of_rows_change_no_value: 5,
     ascii_reads_back: 3,
     layouts_are_transposes: 10,
     maps_are_the_jacobian: 10,
