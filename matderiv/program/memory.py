@@ -24,10 +24,10 @@ FLOATS = {"float64": 8, "float32": 4}
 
 # Frames and dictionaries of results; for each input.  More, in all and for each input, where
 # one of them must be converted or is not float64.
-_CALL, _INPUT = 230, 60
+_CALL, _INPUT = 170, 60
 _CONVERTED, _CONVERSION = 170, 210
 # What setting how NumPy treats errors leaves behind, and the functions that set it.
-_STATE = 450
+_STATE = 345
 _GUARDED = frozenset(
     f"linalg.{name}" for name in ("inv", "solve", "cholesky", "svd", "svdvals", "pinv")
 )
