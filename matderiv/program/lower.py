@@ -17,10 +17,16 @@ from matderiv.program.distribute import Scaled, scaled_terms
 from matderiv.program.loops import lower_loop, read_by_loops_alone
 from matderiv.program.pieces import Piece, aligned
 from matderiv.program.products import ScaleKey, lower_product, scale_keys
-from matderiv.program.programs import calls_on, constant, cost, record, sharing
+from matderiv.program.programs import constant, cost, record, sharing
 from matderiv.program.scalars import Scalar, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
 from matderiv.program.tape import Tape
+from matderiv.program.uses import (
+    calls_by_argument,
+    factorable,
+    negated,
+    solvable_inverses,
+)
 from matderiv.program.wired import Wired, dense, plain, renumber, write_diagonal
 from matderiv.tensor.dims import Composite, Shape
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
@@ -38,7 +44,6 @@ from matderiv.tensor.nodes import (
     Variable,
 )
 from matderiv.tensor.primitives import ARGUMENTS, AbstractFunction, Primitive
-from matderiv.tensor.properties import is_positive_definite
 from matderiv.tensor.traverse import use_counts
 
 __all__ = ["Lowering"]
@@ -85,8 +90,8 @@ class Lowering:
         }
         fixed = [*self._roots, *self._boundary()]
         self._fixed = {node.id for node in fixed}
-        self.solvable = _solvable_inverses(self._nodes, fixed)
-        self.factorable = _factorable(self._nodes)
+        self.solvable = solvable_inverses(self._nodes, fixed)
+        self.factorable = factorable(self._nodes)
         self._inverted = {
             n.children[0].id
             for n in self._nodes
@@ -94,9 +99,9 @@ class Lowering:
             and n.primitive.is_inverse
             and (n.id not in self.solvable or n.id in computed)
         }
-        self.negated = _negated(self._nodes, fixed)
+        self.negated = negated(self._nodes, fixed)
         self.scale_uses: Counter[ScaleKey] = Counter()
-        self._called = _calls_by_argument(self._nodes)
+        self._called = calls_by_argument(self._nodes)
         for variable in inputs:
             value = self.tape.input(variable.shape)
             self.inputs[variable] = value
@@ -416,95 +421,3 @@ def _by_axes(wired: Wired) -> tuple[Operand, tuple[int, ...]]:
 
 def _seen(source: Operand, labels: tuple[int, ...], union: tuple[int, ...]) -> Operand:
     return aligned(Piece(source, labels), union) if isinstance(source, Ref) else source
-
-
-def _calls_by_argument(nodes: Iterable[Node]) -> dict[int, frozenset[str]]:
-    """For the first argument of each primitive, all that is called on it."""
-    calls: dict[int, frozenset[str]] = {}
-    for node in nodes:
-        if isinstance(node, Apply) and isinstance(node.primitive, Primitive) and node.arguments:
-            argument = node.arguments[0].id
-            if constant(node.primitive.numpy) is None:
-                made = calls_on(node.primitive.numpy)
-                calls[argument] = calls.get(argument, frozenset()) | made
-    return calls
-
-
-def _negated(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:
-    """Nodes computed as their negatives: -g ⊙ (h² - 1) is g ⊙ (1 - h²), one negation less.
-
-    A difference costs the same either way round.  Its users are products, each of which
-    must be rid of a minus sign by it, be it their own or that of the products that alone
-    use them.
-    """
-    signs = {n.id: n.coefficient for n in nodes if isinstance(n, Product)}
-    users: dict[int, list[int]] = {}
-    spoiled = {root.id for root in roots}
-    for node in nodes:
-        if isinstance(node, Product):
-            for child, _, exponent in node.factors:
-                if exponent == 1 and node.children.count(child) == 1:
-                    users.setdefault(child.id, []).append(node.id)
-                else:
-                    spoiled.add(child.id)
-        else:
-            spoiled.update(child.id for child in node.children)
-    found: set[int] = set()
-
-    def freed(node: Node) -> bool:
-        """Whether a minus sign before the node frees all its users of theirs."""
-        using = users.get(node.id, [])
-        return bool(using) and node.id not in spoiled and all(signs[k] == -1 for k in using)
-
-    def turns(node: Node) -> bool:
-        return isinstance(node, Sum) and len({c > 0 for c, _ in node.terms}) == 2 and freed(node)
-
-    def negate(node: Node) -> None:
-        found.add(node.id)
-        for number in users[node.id]:
-            signs[number] = 1
-
-    for node in reversed(nodes):
-        if isinstance(node, Product) and signs[node.id] == 1 and freed(node):
-            signs[node.id] = -1
-            if any(turns(child) for child in node.children):
-                negate(node)
-            else:
-                signs[node.id] = 1
-        elif turns(node):
-            negate(node)
-    return frozenset(found)
-
-
-def _factorable(nodes: Iterable[Node]) -> frozenset[int]:
-    """Matrices known to be positive definite of which an inverse or a determinant is asked."""
-    return frozenset(
-        node.arguments[0].id
-        for node in nodes
-        if isinstance(node, Apply)
-        and isinstance(node.primitive, Primitive)
-        and node.primitive.numpy_factored
-        and node.arguments[0].order == 2
-        and is_positive_definite(node.arguments[0])
-    )
-
-
-def _solvable_inverses(nodes: Iterable[Node], roots: Iterable[Node]) -> frozenset[int]:
-    """Inverses that products alone use, each time summed over one axis of theirs."""
-    nodes = list(nodes)
-    inverses = {
-        n.id for n in nodes if isinstance(n, Apply) and n.primitive.is_inverse and n.order == 2
-    }
-    if not inverses:
-        return frozenset()
-    spoiled = {root.id for root in roots}
-    for node in nodes:
-        if not isinstance(node, Product):
-            spoiled.update(child.id for child in node.children)
-            continue
-        for factor in node.factors:
-            if factor.node.id in inverses:
-                ends = set(factor.labels) & set(node.out)
-                if factor.exponent != 1 or len(set(factor.labels)) != 2 or len(ends) == 2:
-                    spoiled.add(factor.node.id)
-    return frozenset(inverses - spoiled)
