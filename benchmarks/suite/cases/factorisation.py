@@ -155,8 +155,7 @@ FACTORISATION = (
         sizes=_ENTRIES,
         shapes=_MASKED_SHAPES,
         hand=_masked,
-        note="large: four passes over n × m outside the caches; by hand in blocks of 100 rows "
-        "that stay in them 0.72 of the time (1500 × 1200), which no generated module does.",
+        note="large: four passes over n × m outside the caches, in them with blocked=True.",
     ),
     Case(
         name="masked factorisation, Hessian",
