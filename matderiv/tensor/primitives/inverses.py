@@ -34,6 +34,7 @@ def _pinv(g: Node, p: Apply, x: Node) -> Node:
 INVERSES = (
     Primitive(
         name="inv",
+        aliases=("inverse",),
         signature="(n,n)->(n,n)",
         adjoint=(lambda g, y, x: -einsum("...ij,...ik,...lj->...kl", g, y, y),),
         reference=np.linalg.inv,
