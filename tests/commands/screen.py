@@ -51,13 +51,27 @@ class Screen:
         before, _, self.shown = self.shown.partition(text)
         return before + text
 
-    def settle(self, seconds: float = 0.5) -> None:
-        """Wait until nothing comes for a while, as a person would before the next key.
+    def interrupt(self, until: str) -> None:
+        """Type Ctrl+C, again after a while as a person would, until a text has come.
 
-        Python's readline can miss a Ctrl+C that comes while it still draws the line.
+        Python's readline can miss one that comes while it still draws the line.
         """
-        while self._read(seconds):
+        found = False
+        for _ in range(12):
+            if not found:
+                self._settle()
+                self.type("\x03")
+                end = monotonic() + 5
+                while not found and monotonic() < end and self._read(end - monotonic()):
+                    found = until in self.shown
+        assert found, self.shown
+        self._settle()
+
+    def _settle(self) -> None:
+        """Pass over what comes until nothing does for a while."""
+        while self._read(0.5):
             pass
+        self.shown = ""
 
     def rest(self, seconds: float = 60) -> int:
         """Read until the process ends; its exit status."""
