@@ -13,10 +13,12 @@ from time import monotonic
 ROOT = Path(__file__).parents[2]
 ESCAPE = "\x1b["
 
-# The child takes the terminal as its own, so that Ctrl+C reaches it.
+# The child takes the terminal as its own, so that Ctrl+C reaches it, and listens to it: what
+# a shell runs in the background ignores it, and so do its children.
 _CHILD = """
-import fcntl, runpy, termios
+import fcntl, runpy, signal, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 runpy.run_module("matderiv", run_name="__main__", alter_sys=True)
 """
 
@@ -51,27 +53,13 @@ class Screen:
         before, _, self.shown = self.shown.partition(text)
         return before + text
 
-    def interrupt(self, until: str) -> None:
-        """Type Ctrl+C, again after a while as a person would, until a text has come.
+    def settle(self, seconds: float = 0.5) -> None:
+        """Wait until nothing comes for a while, as a person would before the next key.
 
-        Python's readline can miss one that comes while it still draws the line.
+        Python's readline can miss a Ctrl+C that comes while it still draws the line.
         """
-        found = False
-        for _ in range(12):
-            if not found:
-                self._settle()
-                self.type("\x03")
-                end = monotonic() + 5
-                while not found and monotonic() < end and self._read(end - monotonic()):
-                    found = until in self.shown
-        assert found, self.shown
-        self._settle()
-
-    def _settle(self) -> None:
-        """Pass over what comes until nothing does for a while."""
-        while self._read(0.5):
+        while self._read(seconds):
             pass
-        self.shown = ""
 
     def rest(self, seconds: float = 60) -> int:
         """Read until the process ends; its exit status."""

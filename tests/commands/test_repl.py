@@ -107,7 +107,9 @@ def test_in_a_terminal(tmp_path: Path) -> None:
         assert "2 Xᵀ(X w - y)" in screen.wait_for(PROMPT)
         screen.type("softm\t")
         screen.wait_for("softmax")
-        screen.interrupt(PROMPT)  # Ctrl+C gives a new line
+        screen.settle()
+        screen.type("\x03")  # Ctrl+C gives a new line
+        screen.wait_for(PROMPT)
         screen.type("x y\n")
         assert "ShapeError" in screen.wait_for(PROMPT)
         screen.type("\x04")  # Ctrl+D ends
@@ -117,6 +119,8 @@ def test_in_a_terminal(tmp_path: Path) -> None:
         again.wait_for(PROMPT)
         again.type("\x1b[A")  # the line before
         again.wait_for("x y")
-        again.interrupt(PROMPT)
+        again.settle()
+        again.type("\x03")
+        again.wait_for(PROMPT)
         again.type("\x04")
         assert again.rest() == 0
