@@ -98,10 +98,7 @@ class Plan:
         return self.shape(self.value)
 
     def shape(self, ref: Ref) -> Shape:
-        shape = self.shapes[ref.value]
-        if ref.axes is None:
-            return shape
-        return tuple(1 if axis is None else shape[axis] for axis in ref.axes)
+        return ref.shape(self.shapes)
 
     @property
     def cached_inputs(self) -> list[int]:

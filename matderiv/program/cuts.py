@@ -48,7 +48,7 @@ def _lines(step: Step, shapes: Sequence[Shape]) -> _Lines | None:
     """How the axes of operands and result of a step belong together."""
     if step.alias is not None or step.callee is not None:
         return None
-    seen = [_seen(ref, shapes) for ref in _refs(step)]
+    seen = [ref.shape(shapes) for ref in step.refs]
     if step.spec and step.function in _SUMMED:
         inputs, _, result = step.spec.partition("->")
         operands = [tuple(map(ord, part)) for part in inputs.split(",")]
@@ -74,15 +74,6 @@ def _lines(step: Step, shapes: Sequence[Shape]) -> _Lines | None:
         result_labels = left if options.get("keepdims") else [k for k in left if k]
         return _Lines([tuple(range(1, order + 1))], tuple(result_labels))
     return None
-
-
-def _refs(step: Step) -> list[Ref]:
-    return [operand for operand in step.operands if isinstance(operand, Ref)]
-
-
-def _seen(ref: Ref, shapes: Sequence[Shape]) -> Shape:
-    shape = shapes[ref.value]
-    return shape if ref.axes is None else tuple(1 if a is None else shape[a] for a in ref.axes)
 
 
 def _axis(ref: Ref, place: int) -> int | None:
@@ -137,7 +128,7 @@ class Cut:
         lines = _lines(step, self.shapes)
         if lines is None:
             return None
-        refs = _refs(step)
+        refs = step.refs
         pairs = list(zip(refs, lines.operands, strict=True))
         made = step.value == self.seed or step.value in self.pulled
         label = lines.result[0] if made else self._label(pairs)
@@ -175,7 +166,7 @@ class Cut:
         return [
             ref.value
             for step, placed in self.inside.values()
-            for ref, cut in zip(_refs(step), placed.slices, strict=True)
+            for ref, cut in zip(step.refs, placed.slices, strict=True)
             if cut and ref.value not in self.inside
         ]
 

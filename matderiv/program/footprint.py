@@ -173,7 +173,7 @@ class Footprints:
             self.layouts[step.value] = by_rows(())
             self._loops[step.value] = step
             return self._of_strips(step.strips)
-        refs = [operand for operand in step.operands if isinstance(operand, Ref)]
+        refs = step.refs
         operands = [self.seen(ref) for ref in refs]
         item = item_size(step.function, self.item)
         layout, copied = self._laid_out(step, operands, item)

@@ -39,7 +39,7 @@ class Fused:
 
         None that the loop reads at another entry than the one at hand.
         """
-        moved = {o.value for s in self.steps for o in _refs(s) if not _in_place(o)}
+        moved = {o.value for s in self.steps for o in s.refs if not _in_place(o)}
         found: dict[int, int] = {}
         for step in self.steps:
             if step.reuses and step.alias is not None:
@@ -85,7 +85,7 @@ def fused(steps: Sequence[Step], kept: Collection[int]) -> Iterator[Step | Fused
         joins = bool(step.shape) and is_entrywise(step)
         read = set(operands_of(step))
         # Another entry than the one at hand, if an axis is moved or stretched.
-        moved = {o.value for o in _refs(step) if not _in_place(o)}
+        moved = {o.value for o in step.refs if not _in_place(o)}
         for shape, loop in list(waiting.items()):
             others = moved if joins and shape == step.shape else read
             if shape in waiting and (step.writes or not others.isdisjoint(loop.made)):
@@ -96,10 +96,6 @@ def fused(steps: Sequence[Step], kept: Collection[int]) -> Iterator[Step | Fused
             yield step
     while waiting:
         yield from finished(next(iter(waiting)))
-
-
-def _refs(step: Step) -> list[Ref]:
-    return [operand for operand in step.operands if isinstance(operand, Ref)]
 
 
 def _in_place(ref: Ref) -> bool:

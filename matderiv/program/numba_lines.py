@@ -147,7 +147,7 @@ class NumbaWriter(Writer):
     def _is_dot(self, step: Step) -> bool:
         """Whether BLAS computes a contraction: of matrices and vectors as they lie."""
         if step.function == "vdot":
-            refs = [o for o in step.operands if isinstance(o, Ref)]
+            refs = step.refs
             return all(ref.axes is None or len(ref.axes) == 1 for ref in refs)
         return step.function == "matmul" and max(map(self._order, step.operands)) <= 2
 
@@ -263,7 +263,7 @@ class NumbaWriter(Writer):
 
     def _contraction(self, step: Step) -> Iterator[str]:
         """A sum of products that is no product of two matrices as they lie."""
-        operands = [o for o in step.operands if isinstance(o, Ref)]
+        operands = step.refs
         if step.function == "matmul":
             yield from self._batched(step, operands)
             return
@@ -274,13 +274,13 @@ class NumbaWriter(Writer):
             return
         sizes: dict[str, Dim] = {}
         for operand, labels in zip(operands, (first, second), strict=True):
-            sizes.update(zip(labels, self._seen_shape(operand), strict=True))
+            sizes.update(zip(labels, operand.shape(self.names.shapes), strict=True))
         summed = [letter for letter in sizes if letter not in out]
         kept, heads, inside = self._nest(step.shape)
         dropped, inner, deep = self._nest([sizes[k] for k in summed], len(kept))
         index = {**dict(zip(out, kept, strict=True)), **dict(zip(summed, dropped, strict=True))}
         factors = [
-            self._at(operand, [index[k] for k in labels], self._seen_shape(operand))
+            self._at(operand, [index[k] for k in labels], operand.shape(self.names.shapes))
             for operand, labels in zip(operands, (first, second), strict=True)
         ]
         name, total = self.names.values[step.value], self._other("total")
@@ -335,7 +335,7 @@ class NumbaWriter(Writer):
         for operand, own, first in zip(operands, labels, (False, True), strict=True):
             free = [letter for letter in own if letter in out]
             order = [*summed, *free] if first else [*free, *summed]
-            sizes = dict(zip(own, self._seen_shape(operand), strict=True))
+            sizes = dict(zip(own, operand.shape(self.names.shapes), strict=True))
             text = self.expression(operand)
             if order != list(own):
                 text = f"np.transpose({text}, {tuple(map(own.index, order))})"
@@ -351,7 +351,7 @@ class NumbaWriter(Writer):
         """A sum, an extreme entry or its index, over some axes of the operand."""
         (operand,), options = step.operands, dict(step.options)
         assert isinstance(operand, Ref)
-        shape, name = self._seen_shape(operand), self.names.values[step.value]
+        shape, name = operand.shape(self.names.shapes), self.names.values[step.value]
         axis = options.get("axis", tuple(range(len(shape))))
         axes = {k % len(shape) for k in (axis if isinstance(axis, tuple) else (axis,))}  # type: ignore[operator]
         whole = operand.axes is None and operand.value not in self._strided
@@ -413,10 +413,10 @@ class NumbaWriter(Writer):
         labels, out = str(step.operands[0]).split("->")
         indices, heads, inside = self._nest(step.shape)
         index = dict(zip(out, indices, strict=True))
-        base, name = step.operands[1], self.names.values[step.value]
+        (base,), name = step.refs, self.names.values[step.value]
         yield self._filled(name, step)
         yield from heads
-        entry = self._at(base, [index[k] for k in labels], self._seen_shape(base))  # type: ignore[arg-type]
+        entry = self._at(base, [index[k] for k in labels], base.shape(self.names.shapes))
         yield f"{inside}{name}[{', '.join(indices)}] = {entry}"
 
     def _written(self, step: Step) -> Iterator[str]:
@@ -448,19 +448,19 @@ class NumbaWriter(Writer):
         axis, rows = options["axis"], options.get("indices")
         assert isinstance(base, Ref)
         assert isinstance(axis, int)
-        axis %= len(self._seen_shape(base))
+        axis %= len(base.shape(self.names.shapes))
         indices, heads, inside = self._nest(step.shape)
         name, order = self.names.values[step.value], len(step.shape)
         if rows is not None:
             assert rows == (0,)
             place = [*indices[:axis], "0", *indices[axis + 1 :]]
         else:
-            width = order - len(self._seen_shape(base)) + 1
+            width = order - len(base.shape(self.names.shapes)) + 1
             chosen = self._at(step.operands[1], indices[axis : axis + width], step.shape[axis:])
             place = [*indices[:axis], chosen, *indices[axis + width :]]
         yield self._filled(name, step)
         yield from heads
-        entry = self._at(base, place, self._seen_shape(base))
+        entry = self._at(base, place, base.shape(self.names.shapes))
         yield f"{inside}{name}[{', '.join(indices)}] = {entry}"
 
     # ---- loops over layers -------------------------------------------------------------

@@ -13,7 +13,7 @@ from matderiv.program.assemble import Plan
 from matderiv.program.counting import UFUNCS
 from matderiv.program.footprint import Footprints, item_size
 from matderiv.program.liveness import deaths, homes
-from matderiv.program.steps import Ref, Step, operands_of
+from matderiv.program.steps import Step, operands_of
 from matderiv.tensor.dims import Shape
 
 __all__ = ["reusing", "without_reuse"]
@@ -87,7 +87,7 @@ def _target(
     if step.function not in UFUNCS or step.alias is not None or not step.shape:
         return None
     layouts = footprints.layouts
-    refs = [operand for operand in step.operands if isinstance(operand, Ref)]
+    refs = step.refs
     for ref in refs:
         plain = all(other.axes is None for other in refs if other.value == ref.value)
         if (

@@ -60,6 +60,11 @@ class Ref(NamedTuple):
     value: int
     axes: tuple[int | None, ...] | None = None
 
+    def shape(self, shapes: Sequence[Shape]) -> Shape:
+        """The shape of the view, given those of all values."""
+        own = shapes[self.value]
+        return own if self.axes is None else tuple(1 if a is None else own[a] for a in self.axes)
+
 
 class Length(NamedTuple):
     """The number of a dimension, as a scalar."""
@@ -290,6 +295,11 @@ class Step:
     @property
     def is_view(self) -> bool:
         return self.alias is not None and not self.writes and not self.reuses
+
+    @property
+    def refs(self) -> list[Ref]:
+        """The operands that are values."""
+        return [operand for operand in self.operands if isinstance(operand, Ref)]
 
     @property
     def outputs(self) -> Sequence[Output | Gathered]:

@@ -88,10 +88,7 @@ class Tape:
         """The shape of an operand as seen through its view."""
         if not isinstance(operand, Ref):
             return ()
-        shape = self.shapes[operand.value]
-        if operand.axes is None:
-            return shape
-        return tuple(1 if axis is None else shape[axis] for axis in operand.axes)
+        return operand.shape(self.shapes)
 
     # ---- calls ---------------------------------------------------------------------
 

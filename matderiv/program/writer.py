@@ -152,7 +152,7 @@ class Writer:
         """
         matrices, folded = [], False
         for side, (operand, axes) in enumerate(_contracted(step)):
-            lengths = self._seen_shape(operand)
+            lengths = operand.shape(self.names.shapes)
             free = [k for k in range(len(lengths)) if k not in axes]
             if max(len(free), len(axes)) < 2:
                 order = [*axes, *free] if side else [*free, *axes]
@@ -179,7 +179,7 @@ class Writer:
 
         An input may be a number of Python's, whose division by zero raises.
         """
-        refs = [operand for operand in step.operands if isinstance(operand, Ref)]
+        refs = step.refs
         return (
             step.function in _SCALAR
             and bool(refs)
@@ -213,10 +213,6 @@ class Writer:
             return 0
         axes = operand.axes
         return len(self.names.shapes[operand.value] if axes is None else axes)
-
-    def _seen_shape(self, ref: Ref) -> Shape:
-        own = self.names.shapes[ref.value]
-        return own if ref.axes is None else tuple(1 if a is None else own[a] for a in ref.axes)
 
     def size(self, dim: Dim) -> str:
         return size_text(dim, self.names)
