@@ -119,6 +119,9 @@ TEXTS: dict[str, Callable[..., Any]] = {
     "h = 2 p\nsum(h .* log(h))": lambda p: xlogx(2 * p).sum(),
     "sum(p .* log(1 ./ p))": lambda p: -xlogx(p).sum(),
     "sum(P .* log(P) - P)": lambda P: (xlogx(P) - P).sum(),
+    "h = P ./ P'\nsum(G .* P .* P' .* log(h .* G))": lambda P, G: (
+        G * P.T * xlogx(P) - G * P * xlogx(P.T) + P * P.T * xlogx(G)
+    ).sum(),
     "p .* (log(p) - 1)": lambda p: xlogx(p) - p,
     "sum(p .* (x .* log(p) + 1))": lambda p, x: (x * xlogx(p) + p).sum(),
     "sum(P .* log(2 P))": lambda P: scipy.special.xlogy(P, 2 * P).sum(),

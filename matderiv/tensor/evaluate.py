@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -245,7 +246,7 @@ def _beside(
     else:
         value = known[node.id]
         assert isinstance(node, Map)
-        for zero, axes in zeros_of_log(node, zeros)[0]:
+        for zero, axes in chain(*zeros_of_log(node, zeros)):
             lying = _einsum([(known[zero.id], axes)], sorted(axes))
             others = [axis for axis in range(node.order) if axis not in axes]
             value = np.where(np.expand_dims(lying, others) == 0, 0.0, value)

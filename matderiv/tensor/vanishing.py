@@ -8,20 +8,36 @@ infinite there: z is v, or a product with v, or divided by it.  The other factor
 polynomial in logarithms, so that forms of one value agree at such points, factored or not.
 log(x y) beside x alone is infinite where y is 0, as it should be.
 
-The evaluator puts 0 for such logarithms, the planner takes `LOG_BESIDE` for them.
+The evaluator puts 0 for such logarithms, the planner takes `LOG_BESIDE` for them.  Where a
+zero beside it makes z infinite, as x does in x y log(y/x), the planner divides by it with
+`RECIPROCAL_BESIDE`, so that z is 0 at each of its zeros.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from matderiv.tensor.dims import Shape
 from matderiv.tensor.elementwise import Elementwise
 from matderiv.tensor.nodes import Factor, Map, Name, Node, Product, Sum, Term
 from matderiv.tensor.traverse import reachable, rebuild
 
-__all__ = ["LOG_BESIDE", "NONE", "Zeros", "factor_zeros", "reaching", "silenced", "zeros_of_log"]
+if TYPE_CHECKING:
+    from matderiv.tensor.arena import Arena
+
+__all__ = [
+    "LOG_BESIDE",
+    "NONE",
+    "RECIPROCAL_BESIDE",
+    "Zeros",
+    "factor_zeros",
+    "reaching",
+    "silenced",
+    "zeros_of_log",
+]
 
 Zero = tuple[Node, tuple[int, ...]]
 """A value without its names, and the axes of some node on which its own axes lie."""
@@ -36,6 +52,14 @@ LOG_BESIDE = Elementwise(
     latex=r"\log({x})",
 )
 """log x beside z, a factor that vanishes where x does: 0 where z is."""
+RECIPROCAL_BESIDE = Elementwise(
+    name="reciprocal beside",
+    derivative=(lambda y, x, z: -(y**2), lambda y, x, z: 0),
+    reference=lambda x, z: np.where(z == 0, 0.0, 1 / np.where(z == 0, 1.0, x)),
+    numpy="a = equal(z, 0.0); b = add(x, a); c = reciprocal(b); subtract(c, a)",
+    latex=r"{x}^{{-1}}",
+)
+"""1/x beside z, a factor of x: 0 where z is."""
 _LOGS = ("log", LOG_BESIDE.key)
 
 
@@ -67,17 +91,18 @@ def reaching(node: Node, zeros: Zeros) -> Zeros:
     return frozenset(zero for zero in zeros if zero[0].id in wanted)
 
 
-def zeros_of_log(node: Map, zeros: Zeros) -> tuple[list[Zero], int]:
-    """Those of the zeros at which a logarithm is infinite, and its sign: -1 where it is -log 1/z.
+def zeros_of_log(node: Map, zeros: Zeros) -> tuple[list[Zero], list[Zero]]:
+    """Those of the zeros at which a logarithm is -∞, and those at which it is ∞.
 
     Where its argument is one of them, this is all of them.
     """
     argument = node.arguments[0]
-    for sign in (1, -1):
-        found = [zero for zero in _ends_of(argument, sign) if zero in zeros]
-        if found:
-            return (found[:1] if found[0][0] is _unnamed(argument) else found), sign
-    return [], 1
+    axes = range(argument.order)
+    below = [zero for zero in _roots_of(argument, axes) if zero in zeros]
+    above = [zero for zero in _roots_of(argument, axes, -1) if zero in zeros]
+    if below and below[0][0] is _unnamed(argument):
+        return below[:1], []
+    return below, above
 
 
 def silenced(roots: Sequence[Node]) -> list[Node]:
@@ -104,15 +129,16 @@ def silenced(roots: Sequence[Node]) -> list[Node]:
         if isinstance(node, Name):
             return arena.name(node.name, beside(node.definition, zeros), node.role)
         assert isinstance(node, Map)
-        found, sign = zeros_of_log(node, zeros)
-        if not found:
+        below, above = zeros_of_log(node, zeros)
+        if not (below or above):
             return node
+        argument = _zero_at(node.arguments[0], range(node.order), frozenset(above))
         axes = tuple(range(node.order))
-        factors = [Factor(zero, own, 1) for zero, own in found]
-        factors += [Factor(other, axes, 1) for other in node.arguments[1:]]
-        vanishing = arena.product(1, factors, axes, dict(enumerate(node.shape)))
-        argument = arena.power(node.arguments[0], sign)
-        return arena.scale(sign, arena.map(LOG_BESIDE, argument, vanishing))
+        vanishing = _together(arena, [*below, *above], node.shape)
+        if node.arguments[1:]:
+            factors = [Factor(vanishing, axes, 1), Factor(node.arguments[1], axes, 1)]
+            vanishing = arena.product(1, factors, axes)
+        return arena.map(LOG_BESIDE, argument, vanishing)
 
     def product(node: Product, zeros: Zeros = NONE) -> Node:
         factors = [
@@ -126,45 +152,65 @@ def silenced(roots: Sequence[Node]) -> list[Node]:
     return rebuild(roots, lambda node: product(node) if isinstance(node, Product) else None)
 
 
+def _together(arena: Arena, zeros: Sequence[Zero], shape: Shape) -> Node:
+    """Their product, 0 where any of them is."""
+    factors = [Factor(zero, axes, 1) for zero, axes in zeros]
+    return arena.product(1, factors, range(len(shape)), dict(enumerate(shape)))
+
+
+def _zero_at(node: Node, axes: Sequence[int | None], above: Zeros) -> Node:
+    """A quotient that is 0, not infinite, at these zeros of what it divides by.
+
+    `axes` are those on which its own axes lie, if they do.
+    """
+    product = _unnamed(node)
+    if not above.intersection(_roots_of(product, axes, -1)):
+        return node
+    assert isinstance(product, Product)
+    arena = product.arena
+    place_of = dict(zip(product.out, axes, strict=True))
+    factors = []
+    for child, labels, exponent in product.factors:
+        places = [place_of.get(label) for label in labels]
+        if exponent > 0:
+            child = _zero_at(child, places, above)
+        elif found := above.intersection(_roots_of(child, places)):
+            own = {axis: k for k, axis in enumerate(places)}
+            zeros = [(zero, tuple(own[axis] for axis in on)) for zero, on in found]
+            vanishing = _together(arena, zeros, child.shape)
+            child, exponent = arena.map(RECIPROCAL_BESIDE, child, vanishing), -exponent
+        factors.append(Factor(child, labels, exponent))
+    return arena.product(product.coefficient, factors, product.out, dict(enumerate(product.sizes)))
+
+
 def _unnamed(node: Node) -> Node:
     while isinstance(node, Name):
         node = node.definition
     return node
 
 
-def _roots_of(node: Node, axes: Sequence[int | None]) -> Iterator[Zero]:
-    """A value and its factors, at whose zeros it is 0, where all their axes are known.
+def _roots_of(node: Node, axes: Sequence[int | None], sign: int = 1) -> Iterator[Zero]:
+    """What z^sign is 0 at: z, its factors and theirs, where all their axes are known.
 
     `axes` are those on which the axes of the node lie, if they do.
     """
-    pending = [(node, tuple(axes))]
+    pending = [(node, tuple(axes), sign)]
     while pending:
-        node, places = pending.pop()
+        node, places, sign = pending.pop()
         node = _unnamed(node)
         known = [axis for axis in places if axis is not None]
-        if len(known) == len(places) == len(set(known)):
+        if sign > 0 and len(known) == len(places) == len(set(known)):
             yield node, tuple(known)
         if isinstance(node, Product):
             place_of = dict(zip(node.out, places, strict=True))
             pending += [
-                (child, tuple(place_of.get(label) for label in labels))
+                (
+                    child,
+                    tuple(place_of.get(label) for label in labels),
+                    sign if exponent > 0 else -sign,
+                )
                 for child, labels, exponent in node.factors
-                if exponent > 0
             ]
-
-
-def _ends_of(argument: Node, sign: int) -> Iterator[Zero]:
-    """The zeros of z^sign, seen from the axes of z."""
-    axes = tuple(range(argument.order))
-    if sign > 0:
-        yield from _roots_of(argument, axes)
-        return
-    product = _unnamed(argument)
-    if isinstance(product, Product):
-        place_of = dict(zip(product.out, axes, strict=True))
-        for child, labels, exponent in product.factors:
-            if exponent < 0:
-                yield from _roots_of(child, [place_of.get(label) for label in labels])
 
 
 def _silencers(node: Node) -> frozenset[int]:
@@ -180,7 +226,8 @@ def _silencers(node: Node) -> frozenset[int]:
 def _found(node: Node, known: dict[int, frozenset[int]]) -> frozenset[int]:
     if isinstance(node, Map) and node.function.key in _LOGS:
         argument = node.arguments[0]
-        return frozenset(zero.id for sign in (1, -1) for zero, _ in _ends_of(argument, sign))
+        axes = range(argument.order)
+        return frozenset(zero.id for sign in (1, -1) for zero, _ in _roots_of(argument, axes, sign))
     if isinstance(node, Product):
         parts = [known[factor.node.id] for factor in node.factors if factor.exponent > 0]
     else:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import matderiv as md
-from matderiv.tensor.vanishing import LOG_BESIDE
+from matderiv.tensor.vanishing import LOG_BESIDE, RECIPROCAL_BESIDE
 
 Values = dict[str, Any]
 
@@ -64,6 +64,27 @@ FORMS: dict[str, tuple[list[str], Values, list[str]]] = {
         ["r = x .* y\nr' log(r)", "sum(x .* y .* (log(x) + log(y)))", "(x .* y)' log(x .* y)"],
         _VECTORS,
         ["y"],
+    ),
+    "a quotient beside both": (
+        [
+            "sum(u .* v .* log(u ./ v))",
+            "-sum(u .* v .* log(v ./ u))",
+            "sum(u .* v .* (log(u ./ v) + 1)) - u' v",
+        ],
+        {
+            "u": np.array([0.0, 1.0, 0.5, -3.0]),
+            "v": np.array([2.0, 0.0, 3.0, -2.0]),
+        },
+        [],
+    ),
+    "a quotient by a product": (
+        ["sum(x .* q .* z .* log(x ./ (q .* z))) where q: (n), z: (n)"],
+        {
+            "x": np.array([0.0, 1.0, 2.0, 3.0]),
+            "q": np.array([2.0, 0.0, 3.0, 1.0]),
+            "z": np.array([2.0, 1.0, 0.0, 2.0]),
+        },
+        [],
     ),
     "1 - x": (
         ["sum((1 - x) .* log(1 - x) + x)", "sum((1 - x) .* (log(1 - x) - 1)) + 3"],
@@ -128,8 +149,6 @@ def test_powers_beside_a_logarithm_have_their_limit(seed: int) -> None:
     """x^a y^b log(x^c y^d) where x, or y, goes to 0: what is infinite in the limit is so there."""
     random = np.random.default_rng(seed)
     a, b, c, d = random.choice(POWERS, size=4)
-    if {c, d} & {"-1"} and {c, d} & set(POWERS[2:]) and {a, b} <= set(POWERS[2:]):
-        a = "-1"  # one factor where the logarithm is -∞, one where it is ∞: no number yet
     inside = f"x.^({c}) .* y.^({d})"
     text = [
         f"x.^({a}) .* y.^({b}) .* log({inside})",
@@ -150,10 +169,19 @@ def test_powers_beside_a_logarithm_have_their_limit(seed: int) -> None:
         np.testing.assert_allclose(value, want, rtol=1e-9, atol=1e-20)
 
 
+def test_a_named_quotient_in_the_logarithm_of_a_factor() -> None:
+    values = {"u": [0.0, 2.0, 3.0], "v": [2.0, 0.0, 0.5]}
+    program = md.parse("r = u ./ v\nu' (v .* log(r))", shapes={"u": ("n",), "v": ("n",)})
+    with np.errstate(divide="ignore"):
+        found = program.evaluate(values), md.compile(program, "u").forward(values)[0]
+    np.testing.assert_allclose(found, 1.5 * np.log(6))
+
+
 def test_the_silenced_logarithm_is_its_reference() -> None:
     x, z = np.array([0.0, 0.0, 2.0]), np.array([0.0, 1.0, 3.0])
     with np.errstate(divide="ignore"):
         np.testing.assert_array_equal(LOG_BESIDE.reference(x, z), [0.0, -np.inf, np.log(2.0)])
+        np.testing.assert_array_equal(RECIPROCAL_BESIDE.reference(x, z), [0.0, np.inf, 0.5])
 
 
 def test_many_names_for_one_logarithm_take_no_time() -> None:
