@@ -95,7 +95,8 @@ def _error(predicted, inputs, directions, seed):
     measured = _difference(inputs, directions, seed, step)
     size = abs(_difference(inputs, [], seed, step))
     scale = abs(predicted) + abs(measured) + 1e-3 * size + 1e-9
-    return abs(predicted - measured) / scale
+    error = abs(predicted - measured) / scale
+    return np.inf if np.isnan(error) and np.isfinite(measured) else error
 '''
 
 
@@ -265,7 +266,8 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
             f"        for name, argument in {{{pairs}}}.items():",
             "            v = _direction(rng, argument, inputs[argument])",
             "            predicted = float(np.sum(found[name] * v))",
-            "            worst = max(worst, _error(predicted, inputs, [{argument: v}], seed))",
+            "            error = _error(predicted, inputs, [{argument: v}], seed)",
+            "            worst = np.maximum(worst, error)",
         ]
     if plan.along:
         directions = {identifiers[k]: identifiers[d] for k, d in plan.along.items()}
@@ -285,7 +287,7 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
                 "        both = {k: inputs[d] for k, d in directions.items()}",
                 f"        along = [both, {{{argument!r}: v}}]",
                 f"        predicted = float(np.sum(seed * found[{name!r}] * v))",
-                "        worst = max(worst, _error(predicted, inputs, along, seed))",
+                "        worst = np.maximum(worst, _error(predicted, inputs, along, seed))",
             ]
             continue
         arguments = [identifiers[variable] for variable in plan.wrt.get(name, (name,))]
@@ -313,9 +315,13 @@ def _main(plan: Plan, inputs: Mapping[Variable, str], functions: Mapping[Callee,
             "        for v in reversed(along):",
             "            (v,) = v.values()",
             "            part = np.tensordot(part, v, axes=np.ndim(v))",
-            "        worst = max(worst, _error(float(np.sum(seed * part)), inputs, along, seed))",
+            "        error = _error(float(np.sum(seed * part)), inputs, along, seed)",
+            "        worst = np.maximum(worst, error)",
         ]
     lines += [
+        "    if np.isnan(worst):",
+        '        print("derivatives not compared: the value is not finite at random inputs")',
+        "        return 1",
         "    passed = bool(worst < 1e-4)",
         '    verdict = "agree" if passed else "DISAGREE"',
         '    print(f"derivatives {verdict} with central differences: relative error {worst:.1e}")',
@@ -346,7 +352,7 @@ def _diagonal(plan: Plan, name: str, variable: Variable, arguments: Sequence[str
         "            v[index] = 1.0",
         f"            along = [{{{argument!r}: v}}] * {len(arguments)}",
         f"            predicted = float({'' if plan.value_shape else 'seed * '}{predicted})",
-        f"            worst = max(worst, _error(predicted, inputs, along, {seed}))",
+        f"            worst = np.maximum(worst, _error(predicted, inputs, along, {seed}))",
     ]
 
 

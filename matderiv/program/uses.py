@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from matderiv.program.programs import calls_on, constant
 from matderiv.tensor.nodes import Apply, Node, Product, Sum
 from matderiv.tensor.primitives import Primitive
-from matderiv.tensor.properties import is_positive_definite
+from matderiv.tensor.properties import is_nonnegative, is_positive_definite
 
 __all__ = ["calls_by_argument", "factorable", "negated", "solvable_inverses"]
 
@@ -55,7 +55,9 @@ def negated(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:
         return bool(using) and node.id not in spoiled and all(signs[k] == -1 for k in using)
 
     def turns(node: Node) -> bool:
-        return isinstance(node, Sum) and len({c > 0 for c, _ in node.terms}) == 2 and freed(node)
+        if not isinstance(node, Sum) or is_nonnegative(node.arena, node):  # it has a root
+            return False
+        return len({c > 0 for c, _ in node.terms}) == 2 and freed(node)
 
     def negate(node: Node) -> None:
         found.add(node.id)

@@ -57,6 +57,32 @@ def test_weights_of_unknown_sign_have_no_root() -> None:
     assert "np.sqrt" not in text
 
 
+WEIGHED = [
+    "sum(softplus(X w))",
+    "sum(exp(X w))",
+    "sum(log(cosh(X w)))",
+    "sum(sqrt((X w).^2 + 1))",
+    "sum((X w).^2 .* (1 - sigmoid(a)))",
+    "a' (X w).^2 - sum(X w .* (1 - softmax(X w)))",
+    "sum((1 - sigmoid(X w)) .* sigmoid(X w))",
+]
+
+
+@pytest.mark.parametrize("sign", ["", "-", "5 - 3 * "])
+@pytest.mark.parametrize("text", WEIGHED)
+def test_a_weighted_gram_matrix_has_weights_of_either_sign(text: str, sign: str) -> None:
+    program = md.parse(f"{sign}({text}) where X: (n, m), w: (m)")
+    function = md.compile(program, "w", order=2)
+    random = np.random.default_rng(1)
+    sizes = {"n": 4, "m": 3}
+    values = {
+        name: random.normal(size=[sizes[str(dim)] for dim in entry.shape])
+        for name, entry in program.inputs.items()
+    }
+    want = md.diff(program, "w", order=2).evaluate(values)
+    np.testing.assert_allclose(function.derivative(values)["w"], want, atol=1e-12)
+
+
 def test_a_mask_takes_a_byte_an_entry() -> None:
     source, wrt, _ = PROGRAMS["mlp"]
     assert "np.greater(h, 0.0)" in md.compile(source, wrt).source

@@ -99,8 +99,21 @@ def test_a_hessian_checks_itself(tmp_path: Path) -> None:
     function = md.compile("sum(log(1 + exp(-y .* (X w))))", "w", order=2)
     path = function.save(tmp_path / "module.py")
     assert _run(path).returncode == 0
-    path.write_text(function.source.replace("derivatives = {'w': ", "derivatives = {'w': 2 * "))
-    assert _run(path).returncode == 1
+    for wrong in ("2 * ", "np.nan * "):
+        path.write_text(
+            function.source.replace("derivatives = {'w': ", f"derivatives = {{'w': {wrong}")
+        )
+        result = _run(path)
+        assert result.returncode == 1
+        assert result.stdout.startswith("derivatives DISAGREE")
+
+
+def test_a_module_without_a_finite_value_says_that_nothing_was_compared(tmp_path: Path) -> None:
+    path = md.compile("sum(log(-x.^2))", "x").save(tmp_path / "module.py")
+    command = [sys.executable, "-W", "ignore", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 1
+    assert result.stdout.startswith("derivatives not compared")
 
 
 def test_relu_network_keeps_outputs_not_inputs() -> None:
