@@ -14,6 +14,7 @@ natural numbers.  So the rounds end.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Mapping, Sequence
 
 from matderiv.calculus.shorten import Shortener
@@ -209,23 +210,39 @@ def flatten(roots: Sequence[Node]) -> list[Node]:
 
 
 def distribute(roots: Sequence[Node]) -> list[Node]:
-    """Expand Products over their factors that are Sums of order > 2."""
+    """Expand Products over their factors that are Sums of order > 2.
+
+    One of more than `_LARGEST` terms stays as it is: it would copy sums that are shared.
+    """
+    counts: dict[int, int] = {}
+
+    def terms(node: Node) -> int:
+        """How many terms a node has once it is expanded."""
+        if node.id not in counts:
+            count = 1
+            if isinstance(node, Product):
+                factors = [child for child, _, exponent in node.factors if exponent == 1]
+                count = math.prod(terms(child) for child in factors if isinstance(child, Sum))
+            elif isinstance(node, Sum) and node.order > 2:
+                count = sum(terms(term) for _, term in node.terms)
+            counts[node.id] = count
+        return counts[node.id]
 
     def expand(node: Node) -> Node | None:
-        if not isinstance(node, Product):
+        if not isinstance(node, Product) or terms(node) > _LARGEST:
             return None
         for index, (child, labels, exponent) in enumerate(node.factors):
             if isinstance(child, Sum) and child.order > 2 and exponent == 1:
                 others = node.factors[:index] + node.factors[index + 1 :]
                 sizes = dict(enumerate(node.sizes))
-                terms = []
+                parts = []
                 for coefficient, term in child.terms:
                     factors = [Factor(term, labels, 1), *others]
                     part = node.arena.product(
                         node.coefficient, factors, node.out, sizes, frozenset({term.id})
                     )
-                    terms.append(Term(coefficient, expand(part) or part))
-                return node.arena.sum(terms, node.shape)
+                    parts.append(Term(coefficient, expand(part) or part))
+                return node.arena.sum(parts, node.shape)
         return None
 
     if any(isinstance(node, Sum) and node.order > 2 for node in reachable(roots)):

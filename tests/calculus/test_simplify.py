@@ -124,6 +124,18 @@ def test_distribution_leaves_no_tall_sum_in_a_product() -> None:
 
 
 # ----- attributes ---------------------------------------------------------------------
+def test_distribution_copies_no_sums_of_sums_that_are_shared() -> None:
+    """s ← A s + B s, for each layer: expanded whole, layer k has 2^k terms."""
+    arena = Arena()
+    a, b = (arena.variable(name, ("n", "n")) for name in "AB")
+    node = arena.variable("S", ("n", "n", "n")) + arena.variable("T", ("n", "n", "n"))
+    lengths = []
+    for _ in range(8):
+        node = arena.einsum("ij,jkl->ikl", a, node) + arena.einsum("ij,jkl->ikl", b, node)
+        lengths.append(len(reachable(distribute([node]))))
+    assert lengths[7] - lengths[6] <= lengths[6] - lengths[5]
+
+
 def _quadratic(arena: Arena, s: Node) -> Node:
     x, y = arena.variable("x", ("n",)), arena.variable("y", ("n",))
     return arena.einsum("i,ij,j->", x, s, y)
