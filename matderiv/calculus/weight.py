@@ -9,7 +9,7 @@ the corpus, and where it was not, longer forms were taken for shorter ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TypeGuard
 
@@ -116,8 +116,6 @@ class Weights:
         if not node.terms:
             return 1
         total = len(node.terms) - 1
-        if all(term.coefficient < 0 for term in node.terms):
-            total += 1
         full = any(_is_full(child) for child in node.children)
         for coefficient, term in node.terms:
             weight = self._known[term.id]
@@ -140,9 +138,8 @@ class Weights:
             if norm is not None:
                 return norm
         tensors = [factor for factor in node.factors if factor.labels]
-        if len(tensors) < len(node.factors):
-            over, under = self._scalars([f for f in node.factors if not f.labels])
-            above, below = above + over, below + under
+        over, under = self._scalars([f for f in node.factors if not f.labels])
+        above, below = above + over, below + under
         total = above + below + (below > 0)
         total += number < 0 and not any(map(_turns, node.factors))
         if not tensors:
@@ -153,24 +150,25 @@ class Weights:
                 if exponent != 1
                 else self._known[child.id]
             )
-        return total + _structure(node, tensors)
+        return total + _structure(node, tensors, written=above > 0 and not below)
 
     def _scalars(self, factors: Sequence[Factor]) -> tuple[int, int]:
         """The weights of scalar factors above and below the line; Σx/n is mean(x)."""
         above = below = 0
-        sizes = Counter(
-            f.node.dim for f in factors if isinstance(f.node, Size) and f.exponent == -1
-        )
+        whole = Counter[Dim]()  # n^-k: sizes that a mean may take up
         for child, _, exponent in factors:
-            if isinstance(child, Size) and exponent == -1:
+            if isinstance(child, Size) and isinstance(exponent, int) and exponent < 0:
+                whole[child.dim] = -exponent
+        for child, _, exponent in factors:
+            if isinstance(child, Size) and child.dim in whole:
                 continue
-            if exponent == 1 and sizes and _is_mean(child, sizes):
-                sizes.subtract(child.sizes)
+            if exponent == 1 and _is_mean(child) and whole >= Counter(child.sizes):
+                whole.subtract(child.sizes)
             if exponent > 0:
                 above += self._power(child, exponent)
             else:
                 below += self._power(child, -exponent)
-        return above, below + sum(count for count in sizes.values() if count > 0)
+        return above, below + sum(1 if power == 1 else 3 for power in whole.values() if power)
 
     def _power(self, node: Node, exponent: Number) -> int:
         if isinstance(node, Product) and not node.out and is_sum_of_squares(node):
@@ -184,7 +182,7 @@ class Weights:
 
     def _norm(self, node: Product, exponent: Number) -> int | None:
         """x' x, ||X w||^2 or ||x||^3, where a scalar is a sum of squares of one array."""
-        if not node.factors or any(not f.labels for f in node.factors):
+        if any(not f.labels for f in node.factors):
             return None
         body = len(node.factors) - 1
         for child, _, power in node.factors:
@@ -211,7 +209,7 @@ def _turns(factor: Factor) -> bool:
     return len(signs) == 2
 
 
-def _is_mean(node: Node, sizes: Mapping[Dim, int]) -> TypeGuard[Product]:
+def _is_mean(node: Node) -> TypeGuard[Product]:
     """Whether a scalar is the sum of all entries of a value, of which 1/n makes the mean."""
     return (
         isinstance(node, Product)
@@ -219,13 +217,10 @@ def _is_mean(node: Node, sizes: Mapping[Dim, int]) -> TypeGuard[Product]:
         and len(node.factors) == 1
         and node.factors[0].exponent == 1
         and len(set(node.factors[0].labels)) == node.factors[0].node.order
-        and all(sizes[dim] > 0 for dim in node.sizes)
     )
 
 
 def _number(value: Number) -> int:
-    if abs(value) == 1:
-        return 0
     return 1 if value.denominator == 1 else 2 + (abs(value.numerator) != 1)
 
 
@@ -266,9 +261,13 @@ def _restored(node: Product) -> int:
     return 2 + means
 
 
-def _structure(node: Product, tensors: Sequence[Factor]) -> int:
-    """Operators that the pattern of labels needs: ⊙, diag, transposes, 𝟏, tr, sum."""
+def _structure(node: Product, tensors: Sequence[Factor], written: bool) -> int:
+    """Operators that the pattern of labels needs: ⊙, diag, transposes, 𝟏, tr, sum.
+
+    `written` says that a number or a scalar stands before it: t ./ x for 1 ./ x.
+    """
     out = set(node.out)
+    over = 1 if written else 2  # ./ and what it divides
     total = len(node.out) - len(out)  # diag
     if not out:
         total += 2 * sum(has_diagonal(factor.node) for factor in tensors)  # tr(A) - tr(A B)
@@ -281,14 +280,14 @@ def _structure(node: Product, tensors: Sequence[Factor]) -> int:
         total += len(group) - 1  # ⊙
         below = all(factor.exponent < 0 for factor in group)
         if len(labels) > 1:
-            total += 2 * (below and len(group) == len(tensors))  # 1 ./ X
+            total += over * (below and len(group) == len(tensors))  # 1 ./ X
             for label in labels:
                 ends[label] += 1
         else:
             (label,) = labels
             vectors[label] = len(group)
             matrices = any(label in other for other in groups if len(other) > 1)
-            total += 2 * (below and not (matrices and len(node.out) == 1))  # 1 ./ x
+            total += over * (below and not (matrices and len(node.out) == 1))  # 1 ./ x
     for label, (v, m) in enumerate(zip(vectors, ends, strict=True)):
         o = label in out
         if v + m + o == 1:

@@ -28,6 +28,7 @@ from typing import TextIO
 
 import pytest
 
+from tests.fuzz.explained import explained, key_of, stale
 from tests.fuzz.turns import ROOT, Engine, Mutant, mutants, observed
 
 __all__ = ["Hunt"]
@@ -41,6 +42,7 @@ TESTS = [
     "tests/test_every_rule.py",
     *("matderiv/tensor", "matderiv/calculus"),
 ]
+PATHS = ["matderiv/calculus", "matderiv/tensor"]
 _SLOWEST = 1.5  # seconds of a test; slower ones are left out
 _FORKS_BADLY = ("jax", "torch")
 _MEMORY = 6 << 30
@@ -137,11 +139,16 @@ class Hunt:
         print(f"{sum(self.ends.values())} of {len(every)} mutants: {dict(self.ends)}")
 
     def _wanted(self) -> list[Mutant]:
-        """The mutants in random order, without those that the log has."""
+        """The mutants in random order, without those that are explained or in the log."""
         every = [mutant for file in self.files for mutant in mutants(file)]
         if self.options.only:
             wanted = set(Path(self.options.only).read_text("utf-8").splitlines())
             every = [mutant for mutant in every if str(mutant) in wanted]
+        else:
+            reasons = explained()
+            for entry in stale(every) if self.options.paths == PATHS else ():
+                print("explained, and not there:", *entry, sep="\n  ", flush=True)
+            every = [mutant for mutant in every if key_of(mutant) not in reasons]
         random.Random(self.options.seed).shuffle(every)
         log = Path(self.options.log)
         lines = log.read_text("utf-8").splitlines() if log.is_file() else []
@@ -243,7 +250,7 @@ def _alone(job: Callable[[Say], int | None], said: TextIO) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.mutants")
-    parser.add_argument("paths", nargs="*", default=["matderiv/calculus", "matderiv/tensor"])
+    parser.add_argument("paths", nargs="*", default=PATHS)
     parser.add_argument("--tests", nargs="*", default=TESTS)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--seconds", type=float, default=20, help="of tests for one mutant")

@@ -8,11 +8,14 @@ import time
 import pytest
 
 from tests.fuzz import malformed, oracles
+from tests.fuzz.explained import stale
 from tests.fuzz.grow import grow
 from tests.fuzz.hunt import broken, hunt, shrink
+from tests.fuzz.mutants import PATHS
 from tests.fuzz.oracles import Case, Disagreement
 from tests.fuzz.rules import RULES
 from tests.fuzz.trees import Loop
+from tests.fuzz.turns import ROOT, mutants
 
 # MATDERIV_SEED=… runs other programs than those of every day.
 START = int(os.environ.get("MATDERIV_SEED", "0"))
@@ -73,3 +76,9 @@ def test_a_broken_law_is_found_and_shrunk(monkeypatch: pytest.MonkeyPatch) -> No
     smaller = shrink(failure).program.body()
     assert "^-1" in smaller
     assert len(smaller) < 25
+
+
+def test_every_explained_mutant_is_there() -> None:
+    """A line that changed takes its explanation with it: it is read again, and run."""
+    every = [m for path in PATHS for file in (ROOT / path).rglob("*.py") for m in mutants(file)]
+    assert not stale(every)

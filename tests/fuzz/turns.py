@@ -46,8 +46,9 @@ class Mutant:
 
     def __init__(self, path: Path, place: int, node: Any, what: str, site: int) -> None:
         self.path, self.place, self.what, self.site = path, place, what, site
-        at = f"{path.relative_to(ROOT).as_posix()}:{node.lineno}:{node.col_offset + 1}"
-        self._text = f"{at}: {what}: {' '.join(ast.unparse(node).split())[:100]}"
+        self.line = path.read_text("utf-8").splitlines()[node.lineno - 1].strip()
+        self.turned = f"{what}: {' '.join(ast.unparse(node).split())[:100]}"
+        self._at = f"{self.file}:{node.lineno}:{node.col_offset + 1}"
 
     def tree(self) -> ast.Module:
         tree = ast.parse(self.path.read_text("utf-8"))
@@ -59,7 +60,7 @@ class Mutant:
         return self.path.relative_to(ROOT).as_posix()
 
     def __str__(self) -> str:
-        return self._text
+        return f"{self._at}: {self.turned}"
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
