@@ -85,7 +85,7 @@ class Degrees:
         value = max(v for v, _ in parts)
         error = max(max(part) for part in parts)
         data = [v for (v, _), child in zip(parts, node.children, strict=True) if child.depends]
-        cancels = value >= 1 and sum(v >= 1 for v in data) > 1 and not _only_adds(node)
+        cancels = sum(v >= 1 for v in data) > 1 and not _only_adds(node)
         return value - cancels, error
 
 

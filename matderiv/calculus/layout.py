@@ -100,4 +100,4 @@ def is_row(layout: str, value_order: int, total_order: int, row_value: bool) -> 
         return False
     if value_order == 0:
         return layout == "numerator"
-    return row_value if layout == "mixed" else row_value != (layout == "denominator")
+    return row_value != (layout == "denominator")

@@ -67,7 +67,7 @@ def simplify(roots: Sequence[Node], *, short: bool = True, all_names: bool = Fal
 
 def _simplify_bodies(roots: Sequence[Node], short: bool) -> list[Node]:
     """Simplify what is asked of each loop, and drop what is not."""
-    if not roots or not roots[0].arena.has_loops:
+    if not roots[0].arena.has_loops:
         return list(roots)
     order = in_order(roots)
     asked = projections(order)

@@ -135,11 +135,9 @@ def _shared_scalars(nodes: list[Node]) -> list[Factor]:
 def _scalar_factors(node: Node) -> dict[int, Factor]:
     if isinstance(node, Product):
         scalars = {f.node.id: f for f in node.factors if not f.labels}
-        if scalars or node.order:
+        if scalars or not node.factors:
             return scalars
-    if node.order == 0 and not (isinstance(node, Product) and not node.factors):
-        return {node.id: Factor(node, (), 1)}
-    return {}
+    return {} if node.order else {node.id: Factor(node, (), 1)}
 
 
 def _without(arena: Arena, node: Node, shared: list[Factor]) -> Node:

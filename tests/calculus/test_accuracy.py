@@ -7,12 +7,14 @@ give it, before any rewriting, in 80 bits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
 import matderiv as md
+from matderiv.calculus.accuracy import Degrees
 from matderiv.calculus.derive import derive_raw
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import dim_value
@@ -64,6 +66,78 @@ SHAPES = {
     "t": (),
 }
 FAR = {"x", "y", "m", "u", "X", "Y"}
+
+
+# By the laws of `accuracy.py`; all inputs are far from zero.
+DEGREES: dict[str, tuple[int, int]] = {
+    "x": (1, 1),
+    "x + 1": (1, 1),
+    "x - m": (0, 1),
+    "x + y - 2 m": (0, 1),
+    "(x - m) + (m - y)": (0, 1),
+    "x .* y - m .* y": (1, 2),
+    "(x - m) .* y": (1, 2),
+    "(x - m)' (x - m)": (0, 1),
+    "x' x": (2, 2),
+    "x' x - 2 m' x + m' m": (1, 2),
+    "c = x - m; c .* y - c": (1, 2),
+    "c = x .* y; c .* m": (3, 3),
+    "x.^2 + y.^2": (2, 2),
+    "x.^2 - y.^2": (1, 2),
+    "X' X + Y' Y": (2, 2),
+    "X' X - Y' Y": (1, 2),
+    "x - x": (0, 0),
+    "2 ones(n)": (0, 0),
+    "n x": (1, 1),
+    "1 ./ x": (-1, -1),
+    "1 ./ x.^2": (-2, -2),
+    "(x - m) ./ y": (-1, 0),
+    "x ./ y": (0, 0),
+    "sqrt(x' x)": (1, 1),
+    "A^-1": (-1, -1),
+    "(A - B)^-1": (0, 1),
+    "(A A)^-1": (-2, -2),
+    "A^-1 (x - m)": (-1, 0),
+    "tanh(x)": (0, 1),
+    "exp(x - m)": (0, 1),
+    "softmax(x .* y)": (0, 2),
+    "exp((x - m) .* y) + tanh(x)": (0, 2),
+}
+
+
+@pytest.mark.parametrize("source", DEGREES)
+def test_a_value_and_its_error_grow_as_their_degrees_say(source: str) -> None:
+    """No faster, from M to 2^10 M: the value as M^v, its rounding error as M^e."""
+    shapes = SHAPES | {"B": ("n", "n")}
+    names = set(re.findall(r"\w+", source))
+    program = md.parse(source, shapes={k: v for k, v in shapes.items() if k in names})
+    lowered = program.lowered(Arena())
+    value, error = DEGREES[source]
+    assert Degrees()(lowered.root) == (value, error)
+    size = {}
+    for far in (2.0**20, 2.0**30):
+        random = np.random.default_rng(0)
+        arrays = {
+            node: far + np.round(random.normal(size=[SIZES[str(dim)] for dim in node.shape]) * 64)
+            for node in lowered.variables.values()
+        }
+        if "^-1" in source:  # well conditioned, as the law takes a matrix to be
+            near = 1.0 if "-" in source.split("^")[0] else far
+            arrays |= {
+                node: near * np.eye(SIZES["n"]) + arrays[node] / far
+                for name, node in lowered.variables.items()
+                if name == "A"
+            }
+        wide = {node: array.astype(np.longdouble) for node, array in arrays.items()}
+        with np.errstate(all="ignore"):
+            exact = evaluate([lowered.root], wide, SIZES)[0]
+            found = evaluate([lowered.root], arrays, SIZES)[0]
+        if np.all(np.isfinite(exact)):
+            size[far] = np.max(np.abs(exact))
+            rounding = np.finfo(float).eps * far**error
+            assert np.max(np.abs(found - exact)) <= 2.0**12 * rounding
+    if len(size) == 2:
+        assert size[2.0**30] <= 2.0**5 * 2.0 ** (10 * value) * size[2.0**20]
 
 
 def _values(program: md.Program) -> dict[str, Array]:

@@ -12,6 +12,7 @@ from matderiv.calculus.layout import (
     arrange,
     diagonal_rule,
     index_rule,
+    is_row,
     layout_axes,
 )
 from matderiv.tensor.dims import Shape
@@ -28,6 +29,16 @@ def test_axes_are_those_of_the_definition(value_order: int, variable_order: int)
     for layout in LAYOUTS:
         axes = layout_axes(layout, value_order, len(mixed))
         assert tuple(mixed[k] for k in axes) == want[layout]
+
+
+@pytest.mark.parametrize("row", [False, True], ids=["column", "row"])
+def test_a_derivative_by_a_number_lies_as_its_value_does(row: bool) -> None:
+    """The denominator layout turns it; a gradient is a row in the numerator layout alone."""
+    assert is_row("numerator", 1, 1, row) == is_row("mixed", 1, 1, row) == row
+    assert is_row("denominator", 1, 1, row) != row
+    for layout in LAYOUTS:
+        assert is_row(layout, 0, 1, row) == (layout == "numerator")
+        assert not any(is_row(layout, order, total, row) for order in (0, 1) for total in (0, 2))
 
 
 @pytest.mark.parametrize("seed", range(12))

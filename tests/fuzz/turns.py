@@ -38,6 +38,7 @@ _OPPOSITE: dict[type[Any], type[Any]] = {
     ast.And: ast.Or,
     ast.Or: ast.And,
 }
+_SYMMETRIC = ("isinstance", "min", "max")  # of two arguments: isinstance fails at once
 _Function = ast.FunctionDef | ast.Lambda
 
 
@@ -170,8 +171,8 @@ def _turns(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and _transposed(node.value):
         return ["axes exchanged"]
     called = isinstance(node, ast.Call) and getattr(node.func, "id", "")
-    if isinstance(node, ast.Call) and len(node.args) == 2 and called != "isinstance":
-        return ["arguments exchanged"]
+    if isinstance(node, ast.Call) and len(node.args) == 2 and called not in _SYMMETRIC:
+        return ["arguments exchanged"] if len(set(map(ast.dump, node.args))) == 2 else []
     if isinstance(node, ast.If | ast.IfExp):
         return ["condition turned"]
     if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):

@@ -136,6 +136,24 @@ def test_common_scalars_with_exponents_of_one_sign_leave() -> None:
     assert relative_error(value(mixed, arrays, SIZES), want) == 0
 
 
+@pytest.mark.parametrize("shape", [(), ("n",), SHAPE], ids=str)
+def test_what_all_terms_are_multiplied_by_stands_before_the_sum(shape: tuple[str, ...]) -> None:
+    """s^a Y + s^b Z = s^c (s^(a-c) Y + s^(b-c) Z), with the c of a and b that is nearest to 0."""
+    arena = Arena()
+    y, z = arena.variable("Y", shape), arena.variable("Z", shape)
+    r, t = arena.variable("r", ()), arena.variable("t", ())
+    for s in (t, arena.map("exp", t), arena.apply("det", arena.variable("A", SHAPE))):
+        for a in (-3, -1, 1, 2):
+            for b in (-2, -1, 1, 3):
+                made = r**a * y * s**a + r**a * z * s**b
+                least = min(a, b, key=abs) if (a > 0) == (b > 0) else 0
+                rest = y * s ** (a - least) + z * s ** (b - least)
+                assert made is rest * s**least * r**a
+    if not shape:
+        assert y + y * z is y * (1 + z)
+        assert y * z + y * t + y is y * (z + t + 1)
+
+
 def test_shapes_must_agree() -> None:
     arena = Arena()
     with pytest.raises(ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ import pytest
 import matderiv as md
 from matderiv.language import canonical_name
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.nodes import Apply, Loop, Map, Name, Node
-from matderiv.tensor.traverse import everything, substitute
+from matderiv.tensor.evaluate import evaluate
+from matderiv.tensor.nodes import Apply, Loop, Map, Name, Node, Product, Size, Variable
+from matderiv.tensor.traverse import everything, reachable, remake, substitute, use_counts
 from tests.fuzz.grow import grow
 from tests.numerics import value
+from tests.random_programs import random_program
 
 SEEDS = [seed for seed in range(400) if grow(seed).statements and grow(seed).inputs][:25]
 
@@ -33,6 +36,40 @@ def _marks(root: Node) -> set[object]:
         elif isinstance(node, Loop):
             found.add(("loop", node.count, node.direction, len(node.carries)))
     return found
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_use_is_counted(seed: int) -> None:
+    """An edge of the graph is a use, and so is a root; a power other than 1 needs its base twice."""
+    program = random_program(seed, names=seed % 2 == 1)
+    roots = [program.root, *program.root.children, program.root]
+    uses = Counter(root.id for root in roots)
+    for node in reachable(roots):
+        uses.update(child.id for child in node.children)
+        powers = node.factors if isinstance(node, Product) else ()
+        uses.update(factor.node.id for factor in powers if factor.exponent != 1)
+    assert use_counts(roots) == uses
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_graph_made_anew_elsewhere_has_the_same_value(seed: int) -> None:
+    """In another arena, node by node; in its own it is the graph itself."""
+    program = random_program(seed, names=seed % 2 == 1)
+    elsewhere = Arena()
+    new: dict[int, Node] = {}
+    for node in reachable([program.root]):
+        assert remake(node, {}) is node
+        if isinstance(node, Variable):
+            new[node.id] = elsewhere.variable(node.name, node.shape, node.attributes)
+        elif isinstance(node, Size):
+            new[node.id] = elsewhere.size(node.dim)
+        else:
+            new[node.id] = remake(node, new, arena=elsewhere)
+    root = new[program.root.id]
+    assert {node.arena for node in reachable([root])} == {elsewhere}
+    arrays = {new[leaf.id]: array for leaf, array in program.arrays.items() if leaf.id in new}
+    got = evaluate([root], arrays, program.sizes)[0]
+    np.testing.assert_allclose(got, program.at(program.root), rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
