@@ -45,8 +45,9 @@ def may_merge(node: Node, weight: Weights) -> bool:
     if not isinstance(node, Product) or not _opens(node):
         return False
     factors = _flat(node, weight)
-    if any(f.exponent < 0 and isinstance(f.node, Product) for f in node.factors):
-        return True  # 1 / (a / b) is b / a
+    for child, _, exponent in node.factors:
+        if isinstance(child, Product) and (exponent < 0 or len(set(child.out)) < child.order):
+            return True  # 1 / (a / b) is b / a; a diagonal makes two axes one
     if len(factors) > len(node.factors) and _may_shrink(factors):
         merged = _merged(node, weight)
         if not isinstance(merged, Product) or len(merged.factors) < len(factors):
@@ -57,8 +58,8 @@ def may_merge(node: Node, weight: Weights) -> bool:
     if len(sums) > 1 or sums[0].exponent != 1 or len(factors) == 1:
         return True
     total = sums[0]
-    if has_diagonal(total.node):
-        return True  # I makes two axes one, on which factors may meet
+    if has_diagonal(total.node) or len(set(total.labels)) < total.node.order:
+        return True  # I makes two axes one, on which factors may meet; diag(A - A') is 0
     others = [f for f in factors if f is not total]
     for term in total.node.children:
         inner = as_product(term)

@@ -40,7 +40,7 @@ def _marks(root: Node) -> set[object]:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_every_use_is_counted(seed: int) -> None:
-    """An edge of the graph is a use, and so is a root; a power other than 1 needs its base twice."""
+    """An edge of the graph is a use, and so is a root; a power but 1 needs its base twice."""
     program = random_program(seed, names=seed % 2 == 1)
     roots = [program.root, *program.root.children, program.root]
     uses = Counter(root.id for root in roots)
