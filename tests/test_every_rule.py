@@ -23,7 +23,7 @@ import pytest
 import scipy.special
 
 import matderiv as md
-from matderiv.calculus import expand, squares
+from matderiv.calculus import divide, expand, squares
 from matderiv.tensor import cancel, matrix_rules, reshapes, rules, stable, vanishing
 from tests.fuzz.grow import grow
 from tests.numerics import relative_error
@@ -31,7 +31,7 @@ from tests.tensor.test_rules import RULES, value_error
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
-MODULES = [expand, squares, cancel, matrix_rules, reshapes, rules, stable, vanishing]
+MODULES = [divide, expand, squares, cancel, matrix_rules, reshapes, rules, stable, vanishing]
 CORPUS = Path(__file__).parent / "corpus" / "formulas.json"
 SIZES = {"k": 4, "m": 2, "n": 3}
 SHAPES = {
@@ -98,6 +98,10 @@ TEXTS: dict[str, Callable[..., Any]] = {
     # squares
     "sum((A x + p) .* (A x))": lambda A, x, p: ((A @ x + p) * (A @ x)).sum(),
     "(A x + p) .* (A x) - p .* (A x)": lambda A, x, p: (A @ x) ** 2,
+    "(a .* a - x .* x - a + x) ./ (a - x)": lambda a, x: a + x - 1,
+    "(a .* a - x .* x - a) ./ (a - x)": lambda a, x: a + x - a / (a - x),
+    "(a.^13 - x.^13) ./ (a - x)": lambda a, x: (a**13 - x**13) / (a - x),
+    "(A - diag(x)) ./ (A + G)": lambda A, x, G: (A - np.diag(x)) / (A + G),
     # reshapes
     "vec(a x' + x a')": lambda a, x: vec(np.outer(a, x) + np.outer(x, a)),
     "reshape(vec(X) .* vec(Z), m, n)": lambda X, Z: (X * Z).T,

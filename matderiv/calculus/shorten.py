@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from matderiv.calculus.accuracy import Degrees
+from matderiv.calculus.divide import quotients
 from matderiv.calculus.expand import as_product, expand, may_merge
 from matderiv.calculus.weight import Weights
 from matderiv.tensor.cancel import without_square
 from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term
 from matderiv.tensor.properties import is_nonnegative
-from matderiv.tensor.rules import COMPLEMENTS
+from matderiv.tensor.rules import COMPLEMENTS, number_of
 from matderiv.tensor.traverse import reachable, remake
 
 __all__ = ["Shortener"]
@@ -72,10 +73,12 @@ class Shortener:
             yield from self._common_denominator(node)
             yield from _collected_diagonals(node)
             yield from self._complemented(node)
+            yield from self._raised(node)
         elif isinstance(node, Product):
             yield from self._through_names(node)
             yield from self._multiplied_in(node)
             yield from without_square(node)
+            yield from quotients(node, self.weight)
         expanded = expand(node, self.weight) if may_merge(node, self.weight) else node
         if expanded is not node:
             yield expanded
@@ -120,6 +123,42 @@ class Shortener:
                 replaced = remake(node, new)
                 yield self.shorten(expand(replaced, self.weight))
                 return
+
+    def _raised(self, node: Sum) -> Iterator[Node]:
+        """x^p + c x^(p + k) = x^p (1 + c x^k) for exponents p that are no numbers."""
+        arena = node.arena
+        axes = tuple(range(node.order))
+        powers: list[Map] = []
+        for child in node.children:
+            found = [
+                factor.node
+                for factor, ports in _on_outputs(as_product(child))
+                if isinstance(factor.node, Map)
+                and (factor.node.function.key, factor.exponent, ports) == ("pow", 1, axes)
+            ]
+            if len(found) != 1 or found[0].arguments[0] is not (powers or found)[0].arguments[0]:
+                return
+            powers += found
+        if not powers:
+            return
+        base, first = powers[0].arguments
+        apart = [number_of(expand(p.arguments[1] - first, self.weight)) for p in powers]
+        if not all(isinstance(k, int) for k in apart):
+            return
+        least = min(k for k in apart if k is not None)
+        lowest = powers[apart.index(least)]
+        terms = []
+        for (coefficient, term), power, k in zip(node.terms, powers, apart, strict=True):
+            assert k is not None
+            whole = as_product(term)
+            factors = [f for f in whole.factors if f.node is not power]
+            factors.append(Factor(base, whole.out, k - least))
+            sizes = dict(enumerate(whole.sizes))
+            terms.append(
+                Term(coefficient, arena.product(whole.coefficient, factors, whole.out, sizes))
+            )
+        inner = self.shorten(arena.sum(terms, node.shape))
+        yield arena.product(1, [Factor(lowest, axes, 1), Factor(inner, axes, 1)], axes)
 
     # ---- factors of several terms -------------------------------------------------
 

@@ -16,7 +16,7 @@ from matderiv.tensor.stable import inside, stable_log
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
-__all__ = ["COMPLEMENTS", "merge_pointwise", "rewrite_map"]
+__all__ = ["COMPLEMENTS", "merge_pointwise", "number_of", "rewrite_map"]
 
 # ----- products of functions of one argument ----------------------------------------
 # f(x)^k = …, and f(x) g(x) = …, as functions of x; None stands for x itself.
@@ -102,7 +102,7 @@ def rewrite_map(
     return rule(arena, *arguments) if rule and isinstance(function.key, str) else None
 
 
-def _number(node: Node) -> Number | None:
+def number_of(node: Node) -> Number | None:
     """The number that every entry of a node is, if it is one."""
     if isinstance(node, Sum) and not node.terms:
         return 0
@@ -112,7 +112,7 @@ def _number(node: Node) -> Number | None:
 
 
 def _constant(arena: Arena, node: Node, values: dict[Number, Number]) -> Node | None:
-    number = _number(node)
+    number = number_of(node)
     return arena.constant(values[number], node.shape) if number in values else None
 
 
@@ -135,7 +135,7 @@ def _even(name: str) -> Callable[[Arena, Node], Node | None]:
 
 def _odd(name: str) -> Callable[[Arena, Node], Node | None]:
     def rule(arena: Arena, x: Node) -> Node | None:
-        if _number(x) == 0:
+        if number_of(x) == 0:
             return arena.zero(x.shape)
         return -arena.map(name, -x) if _sign(x) < 0 else None
 
@@ -152,13 +152,13 @@ def _relu(arena: Arena, x: Node) -> Node | None:
 
 def _max(arena: Arena, x: Node, z: Node) -> Node | None:
     for value, other in ((x, z), (z, x)):
-        if _number(other) == 0:
+        if number_of(other) == 0:
             return arena.map("relu", value)
     return None
 
 
 def _pow(arena: Arena, x: Node, z: Node) -> Node | None:
-    exponent = _number(z)
+    exponent = number_of(z)
     return None if exponent is None else arena.power(x, exponent)
 
 

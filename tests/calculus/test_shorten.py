@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 
 import matderiv as md
 from matderiv.calculus import shorten
+from matderiv.calculus.divide import quotients
+from matderiv.calculus.expand import as_product, expand
+from matderiv.calculus.weight import Weights
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.nodes import Factor, Node, Sum
 
 LOGISTIC = "-sum(y .* log(sigmoid(X w)) + (1 - y) .* log(1 - sigmoid(X w)))"
 
@@ -25,6 +32,14 @@ CANDIDATES: dict[str, tuple[str, str, int, str]] = {
     "_through_names": ("c = x - mean(x)\nsum(c .* c)", "x", 1, "2 c where c = x - mean(x)"),
     "_multiplied_in": ("log(s + x'x/s) where s: ()", "x", 1, "2/(s^2 + x' x) x"),
     "without_square": ("logdet(X^3)", "X", 1, "3 X^-T"),
+    "quotients": (
+        *("-sum(log(sigmoid(a - X w) - sigmoid(c - X w)))", "w", 1),
+        "X' (1 - sigmoid(a - X w) - sigmoid(c - X w))",
+    ),
+    "_raised": (
+        *("sum(x.^p / p - y .* x.^(p - 1) / (p - 1)) where p: ()", "x", 1),
+        "x.^(p - 2) .* (x - y)",
+    ),
     "expand": ("logdet(X X' A^-1)", "X", 1, "2 (X X')^-1 X"),
 }
 
@@ -130,3 +145,33 @@ def test_a_square_factor_meets_the_inverse_of_a_product(formula: str, found: str
     derivative = md.diff(formula + declared, "X")
     assert derivative.to("ascii").replace("' (", "'(") == found
     assert derivative.check()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_sum_divides_its_multiples_and_nothing_else(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    arena = Arena()
+    x, y, z = (arena.variable(name, ("n",)) for name in "xyz")
+
+    def polynomial(count: int) -> Node:
+        """Terms of different degrees, so none cancels."""
+        total = arena.zero(("n",))
+        for degree in range(count):
+            powers = [(base, int(random.integers(3))) for base in (x, y)]
+            factors = [Factor(base, (0,), power) for base, power in [*powers, (z, degree)]]
+            coefficient = Fraction(int(random.choice([-3, -1, 2, 5])), int(random.integers(1, 4)))
+            total = total + arena.product(coefficient, factors, (0,), {0: "n"})
+        return total
+
+    weight = Weights()
+    divisor, quotient = polynomial(2), polynomial(int(random.integers(1, 4)))
+    multiple = expand(divisor * quotient, weight)
+    other = multiple + arena.map("exp", x)
+    for above, found in ((multiple, 1), (other, 0)):
+        below = Factor(divisor, (0,), -1)
+        fraction = as_product(arena.product(1, [Factor(above, (0,), 1), below], (0,)))
+        below_stays = isinstance(divisor, Sum) and any(f == below for f in fraction.factors)
+        made = list(quotients(fraction, weight)) if below_stays else []
+        assert len(made) == (found if below_stays else 0)
+        for node in made:
+            assert expand(node - quotient, weight) is arena.zero(("n",))

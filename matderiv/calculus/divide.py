@@ -1,0 +1,118 @@
+"""Exact quotients of sums: (a² - b²)/(a - b) = a + b.
+
+Terms of sums are monomials in the values that stand on the axes of the output, as in
+a b² for entries a, b.  One sum is divided by another as a polynomial, leading monomial by
+leading monomial in lexicographic order; a quotient with a remainder is none.
+Source: Cox, Little and O'Shea, Ideals, Varieties, and Algorithms, §2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from matderiv.calculus.expand import as_product, expand
+from matderiv.calculus.weight import Weights
+from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term, rational
+
+__all__ = ["quotients"]
+
+_Atom = tuple[int, tuple[int, ...]]  # a value by its id, and the output axes it lies on
+_Monomial = tuple[tuple[_Atom, int], ...]  # positive powers of atoms, which are sorted
+_MOST_STEPS = 12
+
+
+def quotients(node: Product, weight: Weights) -> Iterator[Node]:
+    """N D^k as (N/D) D^(k + 1), for sums N and D of the same axes where D divides N."""
+    arena = node.arena
+    for below in node.factors:
+        if not isinstance(below.node, Sum) or below.exponent.denominator != 1:
+            continue
+        for above in node.factors:
+            if (
+                below.exponent < 0
+                and above.exponent == 1
+                and isinstance(above.node, Sum)
+                and above.labels == below.labels
+            ):
+                made = _divided(above.node, below.node, weight)
+                if made is not None:
+                    rest = [f for f in node.factors if f is not above and f is not below]
+                    left = Factor(below.node, below.labels, below.exponent + 1)
+                    factors = [*rest, Factor(made, above.labels, 1), left]
+                    sizes = dict(enumerate(node.sizes))
+                    yield arena.product(node.coefficient, factors, node.out, sizes)
+
+
+def _divided(above: Sum, below: Sum, weight: Weights) -> Node | None:
+    """The quotient of two sums, if there is no remainder."""
+    nodes: dict[int, Node] = {}
+    rest, divisor = (_polynomial(expand(total, weight), nodes) for total in (above, below))
+    if not rest or not divisor:
+        return None
+    lead = _leading(divisor)
+    found: dict[_Monomial, Number] = {}
+    for _ in range(_MOST_STEPS):
+        if not rest:
+            break
+        top = _leading(rest)
+        step = _over(top, lead)
+        if step is None:
+            return None
+        found[step] = by = Fraction(rest[top]) / divisor[lead]
+        for monomial, coefficient in divisor.items():
+            product = _times(step, monomial)
+            left = rest.pop(product, 0) - by * coefficient
+            if left:
+                rest[product] = left
+    if rest:
+        return None
+    arena, axes = above.arena, range(above.order)
+    sizes = dict(enumerate(above.shape))
+    terms = []
+    for monomial, number in found.items():
+        factors = [Factor(nodes[key], ports, power) for (key, ports), power in monomial]
+        terms.append(Term(rational(number), arena.product(1, factors, axes, sizes)))
+    return arena.sum(terms, above.shape)
+
+
+def _polynomial(total: Node, nodes: dict[int, Node]) -> dict[_Monomial, Number] | None:
+    """The coefficient of each monomial of a sum, if it has no other terms."""
+    found: dict[_Monomial, Number] = {}
+    for coefficient, child in total.terms if isinstance(total, Sum) else [Term(1, total)]:
+        term = as_product(child)
+        if len(set(term.out)) < len(term.out):
+            return None
+        monomial: dict[_Atom, int] = {}
+        for factor in term.factors:
+            if not isinstance(factor.exponent, int) or factor.exponent < 0:
+                return None
+            if not set(factor.labels) <= set(term.out):
+                return None
+            ports = tuple(term.out.index(label) for label in factor.labels)
+            monomial[factor.node.id, ports] = factor.exponent
+            nodes[factor.node.id] = factor.node
+        key = tuple(sorted(monomial.items()))
+        found[key] = found.get(key, 0) + coefficient * term.coefficient
+    return found
+
+
+def _leading(polynomial: dict[_Monomial, Number]) -> _Monomial:
+    atoms = sorted({atom for monomial in polynomial for atom, _ in monomial})
+    return max(polynomial, key=lambda monomial: [dict(monomial).get(atom, 0) for atom in atoms])
+
+
+def _over(one: _Monomial, other: _Monomial) -> _Monomial | None:
+    powers = dict(one)
+    for atom, power in other:
+        powers[atom] = powers.get(atom, 0) - power
+    if any(power < 0 for power in powers.values()):
+        return None
+    return tuple(sorted((atom, power) for atom, power in powers.items() if power))
+
+
+def _times(one: _Monomial, other: _Monomial) -> _Monomial:
+    powers = dict(one)
+    for atom, power in other:
+        powers[atom] = powers.get(atom, 0) + power
+    return tuple(sorted(powers.items()))
