@@ -241,19 +241,27 @@ def _points(
     shapes = [*(declared.shape for declared in inputs.values()), tuple(dimensions(roots))]
     least = _sliced(roots)
     arrays = [*shapes, *(root.shape for root in roots)]
-    small, larger = (
-        [draw_sizes(shapes, first, falling=falling, least=least) for falling in (False, True)]
-        for first in (2, 4)
-    )
-    entries = max(_entries(arrays, sizes) for sizes in small)
+    half = _ATTEMPTS // 2
+
+    def sizes_of(attempt: int) -> dict[str, int]:
+        """Small sizes that rise or fall, then larger ones in further orders.
+
+        Of two entries, a standardised vector is always (-1, 1); and of k ≤ q ≤ n alone
+        there may be an inverse.
+        """
+        if attempt >= half:
+            sizes = draw_sizes(shapes, 4, order=attempt - half, least=least)
+            if _entries(arrays, sizes) <= LARGEST:
+                return sizes
+        return draw_sizes(shapes, order=attempt % 2, least=least)
+
+    choices = [sizes_of(attempt) for attempt in (0, 1)]
+    entries = max(_entries(arrays, sizes) for sizes in choices)
     if entries > LARGEST:
         raise DomainError(f"an array of {entries:,} entries is too large to check")
-    # Larger ones later: of two entries, a standardised vector is always (-1, 1).
-    fit = all(_entries(arrays, sizes) <= LARGEST for sizes in larger)
-    choices = [*small, *(larger if fit else small)]
     for number, domain in enumerate(DOMAINS):
         for attempt in range(_ATTEMPTS):
-            sizes = choices[attempt % 2 + 2 * (attempt >= _ATTEMPTS // 2)]
+            sizes = choices[attempt % 2] if attempt < half else sizes_of(attempt)
             random = np.random.default_rng([seed, number, attempt])
             yield draw(inputs, sizes, random, domain), sizes, random
 

@@ -143,14 +143,15 @@ def draw_sizes(
     shapes: Iterable[Shape],
     smallest: int = 2,
     *,
-    falling: bool = False,
+    order: int = 0,
     least: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
     """A size for each dimension name: distinct, and not one of the literal sizes.
 
-    Sizes rise from name to name, or fall: X'X has an inverse for a tall X alone, X X' for
-    a wide one.  `least` are sizes that slices need.  Past a dozen names the sizes repeat: a
-    program of a thousand layers must stay small.
+    Sizes rise from name to name in order 0 and fall in order 1: X'X has an inverse for a
+    tall X alone, X X' for a wide one.  The next two orders are these from the second name
+    on, and so forth: for three names, all there are.  `least` are sizes that slices need.
+    Past a dozen names the sizes repeat: a program of a thousand layers must stay small.
     """
     names: list[str] = []
     taken: set[int] = set()
@@ -163,7 +164,9 @@ def draw_sizes(
                 if name not in names:
                     names.append(name)
     free = [size for size in range(smallest, smallest + 12 + len(taken)) if size not in taken]
-    if falling:
+    turn = order // 2 % max(len(names), 1)
+    names = names[turn:] + names[:turn]
+    if order % 2:
         names.reverse()
     sizes = dict(zip(names, cycle(free), strict=False))
     return {name: max(size, (least or {}).get(name, 0)) for name, size in sizes.items()}

@@ -254,6 +254,22 @@ def test_points_are_found_where_two_entries_say_nothing(text: str, order: int) -
     assert report.points == 3
 
 
+@pytest.mark.parametrize(
+    "order", [("n", "k", "q"), ("n", "q", "k"), ("k", "n", "q"), ("q", "k", "n"), ("k", "q", "n")]
+)
+def test_points_are_found_where_three_sizes_must_be_in_order(
+    order: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Of two-stage least squares, k ≤ q ≤ n, whatever the names are met in first."""
+    declared = {"n": "y: (n)", "k": "b: (k)", "q": "z: (q)"}
+    given = ", ".join(declared[name] for name in order)
+    text = f"P = Z (Z' Z)^-1 Z'; (X' P X)^-1 X' P y + b + X' Z z where {given}"
+    assert md.check(text, "y").points == 3
+    path = md.compile(text, "y").save(tmp_path / "module.py")
+    result = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    assert result.stdout.startswith("derivatives agree"), result.stderr
+
+
 def test_the_check_of_the_corpus_does_not_flicker() -> None:
     for case in SAMPLE:
         given = {"shapes": case["shapes"], "attributes": case["attrs"] or None}

@@ -166,14 +166,17 @@ def _given(steps: Iterable[Step], functions: Mapping[Callee, str]) -> str:
 
 
 def _draw(plan: Plan, inputs: Mapping[Variable, str]) -> str:
-    least, count = least_sizes(plan.steps, plan.shapes), len(plan.sizes)
-    rising = {name: max(3 + index % 5, least.get(name, 0)) for index, name in enumerate(plan.sizes)}
-    falling = {
-        name: max(3 + (count - 1 - index) % 5, least.get(name, 0))
-        for index, name in enumerate(plan.sizes)
-    }
-    # A tall matrix has X'X regular, a wide one X X': one of both orders of sizes fits.
-    choices = [rising] if rising == falling else [rising, falling]
+    least, names = least_sizes(plan.steps, plan.shapes), list(plan.sizes)
+    # A tall matrix has X'X regular, a wide one X X': one of both orders of sizes fits.  Of
+    # three sizes each may have to be the middle one.
+    inverts = any(step.function in ("linalg.inv", "linalg.solve") for step in plan.steps)
+    choices: list[dict[str, int]] = []
+    for turn in range(min(len(names), 3) if inverts and names else 1):
+        turned = names[turn:] + names[:turn]
+        for ordered in (turned, turned[::-1]):
+            sizes = {name: 3 + index % 5 for index, name in enumerate(ordered)}
+            chosen = {name: max(sizes[name], least.get(name, 0)) for name in names}
+            choices += [chosen] * (chosen not in choices)
     lines = [
         "def _draw(rng):",
         '    """Return random inputs at which all results are finite and change little nearby."""',

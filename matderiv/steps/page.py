@@ -169,7 +169,7 @@ class Page:
         shapes = [entry.shape for entry in inputs.values()]
         for number, domain in enumerate(DOMAINS):
             for attempt in range(_ATTEMPTS):
-                sizes = draw_sizes(shapes, falling=attempt % 2 == 1)
+                sizes = draw_sizes(shapes, order=attempt)
                 random = np.random.default_rng([11, seed, number, attempt])
                 arrays = draw(inputs, sizes, random, domain)
                 try:

@@ -109,7 +109,7 @@ def _points(
     for number, domain in enumerate(DOMAINS):
         for attempt in range(_ATTEMPTS):
             # Sizes change from point to point: a factor of n is no number.
-            sizes = draw_sizes(shapes, 2 + attempt // 2, falling=attempt % 2 == 1)
+            sizes = draw_sizes(shapes, 2 + attempt // 2, order=attempt)
             random = np.random.default_rng([7, number, attempt])
             arrays = draw(inputs, sizes, random, domain)
             if not readable:
