@@ -83,7 +83,7 @@ TORCH = Backend(
         "zeros": "torch.zeros({0}, **kind)",
         "full": "torch.full({0}, {1}, **kind)",
         "eye": "torch.eye({call}, **kind)",
-        "take": "{0}[{1}]",
+        "take": "torch.nn.functional.embedding({1}, {0})",  # compiles where t[i] does not
         "take_indices": "{0}.index_select({axis}, torch.tensor({indices}, device={0}.device))",
         "squeeze": "torch.squeeze({0}, dim={axis})",
         "expand_dims": "torch.unsqueeze({0}, dim={axis})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,43 @@ def test_torch_gives_the_values_of_numpy(name: str) -> None:
     found = results(theirs, {k: _tensor(v) for k, v in values.items()}, _tensor(cotangent))
     for key, array in expected.items():
         np.testing.assert_allclose(np.asarray(found[key]), array, rtol=1e-9, atol=1e-9, err_msg=key)
+
+
+@pytest.mark.parametrize("name", sorted(set(PROGRAMS) - WITHOUT))
+def test_torch_compile_takes_whole_functions_at_any_size(name: str) -> None:
+    """One graph without breaks, whose shapes may change; how it is compiled is PyTorch's."""
+    source, wrt, order = PROGRAMS[name]
+    ours = md.compile(source, wrt, order=order, backend="torch")
+    module, plan = ours.module, ours.plan
+    both = torch.compile(module.value_and_grad, backend="eager", fullgraph=True)
+    for start in (4, 7):
+        values, cotangent = values_for(ours, start=start)
+        given = {k: _tensor(v) for k, v in ours.arguments(values, plan.every).items()}
+        seed = {} if cotangent is None else {"cotangent": _tensor(cotangent)}
+        expected = module.value_and_grad(**given, **seed)
+        torch.testing.assert_close(both(**given, **seed), expected)
+        if plan.derivatives:
+            derivative = torch.compile(module.derivative, backend="eager", fullgraph=True)
+            torch.testing.assert_close(derivative(**given), module.derivative(**given))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # PyTorch's own, inside
+def test_the_page_compiles_a_function_as_it_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "backends.md").read_text("utf-8")
+    (example,) = (part for part in page.split("```python\n") if "fullgraph=True" in part[:600])
+    names: dict[str, Any] = {}
+    exec(example.partition("```")[0], names)
+    found, expected = names["gradients"], names["f"].module.value_and_grad(*map(names.get, "MTUV"))
+    torch.testing.assert_close((names["value"], found), expected)
+
+
+def test_a_compiled_function_refuses_what_the_module_refuses() -> None:
+    module = md.compile("||A x||^2", "x", backend="torch").module
+    both = torch.compile(module.value_and_grad, backend="eager")
+    A, x = (torch.rand(s, dtype=torch.float64) for s in ((3, 4), (4,)))
+    both(A, x)
+    with pytest.raises(ValueError, match=r"x has shape \(3,\), expected \(m,\); m = 4"):
+        both(A, x[:3])
 
 
 @pytest.mark.parametrize(
