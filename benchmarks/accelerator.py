@@ -25,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.suite.case import SIZES, Call, Case
+from benchmarks.suite.case import SIZES, Call, Case, flat
 from benchmarks.suite.cases import CASES
 from benchmarks.suite.contestants import ours
 
@@ -88,7 +88,7 @@ def _timed(case: Case, size: str, kind: str, seconds: float) -> Timed:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 made = call()
-                errors[name] = _error(made(), expected)
+                errors[name] = _error(flat(made(), case.wrt), expected)
         except Exception as error:
             if name.startswith("ours"):
                 raise
@@ -123,6 +123,7 @@ def _contestants(
         tensors = {name: torch.as_tensor(value, **place) for name, value in values.items()}
         for name, make in {
             "ours torch": ours.torch_code,
+            "ours torch.compile": ours.torch_compiled_code,
             "torch": with_torch.eager,
             "torch.compile": with_torch.compiled,
         }.items():
@@ -137,7 +138,7 @@ def _synchronised(call: Call) -> Call:
     if device("torch") == "cpu":
         return call
 
-    def finished() -> tuple[Any, ...]:
+    def finished() -> Any:
         result = call()
         torch.cuda.synchronize()
         return result
@@ -172,7 +173,7 @@ def _medians(calls: Mapping[str, Call], seconds: float) -> dict[str, float]:
 
 
 # ----- the table ------------------------------------------------------------------------
-_COLUMNS = ("ours jax", "jax", "ours torch", "torch", "torch.compile")
+_COLUMNS = ("ours jax", "jax", "ours torch", "ours torch.compile", "torch", "torch.compile")
 
 
 def _line(timed: Timed) -> str:
@@ -182,7 +183,7 @@ def _line(timed: Timed) -> str:
         cells.append("-" if seconds is None else f"{1e6 * seconds:.0f}")
     head = f"{timed.case:34}{timed.size:8}{timed.kind:10}"
     why = "".join(f"\n    {name}: {text}" for name, text in timed.failed.items())
-    return head + "".join(f"{cell:>15}" for cell in cells) + why
+    return head + "".join(f"{cell:>19}" for cell in cells) + why
 
 
 def main() -> int:
@@ -198,7 +199,7 @@ def main() -> int:
     if not accelerated:
         print("no accelerator is at hand: small sizes on the CPU, to show that the script runs")
     sizes = options.sizes or ("medium,large" if accelerated else "small")
-    print(f"{'µs a call':34}{'size':8}{'':10}" + "".join(f"{name:>15}" for name in _COLUMNS))
+    print(f"{'µs a call':34}{'size':8}{'':10}" + "".join(f"{name:>19}" for name in _COLUMNS))
     race(
         sizes.split(","),
         options.only,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
-__all__ = ["SIZES", "Array", "Call", "Case", "Values", "sizes"]
+__all__ = ["SIZES", "Array", "Call", "Case", "Values", "flat", "sizes"]
 
 Array = Any
 Values = Mapping[str, Any]
 Sizes = Mapping[str, int]
-Call = Callable[[], tuple[Any, ...]]
+Call = Callable[[], Any]
 
 SIZES = ("small", "medium", "large")
 
@@ -31,7 +32,7 @@ class Case:
              "product": the Hessian times the directions that are given as d-names
     draw     how an input is drawn, if not from the normal law: "sign", "mask", "posdef",
              "symmetric", "rows" with one 1 in each, "weights" of a layer, or "positive"
-    note     why our code is behind in the row, where it is, and what the floor is
+    why      by size, why our code is behind there if it is, where no measure says it
     """
 
     name: str
@@ -44,7 +45,7 @@ class Case:
     forward: Callable[[Any, Values], Any]
     draw: Mapping[str, str] = field(default_factory=dict)
     order: int = 1
-    note: str = ""
+    why: Mapping[str, str] = field(default_factory=dict)
 
     def values(self, sizes: Sizes, seed: int = 0) -> dict[str, Any]:
         rng = np.random.default_rng(seed)
@@ -53,11 +54,28 @@ class Case:
             for name, shape in self.shapes.items()
         }
 
+    def by_hand(self, values: Values) -> Call:
+        """The code by hand, called by position as everybody else is, if its inputs have names."""
+        names = signature(self.hand).parameters
+        if set(names) != set(values):
+            return lambda: self.hand(**values)
+        arguments = [values[name] for name in names]
+        return lambda: self.hand(*arguments)
+
     def split(self, values: Values) -> tuple[list[Any], dict[str, Any], list[Any]]:
         """The variables, everything else that the value reads, the directions."""
         directions = [f"d{name}" for name in self.wrt if f"d{name}" in values]
         fixed = {k: v for k, v in values.items() if k not in (*self.wrt, *directions)}
         return [values[k] for k in self.wrt], fixed, [values[k] for k in directions]
+
+
+def flat(answer: Any, wrt: Sequence[str]) -> list[Any]:
+    """The arrays of an answer: of tuples in order, of mappings by `wrt`, and no text."""
+    if isinstance(answer, Mapping):
+        answer = [answer[name] for name in wrt]
+    if isinstance(answer, (tuple, list)):
+        return [array for part in answer for array in flat(part, wrt)]
+    return [] if isinstance(answer, str) else [answer]
 
 
 def sizes(small: str, medium: str, large: str) -> tuple[Sizes, Sizes, Sizes]:

@@ -13,15 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.suite.case import SIZES, Call, Case
+from benchmarks.suite.case import SIZES, Call, Case, flat
 from benchmarks.suite.cases import CASES
 from benchmarks.suite.contestants import OURS, Contestant, installed
+from benchmarks.suite.contestants.ours import checks
 
-__all__ = ["Row", "race"]
+__all__ = ["CHECKS", "Row", "race"]
 
 _SLOW = 0.3  # seconds; who needs more for one call is not timed, nor asked at larger sizes
 _LONG = 0.03  # seconds; such a call brings its own data into the caches
 _HAND = "hand"
+CHECKS = "checks"
+"""The time of what a generated NumPy function does before it computes."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def _row(
     case: Case, size: str, running: Mapping[str, Contestant], slow: dict[str, str], seconds: float
 ) -> Row:
     values = case.values(case.sizes[SIZES.index(size)])
-    calls: dict[str, Call] = {_HAND: lambda: case.hand(**values)}
+    calls: dict[str, Call] = {_HAND: case.by_hand(values)}
     expected = calls[_HAND]()
     first: dict[str, float] = {}
     failed: dict[str, str] = {}
@@ -100,13 +103,15 @@ def _row(
                 raise
             failed[name] = f"{type(error).__name__}: {error}".partition("\n")[0]
             continue
-        _check(case, name, answer, expected)
+        _check(case, name, flat(answer, case.wrt), expected)
         del answer
         again = _timed(call, 1)
         if again > _SLOW:
             failed[name] = slow[name] = f"{again:.1f} s a call"
         else:
             calls[name] = call
+    if "ours" in calls:
+        calls[CHECKS] = checks(case, values)
     return Row(case.name, size, _medians(calls, seconds), first, failed)
 
 

@@ -129,7 +129,6 @@ REGRESSION = (
         sizes=sizes("n=10", "n=300", "n=2000"),
         shapes={"A": ("n", "n"), "x": ("n",)},
         hand=_quadratic,
-        note="large: A is read twice, by us and by hand, and once with blocked=True.",
         forward=_quadratic_value,
     ),
     Case(
@@ -140,7 +139,6 @@ REGRESSION = (
         sizes=sizes("n=10", "n=300", "n=1000"),
         shapes={"A": ("n", "n"), "x": ("n",)},
         hand=_quadratic_hessian,
-        note="small: one addition of 0.5 µs stands beside 0.3 µs of checks of the inputs.",
         forward=_quadratic_value,
         order=2,
     ),
@@ -152,7 +150,6 @@ REGRESSION = (
         sizes=sizes("n=30 d=10", "n=1000 d=100", "n=10000 d=500"),
         shapes={"X": ("n", "d"), "w": ("d",), "y": ("n",)},
         hand=_least_squares,
-        note="large: X is read twice, by us and by hand, and once with blocked=True.",
         forward=lambda xp, v: xp.sum((v["X"] @ v["w"] - v["y"]) ** 2),
     ),
     Case(
@@ -163,7 +160,6 @@ REGRESSION = (
         sizes=sizes("n=30 d=10", "n=1000 d=100", "n=10000 d=500"),
         shapes=_LOGISTIC_SHAPES,
         hand=_logistic,
-        note="small: 17 calls and 0.5 µs of checks against 15 calls by hand; Numba has no calls.",
         forward=_logistic_value,
         draw={"y": "sign"},
     ),

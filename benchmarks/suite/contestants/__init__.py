@@ -1,9 +1,10 @@
 """Who runs: our generated code for each library, and the frameworks' own derivatives.
 
 A contestant makes, for a case and values, a call without arguments that returns what the
-case asks for, flat.  Making it may compile; results that are computed asynchronously are
-waited for in the call.  Each framework differentiates the same value, `case.forward`,
-written in a vocabulary of its functions, by its own means.
+case asks for as the library gives it: the value before the gradients, mappings or tuples.
+Making it may compile; results that are computed asynchronously are waited for in the call.
+Each framework differentiates the same value, `case.forward`, written in a vocabulary of its
+functions, by its own means.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["OURS", "Contestant", "installed"]
 
 Contestant = Callable[[Case, Values], Call]
 
-OURS = ("ours", "ours blocked", "ours numba", "ours jax", "ours torch")
+OURS = ("ours", "ours blocked", "ours numba", "ours jax", "ours torch", "ours torch.compile")
 
 # name: the library that must be there, our module, its function
 _ALL = {
@@ -27,6 +28,7 @@ _ALL = {
     "ours numba": ("numba", "ours", "numba_code"),
     "ours jax": ("jax", "ours", "jax_code"),
     "ours torch": ("torch", "ours", "torch_code"),
+    "ours torch.compile": ("torch", "ours", "torch_compiled_code"),
     "jax": ("jax", "with_jax", "jitted"),
     "torch": ("torch", "with_torch", "eager"),
     "torch.compile": ("torch", "with_torch", "compiled"),

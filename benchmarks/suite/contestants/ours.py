@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import matderiv as md
-from benchmarks.suite.case import Call, Case, Values
+from benchmarks.suite.case import Call, Case, Values, flat
 from matderiv.program.compiled import CompiledFunction
 from matderiv.wrappers import compile_hessian_product
 
-__all__ = ["blocked_code", "compiled", "jax_code", "numba_code", "numpy_code", "torch_code"]
+__all__ = [
+    "blocked_code",
+    "checks",
+    "compiled",
+    "jax_code",
+    "numba_code",
+    "numpy_code",
+    "torch_code",
+    "torch_compiled_code",
+]
+
+Function = Callable[..., Any]
 
 
 def compiled(
@@ -34,29 +45,23 @@ def compiled(
     return function, [values[v.name] for v in plan.inputs if v is not plan.cotangent]
 
 
-def _call(case: Case, function: CompiledFunction, arguments: list[Any]) -> Call:
+def _asked(case: Case, function: CompiledFunction) -> Function:
+    """The function of the module that answers the case."""
     module = function.module
-    if case.asked == "compressed":
-        return lambda: _arrays(module.derivative(*arguments))
-    if case.asked != "gradient":
-        dense = module.derivative
-        return lambda: tuple(dense(*arguments).values())
-    both = module.value_and_grad
-
-    def call() -> tuple[Any, ...]:
-        value, gradients = both(*arguments)
-        return (value, *gradients.values())
-
-    return call
-
-
-def _arrays(derivatives: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What compressed derivatives are made of, without the letters of their axes."""
-    return tuple(a for terms in derivatives.values() for _, *arrays in terms for a in arrays)
+    return module.value_and_grad if case.asked == "gradient" else module.derivative
 
 
 def _on_arrays(case: Case, values: Values, backend: str, blocked: bool = False) -> Call:
-    return _call(case, *compiled(case, values, backend, blocked=blocked))
+    function, arguments = compiled(case, values, backend, blocked=blocked)
+    asked = _asked(case, function)
+    return lambda: asked(*arguments)
+
+
+def checks(case: Case, values: Values) -> Call:
+    """What a function of the NumPy module does before it computes: it receives its inputs."""
+    function, arguments = compiled(case, values, "numpy")
+    receive = function.module._inputs
+    return lambda: receive(*arguments)
 
 
 numpy_code = partial(_on_arrays, backend="numpy")
@@ -70,27 +75,31 @@ def jax_code(case: Case, values: Values) -> Call:
     jax.config.update("jax_enable_x64", True)
     function, arguments = compiled(case, values, "jax")
     placed = jax.device_put(arguments)
-    if case.asked == "compressed":  # the letters are no arrays, so they stay outside
+    asked = _asked(case, function)
 
-        def arrays(*given: Any) -> tuple[Any, ...]:
-            return _arrays(function.module.derivative(*given))
+    def arrays(*given: Any) -> Any:  # the letters of compressed terms are no arrays
+        return flat(asked(*given), case.wrt) if case.asked == "compressed" else asked(*given)
 
-        jitted = jax.jit(arrays)
-        return lambda: tuple(jax.block_until_ready(jitted(*placed)))
-    if case.asked != "gradient":
-        dense = jax.jit(function.module.derivative)
-        return lambda: tuple(jax.block_until_ready(dense(*placed)).values())
-    both = jax.jit(function.module.value_and_grad)
-
-    def call() -> tuple[Any, ...]:
-        value, gradients = jax.block_until_ready(both(*placed))
-        return (value, *(gradients[name] for name in case.wrt))  # jit sorts the keys
-
-    return call
+    jitted = jax.jit(arrays)
+    return lambda: jax.block_until_ready(jitted(*placed))
 
 
 def torch_code(case: Case, values: Values) -> Call:
+    asked, arguments = _on_tensors(case, values)
+    return lambda: asked(*arguments)
+
+
+def torch_compiled_code(case: Case, values: Values) -> Call:
+    import torch
+
+    asked, arguments = _on_tensors(case, values)
+    torch._dynamo.reset()
+    jitted = torch.compile(asked, fullgraph=True, dynamic=False)
+    return lambda: jitted(*arguments)
+
+
+def _on_tensors(case: Case, values: Values) -> tuple[Function, list[Any]]:
     from benchmarks.suite.contestants.with_torch import as_tensor
 
     function, arguments = compiled(case, values, "torch")
-    return _call(case, function, [as_tensor(argument) for argument in arguments])
+    return _asked(case, function), [as_tensor(argument) for argument in arguments]

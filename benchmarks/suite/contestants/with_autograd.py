@@ -46,15 +46,10 @@ def traced(case: Case, values: Values) -> Call:
 
     if case.asked == "gradient":
         both = autograd.value_and_grad(forward)
-
-        def call() -> tuple[Any, ...]:
-            value, gradients = both(tuple(wrt))
-            return (value, *gradients)
-
-        return call
+        return lambda: both(tuple(wrt))
     (variable,) = wrt
     if case.asked == "product":
         product = autograd.hessian_vector_product(lambda a: forward((a,)))
-        return lambda: (product(variable, directions[0]),)
+        return lambda: product(variable, directions[0])
     dense = autograd.hessian if case.order == 2 else autograd.jacobian
-    return lambda: (dense(lambda a: forward((a,)))(variable),)
+    return lambda: dense(lambda a: forward((a,)))(variable)

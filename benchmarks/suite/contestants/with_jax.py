@@ -43,14 +43,9 @@ def jitted(case: Case, values: Values) -> Call:
     placed, fixed, directions = jax.device_put((wrt, fixed, directions))
     if case.asked == "gradient":
         both = jax.jit(jax.value_and_grad(forward, argnums=arguments))
-
-        def call() -> tuple[Any, ...]:
-            value, gradients = jax.block_until_ready(both(*placed, fixed=fixed))
-            return (value, *gradients)
-
-        return call
+        return lambda: jax.block_until_ready(both(*placed, fixed=fixed))
     if case.asked == "product":
         along = jax.jit(product)
         return lambda: jax.block_until_ready(along(*placed, fixed=fixed, directions=directions))
     dense = jax.jit(jax.hessian(forward) if case.order == 2 else jax.jacrev(forward))
-    return lambda: (jax.block_until_ready(dense(*placed, fixed=fixed)),)
+    return lambda: jax.block_until_ready(dense(*placed, fixed=fixed))

@@ -53,5 +53,5 @@ def compiled(case: Case, values: Values) -> Call:
     shape = np.shape(values[case.wrt[0]])
     arguments = list(given.values())
     if not flat or len(shape) == 1:
-        return lambda: tuple(function(*arguments))
-    return lambda: (function(*arguments)[0].reshape(shape * case.order),)
+        return lambda: function(*arguments)
+    return lambda: function(*arguments)[0].reshape(shape * case.order)

@@ -55,14 +55,12 @@ def as_tensor(value: Any) -> Any:
 
 
 def _called(case: Case, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Call:
-    if case.asked == "product":
-        return lambda: tuple(function(*arguments))
     if case.asked != "gradient":
-        return lambda: (function(*arguments),)
+        return lambda: function(*arguments)
 
     def call() -> tuple[Any, ...]:
         gradients, value = function(*arguments)
-        return (value, *gradients)
+        return value, gradients
 
     return call
 
@@ -75,7 +73,7 @@ def eager(case: Case, values: Values) -> Call:
 
     def call() -> tuple[Any, ...]:
         value = case.forward(WORDS, {**fixed, **dict(zip(case.wrt, leaves, strict=True))})
-        return (value.detach(), *torch.autograd.grad(value, leaves))
+        return value.detach(), torch.autograd.grad(value, leaves)
 
     return call
 
