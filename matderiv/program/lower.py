@@ -8,8 +8,12 @@ solved with.  Products are in `products.py`.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from itertools import islice
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -20,7 +24,7 @@ from matderiv.program.products import ScaleKey, lower_product, scale_keys
 from matderiv.program.programs import constant, cost, record, sharing
 from matderiv.program.scalars import Scalar, scaled
 from matderiv.program.steps import Dims, Length, Operand, Ref
-from matderiv.program.tape import Tape
+from matderiv.program.tape import Mark, Tape
 from matderiv.program.uses import (
     calls_by_argument,
     factorable,
@@ -47,6 +51,18 @@ from matderiv.tensor.primitives import ARGUMENTS, AbstractFunction, Primitive
 from matderiv.tensor.traverse import use_counts
 
 __all__ = ["Lowering"]
+
+_Key = TypeVar("_Key")
+_Known = TypeVar("_Known")
+
+
+class _Moment(NamedTuple):
+    """How much was known: all of it is only ever added to, so the first so many are the same."""
+
+    tape: Mark
+    values: int
+    names: int
+    lists: int
 
 
 class Lowering:
@@ -107,6 +123,14 @@ class Lowering:
             self.inputs[variable] = value
             self._values[variable.id] = plain(Ref(value), variable.order)
         self._given = len(self.tape.shapes)
+        self._in_sums = self._scaled_terms()
+        self.scale_uses.update(
+            key
+            for node in self._nodes
+            if isinstance(node, Product) and node.id not in self._in_sums
+            for key in scale_keys(node)
+        )
+        self._moments: list[_Moment] = []  # before each node that is lowered, and after the last
 
     def inside(self, roots: Sequence[Node], known: Mapping[int, Wired]) -> Lowering:
         """The lowering of a loop's body on what is known there."""
@@ -128,20 +152,36 @@ class Lowering:
         return [c for node in self._nodes for c in node.children if c.id in given] if given else []
 
     def run(self) -> None:
-        scaled_terms = self._scaled_terms()
-        self.scale_uses.update(
-            key
-            for node in self._nodes
-            if isinstance(node, Product) and node.id not in scaled_terms
-            for key in scale_keys(node)
-        )
-        for node in self._nodes:
+        """Lower the nodes that have not been lowered."""
+        for node in self._nodes[len(self._moments) :]:
+            self._moments.append(self._moment())
             if isinstance(node, Loop):
                 lower_loop(self, node, self._asked[node.id])
             elif node.id in self.lists:
                 continue
-            elif node.id not in scaled_terms and self.uninverted(node) is None:
+            elif node.id not in self._in_sums and self.uninverted(node) is None:
                 self.value(node)
+        self._moments.append(self._moment())
+
+    # ---- other sizes -----------------------------------------------------------------
+
+    def _moment(self) -> _Moment:
+        return _Moment(self.tape.mark(), len(self._values), len(self.names), len(self.lists))
+
+    def again(self, sizes: Mapping[str, int], agreed: int) -> Lowering:
+        """The lowering at other sizes, of which the first so many decisions come out the same.
+
+        The nodes before the first that does not are lowered as they were here.
+        """
+        done = bisect_right(self._moments, agreed, key=lambda moment: moment.tape.decisions) - 1
+        moment = self._moments[done]
+        lowering = copy(self)
+        lowering.tape = self.tape.until(moment.tape, sizes)
+        lowering._values = _first(self._values, moment.values)
+        lowering.names = _first(self.names, moment.names)
+        lowering.lists = _first(self.lists, moment.lists)
+        lowering._moments = self._moments[:done]
+        return lowering
 
     def _scaled_terms(self) -> frozenset[int]:
         """Products that only one Sum uses, with a coefficient: they take it in."""
@@ -402,6 +442,10 @@ class Lowering:
         assert isinstance(width, int | str | Composite)
         identity = self.tape.call("eye", Length(width), shape=(width, width))
         return plain(self.tape.slice(identity, ((start, stop), None), node.shape), 2)
+
+
+def _first(known: Mapping[_Key, _Known], count: int) -> dict[_Key, _Known]:
+    return dict(islice(known.items(), count))
 
 
 def _number(function: Elementwise, sources: Sequence[Operand]) -> float | None:

@@ -221,28 +221,33 @@ class _Attempts:
         self, sizes: Mapping[str, int], computed: frozenset[int], factored: frozenset[int]
     ) -> _Attempt:
         known = self._made.setdefault((computed, factored), [])
-        found = next((pair for pair in known if pair[0].tape.is_same_at(sizes)), None)
-        if found is None:
-            found = self._lowered(sizes, computed, factored)
-            known.append(found)
-        lowering, made = found
+        agreed, alike = 0, None
+        for pair in known:
+            decisions = pair[0].tape.agreed(sizes)
+            if decisions == pair[0].tape.decisions:
+                break
+            if decisions >= agreed:
+                agreed, alike = decisions, pair[0]
+        else:
+            if alike is None:
+                lowering = Lowering(self._graph.roots, self._leaves, sizes, computed, factored)
+            else:
+                lowering = alike.again(sizes, agreed)
+            pair = (lowering, self._planned(lowering))
+            known.append(pair)
+        lowering, made = pair
         made = replace(made, sizes=dict(sizes))
         return _Attempt(lowering, made, weight(made))
 
-    def _lowered(
-        self, sizes: Mapping[str, int], computed: frozenset[int], factored: frozenset[int]
-    ) -> tuple[Lowering, Plan]:
+    def _planned(self, lowering: Lowering) -> Plan:
         graph = self._graph
-        lowering = Lowering(graph.roots, self._leaves, sizes, computed, factored)
         try:
             lowering.run()
         except OverflowError:
             raise DomainError(
                 "a number of this formula is beyond float64, as code has it"
             ) from None
-        return lowering, assemble(
-            lowering, graph.value, graph.gradients, graph.derivatives, self._cotangent
-        )
+        return assemble(lowering, graph.value, graph.gradients, graph.derivatives, self._cotangent)
 
 
 def _best(attempts: _Attempts, sizes: Mapping[str, int]) -> Plan:

@@ -3,7 +3,7 @@
 A tape gives each value a number and a symbolic shape and returns the known value when
 a call is repeated, so sharing needs no pass of its own.  What depends on the sizes is
 decided by `decide` alone: at sizes where every decision comes out the same, the steps are
-the same.
+the same, and up to the first that does not, too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from math import prod
 from string import ascii_letters
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from matderiv.program.counting import contraction_flops, count
 from matderiv.program.polynomial import ZERO, Polynomial
@@ -28,7 +28,7 @@ from matderiv.program.steps import (
 )
 from matderiv.tensor.dims import Shape, dim_value
 
-__all__ = ["Numbers", "Tape", "broadcast", "letters", "volume"]
+__all__ = ["Mark", "Numbers", "Tape", "broadcast", "letters", "volume"]
 
 Numbers = Mapping[str, int]
 """For each name of a size the number assumed."""
@@ -38,6 +38,14 @@ _Answer = TypeVar("_Answer")
 _VIEWS = frozenset(
     {"reshape", "squeeze", "expand_dims", "matrix_transpose", "split"}
 )  # a reshape copies only what is not contiguous
+
+
+class Mark(NamedTuple):
+    """How much a tape held at some moment: decisions, steps, values."""
+
+    decisions: int
+    steps: int
+    values: int
 
 
 class Tape:
@@ -66,9 +74,30 @@ class Tape:
         self._decisions.append((question, answer))
         return answer
 
-    def is_same_at(self, sizes: Numbers) -> bool:
-        """Whether other sizes lead to the same steps."""
-        return all(question(sizes) == answer for question, answer in self._decisions)
+    @property
+    def decisions(self) -> int:
+        return len(self._decisions)
+
+    def agreed(self, sizes: Numbers) -> int:
+        """How many decisions come out the same at other sizes, before the first that does not."""
+        for place, (question, answer) in enumerate(self._decisions):
+            if question(sizes) != answer:
+                return place
+        return len(self._decisions)
+
+    def mark(self) -> Mark:
+        return Mark(len(self._decisions), len(self.steps), len(self.shapes))
+
+    def until(self, mark: Mark, sizes: Numbers) -> Tape:
+        """A tape for other sizes that holds what this one held then."""
+        tape = Tape(sizes)
+        tape._decisions = self._decisions[: mark.decisions]
+        tape.steps = self.steps[: mark.steps]
+        tape.shapes = self.shapes[: mark.values]
+        tape._inputs = {value for value in self._inputs if value < mark.values}
+        tape._known = {call: value for call, value in self._known.items() if value < mark.values}
+        tape._numbers = {value for value in self._numbers if value < mark.values}
+        return tape
 
     # ---- values --------------------------------------------------------------------
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import matderiv as md
 from matderiv.commands import main
-from matderiv.generate import program_choices
+from matderiv.generate import _prepare, program_choices
 from matderiv.program.choices import Choices, formulas
 from matderiv.program.cost import Cost
-from matderiv.program.plan import Plan
+from matderiv.program.plan import Plan, Problem
 from tests.program.counting import count
 
 PRODUCT = "A B C where A: (n, k), B: (k, n), C: (n, n)"
@@ -91,6 +92,33 @@ def test_code_for_given_sizes_executes_no_more_than_any_choice(
     executed, _ = count(function.module, "value_and_grad" if wrt else "forward", *given)
     assert executed == pytest.approx(predicted(function.plan))
     assert executed <= best + 1e-9
+
+
+MANY_PRODUCTS = [
+    *SHARED,
+    ("x: (n); W: (m, n); V: (m, n); y: (m)\nz = W x\n||V' tanh(z) + x||^2 + z' y", ["x", "W"]),
+    ("S: (n, n) posdef; B: (n, k); C: (k, n); y: (n)\nlogdet(S) + y' S^-1 B C S^-1 y", ["S", "B"]),
+    (
+        "x: (B, M); A: (M, K); C: (K, M); W: (N, M, M)\n"
+        "z = x A C; repeat l in N { h = z A C; z = tanh(h W[l] A C) }; ||z A C||^2",
+        ["x", "A"],
+    ),
+]
+
+
+@pytest.mark.parametrize("source, wrt", MANY_PRODUCTS)
+def test_sizes_planned_for_before_change_nothing(source: str, wrt: list[str]) -> None:
+    """A lowering goes on from that of other sizes where they part: as if it were the first."""
+    graphs, inputs, cotangent, _ = _prepare(md.parse(source), wrt, 1, "mixed")
+    problem = Problem.of(graphs, inputs, cotangent)
+    draw, plans = random.Random(source), []
+    for _ in range(20):
+        sizes = {
+            name: draw.choice([2, 40, 300, 20000]) + k for k, name in enumerate(problem.sizes({}))
+        }
+        plans.append(problem.cheapest(sizes))
+        assert plans[-1] == replace(problem).cheapest(sizes)
+    assert len({str(plan.steps) for plan in plans}) > 1
 
 
 def test_what_is_known_of_the_sizes_decides() -> None:
