@@ -63,7 +63,8 @@ class CompiledFunction:
     ) -> None:
         self.plan = plan
         self.backend = backend
-        self.source = emitter(backend)(plan, title=title, equations=list(equations))
+        self._source = emitter(backend)(plan, title=title, equations=list(equations))
+        self.source = self._source.text
         self._canonical = canonical
         self._spelled = dict(spelled or {})
 
@@ -78,9 +79,22 @@ class CompiledFunction:
 
     @cached_property
     def module(self) -> ModuleType:
-        """The loaded module.  Only text made by `emit` is ever executed."""
-        module = ModuleType("generated")
-        exec(compile(self.source, "<generated>", "exec"), module.__dict__)
+        """The loaded module.  Only text made by `emit` is ever executed.
+
+        The functions that check it, two fifths of most modules, are loaded when one is asked for.
+        """
+        module, (functions, check) = ModuleType("generated"), self._source
+        exec(compile(functions, "<generated>", "exec"), module.__dict__)
+        below = "\n" * functions.count("\n") + check  # in the lines where it stands
+
+        def load(name: str) -> Any:
+            if "self_check" not in module.__dict__:
+                exec(compile(below, "<generated>", "exec"), module.__dict__)
+            if name not in module.__dict__:
+                raise AttributeError(f"module 'generated' has no attribute {name!r}")
+            return module.__dict__[name]
+
+        module.__dict__["__getattr__"] = load
         return module
 
     def memory(self, dtype: str = "float64", **sizes: int) -> Memory:

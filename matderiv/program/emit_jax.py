@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from matderiv.program.backend import Backend
 from matderiv.program.plan import Plan
-from matderiv.program.skeleton import module_source
+from matderiv.program.skeleton import Source, module_source
 
 __all__ = ["JAX", "emit"]
 
@@ -106,6 +106,6 @@ JAX = Backend(
 )
 
 
-def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
+def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> Source:
     """Return the source of a module of pure functions."""
     return module_source(plan, JAX, title=title, equations=equations)

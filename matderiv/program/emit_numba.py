@@ -17,7 +17,7 @@ from matderiv.program.naming import function_name
 from matderiv.program.numba_lines import NumbaWriter
 from matderiv.program.plan import Plan
 from matderiv.program.self_check import self_check
-from matderiv.program.skeleton import Functions, module_source
+from matderiv.program.skeleton import Functions, Source, module_source
 from matderiv.program.steps import Step, operands_of
 from matderiv.program.writer import wrapped
 from matderiv.tensor.dims import Shape
@@ -97,7 +97,7 @@ NUMBA = Backend(
 )
 
 
-def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
+def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> Source:
     """Return the source of a module that checks itself when it is run."""
     for function in plan.functions:
         raise UnsupportedError(
@@ -105,7 +105,7 @@ def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
             hint='backend="numpy"',
         )
     return module_source(
-        plan, NUMBA, title=title, equations=equations, ending=self_check, functions=_Compiled
+        plan, NUMBA, title=title, equations=equations, check=self_check, functions=_Compiled
     )
 
 

@@ -14,7 +14,7 @@ from matderiv.program.backend import Backend
 from matderiv.program.names import Names
 from matderiv.program.plan import Plan
 from matderiv.program.self_check import self_check
-from matderiv.program.skeleton import module_source
+from matderiv.program.skeleton import Source, module_source
 from matderiv.program.steps import LEAST_ROWS, MOST_ENTRIES, Step
 from matderiv.program.writer import Writer
 
@@ -89,12 +89,12 @@ NUMPY = Backend(
 _BY_NAME = Backend("numpy", "np", "", "", "", "", reuses=True)
 
 
-def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
+def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> Source:
     """Return the source of a module that checks itself when it is run.
 
     `title` and `equations` are text for its docstring; they are escaped.
     """
-    return module_source(plan, NUMPY, title=title, equations=equations, ending=self_check)
+    return module_source(plan, NUMPY, title=title, equations=equations, check=self_check)
 
 
 def statement(step: Step, names: Names) -> str:

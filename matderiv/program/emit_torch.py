@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from matderiv.program.backend import Backend
 from matderiv.program.emit_jax import OPERATORS
 from matderiv.program.plan import Plan
-from matderiv.program.skeleton import module_source
+from matderiv.program.skeleton import Source, module_source
 
 __all__ = ["TORCH", "emit"]
 
@@ -118,6 +118,6 @@ TORCH = Backend(
 )
 
 
-def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> str:
+def emit(plan: Plan, *, title: str, equations: Sequence[str]) -> Source:
     """Return the source of a module of functions of tensors."""
     return module_source(plan, TORCH, title=title, equations=equations)

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from matderiv.program.plan import Plan
+from matderiv.program.skeleton import Source
 
 __all__ = ["BACKENDS", "Emitter", "emitter"]
 
@@ -15,7 +16,7 @@ BACKENDS = ("numpy", "numba", "jax", "torch")
 class Emitter(Protocol):
     """Writes a plan as a module; `title` and `equations` are text for its docstring."""
 
-    def __call__(self, plan: Plan, *, title: str, equations: list[str]) -> str: ...
+    def __call__(self, plan: Plan, *, title: str, equations: list[str]) -> Source: ...
 
 
 def emitter(backend: str) -> Emitter:

@@ -12,6 +12,7 @@ reads again.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from matderiv.errors import UnsupportedError
 from matderiv.program.backend import Backend
@@ -26,7 +27,7 @@ from matderiv.program.workspace import buffers
 from matderiv.program.writer import Writer, indented, wrapped
 from matderiv.tensor.dims import Shape, shape_text
 
-__all__ = ["Functions", "module_source"]
+__all__ = ["Functions", "Source", "module_source"]
 
 
 _UPDATE = '''
@@ -54,6 +55,17 @@ def _workspace(function, kind, *shapes):
         held[function] = (kind, shapes), [np.empty(shape, kind) for shape in shapes]
     return held[function][1]
 '''
+
+
+class Source(NamedTuple):
+    """The text of a module: its functions, and what checks them where it is run as a script."""
+
+    functions: str
+    check: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.functions + self.check
 
 
 class Functions:
@@ -253,12 +265,12 @@ def module_source(
     *,
     title: str,
     equations: Sequence[str],
-    ending: Callable[[Plan, Names], str] | None = None,
+    check: Callable[[Plan, Names], str] | None = None,
     functions: type[Functions] = Functions,
-) -> str:
+) -> Source:
     """The source of a module; `title` and `equations` are text for its docstring.
 
-    `ending` writes what stands after everything else.
+    `check` writes the functions that check it, and what a script executes.
     """
     _refuse(plan, backend)
     names = name_all(plan)
@@ -278,9 +290,8 @@ def module_source(
     called = dict.fromkeys(step.function for step in nested(plan.every))
     parts += [backend.helpers[name] for name in called if name in backend.helpers]
     parts.append(input_check(plan, names, backend))
-    if ending is not None:
-        parts.append(ending(plan, names))
-    return "\n\n\n".join(part.strip("\n") for part in parts if part) + "\n"
+    source = Source("\n\n\n".join(part.strip("\n") for part in parts if part) + "\n")
+    return source if check is None else source._replace(check=f"\n\n{check(plan, names)}\n")
 
 
 def _refuse(plan: Plan, backend: Backend) -> None:

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +95,23 @@ def test_self_check_passes_and_notices_a_flipped_sign(name: str, tmp_path: Path)
     result = _run(path)
     assert result.returncode == 1
     assert result.stdout.startswith("derivatives DISAGREE")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax", "torch"])
+def test_a_loaded_module_is_what_its_source_says_line_by_line(backend: str) -> None:
+    """What checks it is loaded when it is asked for, and stands in the lines where it is."""
+    function = md.compile("||X w - y||^2", "w", backend=backend)
+    written: dict[str, Any] = {}
+    exec(compile(function.source, "written", "exec"), written)
+    names = [name for name in written if isinstance(written[name], FunctionType)]
+    assert ("self_check" in names) == (backend == "numpy")
+    for name in names:
+        loaded, file = getattr(function.module, name).__code__, written[name].__code__
+        assert {line for *_, line in loaded.co_lines()} == {line for *_, line in file.co_lines()}
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        function.module.nothing  # noqa: B018
+    if backend == "numpy":
+        assert function.module.self_check() == 0
 
 
 def test_a_hessian_checks_itself(tmp_path: Path) -> None:
