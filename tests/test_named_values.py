@@ -71,3 +71,40 @@ def test_a_where_clause_reads_in_any_order(order: tuple[int, ...]) -> None:
     text = "tr(P Q) where " + ", ".join(CLAUSE[k] for k in order) + ", P, D: (n, n)"
     straight = "tr(P Q) where " + ", ".join(reversed(CLAUSE)) + ", P, D: (n, n)"
     assert str(md.diff(text, "D")) == str(md.diff(straight, "D"))
+
+
+ROOTS = {
+    "r = norm(x); log(r)": "x/r^2 where r = ||x||",
+    "r = norm(x - y); λ/2 (r - α)^2": "lambda (r - alpha)/r (x - y) where r = ||x - y||",
+    "r = sqrt(x' S x); r^3": "3 r S x where r = sqrt(x' S x)",
+    "r = -2 sqrt(x' S x); r^3": "12 r S x where r = -2 sqrt(x' S x)",
+    "r = (x' S x)^(1/3); exp(r)": "2 exp(r)/(3 r^2) S x where r = (x' S x)^(1/3)",
+    "r = 1/(λ + x' S x); r^2": "-4 r^3 S x where r = 1/(lambda + x' S x)",
+    "d = sqrt(x.^2 + 1); sum(d)": "x ./ d where d = sqrt(x.^2 + 1)",
+}
+
+
+@pytest.mark.parametrize("text", ROOTS)
+def test_the_slope_of_a_named_root_is_told_by_its_name(text: str) -> None:
+    """∂y/∂x = c^k/k y^(1 - k) of y = c x^(1/k); the value is that of the text without names."""
+    program = md.parse(f"{text} where x: (n), S: (n, n) symmetric")
+    derivative = md.diff(program, "x")
+    assert derivative.to("ascii") == ROOTS[text]
+    random = np.random.default_rng(2)
+    root = random.normal(size=(3, 3))
+    at = {"x": random.normal(size=3), "y": random.normal(size=3), "S": root @ root.T}
+    at |= {"λ": 0.7, "α": 0.4}
+    name, definition = text.split(";")[0].split(" = ")
+    plain = text.split("; ")[1].replace(f"({name})", name).replace(name, f"({definition})", 1)
+    plain += " where x: (n), S: (n, n) symmetric"
+    given = {key: value for key, value in at.items() if key in program.inputs}
+    np.testing.assert_allclose(
+        derivative.evaluate(given), md.diff(plain, "x").evaluate(given), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("text", ["r = norm(x); (r - 1)^2", "r = norm(x); log(1 + r)"])
+def test_the_slope_of_a_named_norm_is_0_at_0(text: str) -> None:
+    at = {"x": np.zeros(3)}
+    assert not md.diff(text, "x").evaluate(at).any()
+    assert not md.compile(text, "x").value_and_grad(at)[1]["x"].any()

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
@@ -139,6 +140,9 @@ def _adjoints(
     """
     lead = list(range(-(g.order - node.order), 0))
     if isinstance(node, Product):
+        slope = _slope_of_root(node, named)
+        if slope is not None:
+            return [(node.children[0], _times(g, slope, lead, node.out))]
         found: list[tuple[Node, Node]] = []
         for index, (child, labels, exponent) in enumerate(node.factors):
             if not child.depends & mask:
@@ -164,15 +168,33 @@ def _adjoints(
         if isinstance(node, Map):
             value = named.get(node.id, node)
             slope = node.function.differentiate(index, value, node.arguments)
-            labels = tuple(range(node.order))
-            factors = [Factor(g, (*lead, *labels), 1), Factor(slope, labels, 1)]
-            found.append((child, arena.product(1, factors, (*lead, *labels))))
+            found.append((child, _times(g, slope, lead, tuple(range(node.order)))))
         else:
             assert isinstance(node, Apply)
             cotangent = node.primitive.pull_back(index, g, node)
             if cotangent is not None:
                 found.append((child, cotangent))
     return found
+
+
+def _times(g: Node, slope: Node, lead: Sequence[int], labels: tuple[int, ...]) -> Node:
+    """g ⊙ slope, the cotangent with axes in front."""
+    factors = [Factor(g, (*lead, *labels), 1), Factor(slope, labels, 1)]
+    return g.arena.product(1, factors, (*lead, *labels))
+
+
+def _slope_of_root(node: Product, named: Mapping[int, Name]) -> Node | None:
+    """∂y/∂x = c^k/k y^(1 - k) of a named y = c x^(1/k), entry by entry: 1/(2 r) of r = √x."""
+    value = named.get(node.id)
+    if value is None or len(node.factors) != 1:
+        return None
+    _, labels, exponent = node.factors[0]
+    if abs(exponent.numerator) != 1 or exponent == 1 or labels != node.out:
+        return None
+    k = int(1 / exponent)
+    factor = Factor(value, labels, 1 - k)
+    coefficient = Fraction(node.coefficient) ** k / k
+    return node.arena.product(coefficient, [factor], node.out, dict(enumerate(node.sizes)))
 
 
 def push_forward(
