@@ -60,6 +60,15 @@ class Degrees:
                     known[below.id] = self._degree(below)
         return known[node.id]
 
+    def equate(self, node: Node, other: Node) -> None:
+        """Take an equal node to have the degrees of another, where its own are higher.
+
+        The model compares sizes of terms.  It does not see that f Σ t and Σ f t cancel alike.
+        """
+        known = self(other)
+        if self(node)[1] > known[1]:
+            self._known[node.id] = known
+
     def _degree(self, node: Node) -> Degree:
         known = self._known
         if isinstance(node, Product):

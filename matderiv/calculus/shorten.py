@@ -234,6 +234,11 @@ class Shortener:
         """Σ t = s^e Σ t s^(-e) for the extreme power s^e of any term, then expand inside."""
         if len(node.terms) > 12 or node.order > 2:
             return
+        cleared = _cleared(node)
+        if isinstance(cleared, Product):
+            yield self._inside(cleared)
+        elif isinstance(cleared, Sum) and cleared is not node:
+            yield from self._common_denominator(cleared)
         seen: dict[tuple[int, tuple[int, ...]], Factor] = {}
         shared: set[tuple[int, tuple[int, ...]]] = set()
         for _, original in node.terms:
@@ -291,14 +296,7 @@ class Shortener:
                 divisor = _divisor(total, other.node, axes)
                 if divisor is None:
                     continue
-                whole = tuple(range(total.order))
-                above = divisor._replace(exponent=-divisor.exponent)
-                terms = []
-                for coefficient, term in total.terms:
-                    inline = frozenset({term.id})
-                    factors = [Factor(term, whole, 1), above]
-                    terms.append(Term(coefficient, arena.product(1, factors, whole, None, inline)))
-                made: Node = arena.sum(terms, total.shape)
+                made = _times(total, divisor._replace(exponent=-divisor.exponent))
                 if inverse:
                     made, power_left = arena.apply("inv", made), -power
                 else:
@@ -306,9 +304,54 @@ class Shortener:
                 left = other._replace(exponent=other.exponent + divisor.exponent * power)
                 rest = [f for f in node.factors if f is not factor and f is not other]
                 factors = [*rest, left, Factor(made, factor.labels, power_left)]
-                yield arena.product(
+                multiplied = arena.product(
                     node.coefficient, factors, node.out, dict(enumerate(node.sizes))
                 )
+                self.degrees.equate(multiplied, node)  # each term of S is multiplied alike
+                yield multiplied
+
+
+def _times(total: Sum, factor: Factor) -> Node:
+    """Σ t f, the factor on axes of the sum."""
+    arena, whole = total.arena, tuple(range(total.order))
+    terms = []
+    for coefficient, term in total.terms:
+        factors = [Factor(term, whole, 1), factor]
+        made = arena.product(1, factors, whole, None, frozenset({term.id}))
+        terms.append(Term(coefficient, made))
+    return arena.sum(terms, total.shape)
+
+
+def _cleared(node: Sum) -> Node:
+    """The sum with a/(b/c + d) as a c/(b + c d) in all its terms, so that divisors meet."""
+    arena = node.arena
+    terms = []
+    for coefficient, original in node.terms:
+        term = as_product(original)
+        factors: list[Factor] = []
+        for factor in term.factors:
+            total, exponent = factor.node, factor.exponent
+            while isinstance(total, Sum) and exponent < 0 and exponent.denominator == 1:
+                below = next(_below(total), None)
+                if below is None:
+                    break
+                axes = tuple(factor.labels[axis] for axis in below.labels)
+                factors.append(Factor(below.node, axes, below.exponent * exponent))
+                total = _times(total, below._replace(exponent=-below.exponent))
+            factors.append(Factor(total, factor.labels, exponent))
+        made = arena.product(term.coefficient, factors, term.out, dict(enumerate(term.sizes)))
+        terms.append(Term(coefficient, made))
+    return arena.sum(terms, node.shape)
+
+
+def _below(total: Sum) -> Iterator[Factor]:
+    """What stands below the line in a term of a sum, at its lowest power in any."""
+    for term in total.children:
+        for factor, ports in _on_outputs(as_product(term)):
+            if factor.exponent < 0:
+                lowest = _divisor(total, factor.node, ports)
+                assert lowest is not None
+                yield lowest
 
 
 def _divisor(total: Sum, node: Node, axes: tuple[int, ...]) -> Factor | None:

@@ -106,6 +106,11 @@ def test_what_cancels_is_opened(formula: str, wrt: str, found: str) -> None:
         ("sum(log(1 + x.^2 / s^2)) where s: ()", "x", "2 x ./ (x.^2 + s^2)"),
         ("logdet(I + X X' / s^2) where s: ()", "X", "2 (X X' + s^2 eye(n))^-1 X"),
         ("sum(log(1 + x ./ y)) where x, y: (n) positive", "x", "1 ./ (y + x)"),
+        # ν s^2 + x.^2 may cancel no more than 1 + x.^2/(ν s^2), of which it is a multiple
+        (
+            "(ν + 1) sum(log(1 + x.^2 / (ν s^2))) where s: ()",
+            *("x", "2 (nu + 1) x ./ (nu s^2 + x.^2)"),
+        ),
         # the root of s^2 is s for s ≥ 0 alone
         (
             "sum(sqrt(1 + x.^2 / s^2)) where s: ()",
@@ -119,6 +124,15 @@ def test_what_cancels_is_opened(formula: str, wrt: str, found: str) -> None:
 )
 def test_what_divides_within_a_divisor_is_multiplied_in(formula: str, wrt: str, found: str) -> None:
     assert md.diff(formula, wrt).to("ascii") == found
+
+
+def test_divisors_meet_that_are_multiples_of_one_another() -> None:
+    """1/(x²/c² + 1) - 2 c² x²/(c² + x²)² has the divisor (c² + x²)²."""
+    formula = "sum(log(1 + ((X w - y)/c).^2)) where c: ()"
+    hessian = md.diff(formula, "w", order=2)
+    assert hessian.check()
+    want = "2 X' diag((1 - 2 (X w - y).^2 ./ T_0) ./ T_0) X where T_0 = (X w - y).^2 + c^2"
+    assert hessian.to("ascii") == want
 
 
 @pytest.mark.parametrize(
