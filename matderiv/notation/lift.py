@@ -206,8 +206,19 @@ class Lifter:
             elif (opened := _opened(node)) is not None:
                 candidates.append(self(opened))
         if candidates:
+            candidates += self._divided(node)
             return min(candidates, key=lambda term: term.weight)
         return self._einsum(node)
+
+    def _divided(self, node: Product) -> list[Term]:
+        """x/(2 a) + 1 of (x/a + 2)/2, which may be shorter."""
+        scale = Fraction(node.coefficient)
+        if scale.denominator == 1 or len(node.factors) != 1:
+            return []
+        total, labels, exponent = node.factors[0]
+        if not isinstance(total, Sum) or exponent != 1 or labels != node.out:
+            return []
+        return [lift_sum(total, self, self.mention, scale)]
 
     def _einsum(self, node: Product) -> Term:
         """einsum("ik,kj->ij", …) of the factors; δ and 𝟏 become operands."""

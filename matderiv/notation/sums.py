@@ -32,13 +32,16 @@ from matderiv.tensor.nodes import Sum as SumNode
 __all__ = ["lift_sum", "without_broadcast"]
 
 Lift = Callable[[Node], Term]
+_ONE = Fraction(1)
 
 
-def lift_sum(node: SumNode, lift: Lift, mention: Callable[[Node], float]) -> Term:
-    """The terms in the order in which their first names were mentioned, constants last."""
+def lift_sum(
+    node: SumNode, lift: Lift, mention: Callable[[Node], float], scale: Fraction = _ONE
+) -> Term:
+    """The scaled terms in the order in which their first names were mentioned, constants last."""
     if not node.terms:
         return Zeros(node.shape, order=node.order) if node.order else Number(0)
-    parts = [(Fraction(coefficient), child) for coefficient, child in node.terms]
+    parts = [(Fraction(scale * coefficient), child) for coefficient, child in node.terms]
     parts.sort(key=lambda part: (mention(part[1]), part[1].id))
     terms = [lift(child) for _, child in parts]
     broadcast = [_broadcast_axes(child) for _, child in parts]

@@ -57,6 +57,9 @@ PRINTS = [
     ("sum(abs(x).^3)^(1/3)", "norm(x, 3)"),
     ("sqrt(x' A x)", "sqrt(xᵀ A x)"),
     # numbers and scalars
+    ("log(1 + x' x/(2 a)) where a: ()", "log(xᵀ x/(2 a) + 1)"),
+    ("sin(1 - x' x/(2 n)) where x: (n)", "sin(1 - xᵀ x/(2 n))"),
+    ("exp((3 - x' x)/2)", "exp((3 - xᵀ x)/2)"),
     ("x/2", "x/2"),
     ("3 x / 2", "3/2 x"),
     ("0.01 x", "0.01 x"),
