@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from matderiv.program.compiled import CompiledFunction
 from tests.loops.programs import PROGRAMS, SIZES, values
 from tests.numerics import relative_error
 from tests.program.counting import count
+from tests.program.measuring import measure
 
 NAMES = pytest.mark.parametrize("name", PROGRAMS)
 B, M, K, N = sympy.symbols("B M K N", positive=True)
@@ -110,25 +109,12 @@ def test_memory_grows_by_one_activation_and_one_gradient_a_layer(name: str) -> N
         lengths = {**sizes, "N": layers}
         shapes = [[lengths[str(dim)] for dim in v.shape] for v in function.plan.inputs]
         arguments = [random.normal(size=shape) / 8 for shape in shapes]
-        peaks.append(_measured(function, arguments))
+        peaks.append(measure(function.module.value_and_grad, *arguments))
     slopes = {(b - a) / n for a, b, n in zip(peaks, peaks[1:], (4, 8), strict=False)}
     expected = 8 * (128 * 64 + 64 * 64)
     assert all(abs(slope - expected) < 600 for slope in slopes)
     symbolic = sympy.Poly(function.cost.peak_memory, N).coeff_monomial(N)
     assert sympy.expand(symbolic - 8 * (B * M + M**2)) == 0
-
-
-def _measured(function: CompiledFunction, arguments: list[Any]) -> int:
-    call = function.module.value_and_grad
-    call(*arguments)
-    gc.collect()
-    gc.disable()
-    tracemalloc.start()
-    call(*arguments)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    gc.enable()
-    return peak
 
 
 def test_six_flops_for_each_parameter_and_token() -> None:

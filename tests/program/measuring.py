@@ -74,7 +74,9 @@ SECOND_ORDER = {"hessian"}
 def measure(call: Callable[..., Any], *arguments: Any, **named: Any) -> int:
     """The peak of what Python's accounting sees, beyond what was there before the call."""
     call(*arguments, **named)  # whatever is imported or cached at first use
+    gc.freeze()  # a collection that has nothing to look at still empties the free lists
     gc.collect()
+    gc.unfreeze()
     gc.disable()
     tracemalloc.start()
     try:

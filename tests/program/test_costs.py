@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import runpy
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import matderiv as md
 from matderiv.errors import MatderivError
 from matderiv.program.compiled import CompiledFunction
 from matderiv.program.counting import LINEAR_ALGEBRA, WEIGHTS
+from tests.program.measuring import measure
 
 DOCS = Path(__file__).parents[2] / "docs"
 TWO_LAYERS = "x: (B, D); w1: (D, D); w2: (D, K)\nh1 = x @ w1\nh2 = h1 @ w2\nh2.pow(2).mean()"
@@ -74,20 +73,8 @@ def test_association_follows_the_sizes() -> None:
 
 
 def _peak(function: CompiledFunction, values: dict[str, Any]) -> int:
-    call = function.module.value_and_grad
     names = [function._names.inputs[v] for v in function.plan.inputs]
-    arguments = {name: values[name] for name in names}
-    call(**arguments)  # whatever is imported or cached at first use
-    gc.collect()
-    gc.disable()
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        call(**arguments)
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-        gc.enable()
+    return measure(function.module.value_and_grad, **{name: values[name] for name in names})
 
 
 @pytest.mark.parametrize(
