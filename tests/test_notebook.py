@@ -174,7 +174,7 @@ def executed() -> Any:
     pytest.importorskip("ipykernel", reason="ipykernel is not installed")
     notebook = nbformat.read(TUTORIAL, as_version=4)
     # A file of this name beside the notebook would be read in the place of a formula.
-    nbclient.NotebookClient(notebook, timeout=300, resources={}).execute()
+    nbclient.NotebookClient(notebook, timeout=300, resources={}, coalesce_streams=True).execute()
     for cell in notebook.cells:
         cell.metadata = {}
     notebook.metadata.language_info = {"name": "python"}
