@@ -147,7 +147,7 @@ def test_readme_begins_with_two_commands() -> None:
     assert readme.index("```") == readme.index("```sh")
     first, second = SHELL.findall(readme)[0].splitlines()
     assert first.endswith('matderiv diff "||Xw - y||^2" wrt w')
-    assert second.endswith(".venv/bin/python -m pytest -q")
+    assert second.endswith(".venv/bin/python -m pytest -q -n auto")
 
 
 def test_what_the_readme_offers_runs() -> None:

@@ -20,7 +20,7 @@ TAKEN: dict[str, Callable[[np.ndarray], Any]] = {
     "by columns": np.asfortranarray,
     "every second": lambda array: np.repeat(array, 2, axis=-1)[..., ::2],
 }
-REFUSED = [np.array([1j, 2]), "ab", None, [object(), 1], [[1.0], 1.0], [10**400, 1], X[:, None]]
+REFUSED = [np.array([1j, 2]), "ab", None, [object, 1], [[1.0], 1.0], [10**400, 1], X[:, None]]
 REFUSED += [["1", "2"]]
 
 
