@@ -127,6 +127,8 @@ def _is_definite(node: Node) -> bool:
         return all(t.coefficient > 0 and is_semidefinite(t.node) for t in node.terms) and any(
             is_positive_definite(t.node) for t in node.terms
         )
+    if isinstance(node, Apply):
+        return node.primitive.is_inverse and is_positive_definite(node.arguments[0])
     if not isinstance(node, Product) or node.coefficient <= 0 or len(node.out) != 2:
         return False
     if node.out[0] == node.out[1]:  # a diagonal
@@ -148,11 +150,24 @@ def _is_positive(node: Node) -> bool:
     """Whether every entry is known to be > 0."""
     if isinstance(node, Name):
         return _is_positive(node.definition)
+    if isinstance(node, Sum):
+        return all(t.coefficient > 0 for t in node.terms) and (
+            all(is_nonnegative(node.arena, t.node) for t in node.terms)
+            and any(_is_positive(t.node) for t in node.terms)
+        )
+    if isinstance(node, Product):
+        return node.coefficient > 0 and (
+            len(set(node.out)) == len(node.out) and all(_is_positive(f.node) for f in node.factors)
+        )
     return isinstance(node, Size) or (isinstance(node, Variable) and "positive" in node.attributes)
 
 
 def is_semidefinite(node: Node) -> bool:
-    """Whether x'A x ≥ 0 is known: positive definite, A' diag(w) A or diag(w) with w ≥ 0."""
+    """Whether A is known to be symmetric with x'A x ≥ 0.
+
+    So are diag(w) for w ≥ 0, sums, entrywise products (Schur), and u u' and B' C B for a
+    semidefinite C.
+    """
     known = node.arena.semidefinite
     if node.id not in known:
         known[node.id] = _is_semidefinite(node)
@@ -171,14 +186,45 @@ def _is_semidefinite(node: Node) -> bool:
     first, second = node.out
     if first == second:
         return all(is_factor_nonnegative(node.arena, f) for f in node.factors)
-    sides = [f for f in node.factors if {first, second} & set(f.labels)]
-    weights = [f for f in node.factors if f not in sides]
-    if not all(is_factor_nonnegative(node.arena, f) for f in weights):
+    sizes = dict(enumerate(node.sizes))
+    schur, left, right, rest = list[Factor](), list[Factor](), list[Factor](), list[Factor]()
+    for f in node.factors:
+        at = {first, second}.intersection(f.labels)
+        (schur if len(at) == 2 else left if first in at else right if at else rest).append(f)
+    if schur:
+        return all(
+            isinstance(f.exponent, int)
+            and f.exponent > 0
+            and len(f.labels) == 2
+            and is_semidefinite(f.node)
+            for f in schur
+        ) and is_semidefinite(node.arena.product(1, [*left, *right, *rest], node.out, sizes))
+    inner = _mirror(left, right, first, second)
+    if inner is None:
         return False
-    if len(sides) != 2 or sides[0].node is not sides[1].node or len(sides[0].labels) != 2:
+    apart = [(one, other) for one, other in inner.items() if one != other]
+    if not apart:  # for each of the labels that both sides share, u u'
+        return all(is_factor_nonnegative(node.arena, f) for f in rest)
+    if len(inner) > 1:
         return False
-    inner = [tuple("x" if k in node.out else k for k in f.labels) for f in sides]
-    return inner[0] == inner[1] and all(f.exponent == 1 for f in sides)
+    return is_semidefinite(node.arena.product(1, rest, apart[0], sizes))
+
+
+def _mirror(
+    left: list[Factor], right: list[Factor], first: int, second: int
+) -> dict[int, int] | None:
+    """The labels of factors, each with that of its place in equal factors beside `second`."""
+    if len(left) != len(right):
+        return None
+    image = {first: second}
+    for f, g in zip(left, right, strict=True):
+        if f.node is not g.node or f.exponent != g.exponent:
+            return None
+        for one, other in zip(f.labels, g.labels, strict=True):
+            if image.setdefault(one, other) != other:
+                return None
+    del image[first]
+    return image if len(set(image.values())) == len(image) else None
 
 
 def _is_one_minus_unit(node: Node) -> bool:

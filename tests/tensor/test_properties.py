@@ -87,6 +87,26 @@ POSITIVE_DEFINITE: dict[str, Form] = {
     "diag(p)": lambda k: k.e("i->ii", k.p),
     "2 t diag(p)": lambda k: 2 * k.e(",i->ii", k.t, k.p),
     "I": lambda k: k.I,
+    "S^-1": lambda k: k.arena.apply("inv", k.S),
+    "(S^-1 + x x')^-1": lambda k: k.arena.apply(
+        "inv", k.arena.apply("inv", k.S) + k.e("i,j->ij", k.x, k.x)
+    ),
+    "S + x x'": lambda k: k.S + k.e("i,j->ij", k.x, k.x),
+    "S + t x x'": lambda k: k.S + k.e(",i,j->ij", k.t, k.x, k.x),
+    "S + 1 1'": lambda k: k.S + k.arena.ones("n", "n"),
+    "S + A x x' A'": lambda k: k.S + k.e("ik,k,jl,l->ij", k.A, k.x, k.A, k.x),
+    "S + A 1 1' A'": lambda k: k.S + k.e("ik,jl->ij", k.A, k.A),
+    "S + A' T A": lambda k: k.S + k.e("ki,kl,lj->ij", k.A, k.T, k.A),
+    "S + A' T T A": lambda k: k.S + k.e("ki,km,ml,lj->ij", k.A, k.T, k.T, k.A),
+    "S + A'B'B A": lambda k: k.S + k.e("ki,mk,ml,lj->ij", k.A, k.B, k.B, k.A),
+    "S + diag(x) T diag(x)": lambda k: k.S + k.e("i,ij,j->ij", k.x, k.T, k.x),
+    "S + S .* T": lambda k: k.S + k.S * k.T,
+    "S + S.^2 .* (A'A)": lambda k: k.S + k.S**2 * k.e("ki,kj->ij", k.A, k.A),
+    "X'X + (t + 1) I": lambda k: k.e("ki,kj->ij", k.X, k.X) + k.e(",ij->ij", k.t + 1, k.I),
+    "X'X + diag(2 t p + r.^2)": lambda k: (
+        k.e("ki,kj->ij", k.X, k.X)
+        + k.e("i->ii", 2 * k.e(",i->i", k.t, k.p) + k.e(",i->i", k.r**2, k.arena.ones("n")))
+    ),
 }
 
 NOT_DEFINITE: dict[str, Form] = {
@@ -128,6 +148,17 @@ NOT_DEFINITE: dict[str, Form] = {
     "S + (X.^2)' X": lambda k: k.S + k.e("ki,kj->ij", k.X**2, k.X),
     "diag(sin(x))": lambda k: k.e("i->ii", k.arena.map("sin", k.x)),
     "diag(p + x)": lambda k: k.e("i->ii", k.p + k.x),
+    "diag(p - t)": lambda k: k.e("i->ii", k.p - k.e(",i->i", k.t, k.arena.ones("n"))),
+    "S + A' C A": lambda k: k.S + 9 * k.e("ki,kl,lj->ij", k.A, k.C, k.A),
+    "S + A' T B": lambda k: k.S + k.e("ki,kl,lj->ij", k.A, k.T, k.B),
+    "S + A T A": lambda k: k.S + k.e("ik,kl,lj->ij", k.A, k.T, k.A),
+    "S + A x p' A'": lambda k: k.S + 9 * k.e("ik,k,jl,l->ij", k.A, k.x, k.A, k.p),
+    "S + C .* T": lambda k: k.S + 9 * k.C * k.T,
+    "S + S .* (A B')": lambda k: k.S + k.S * k.e("ik,jk->ij", k.A, k.B),
+    "S + T.^-1": lambda k: k.S + k.T**-1,
+    "S + r x x'": lambda k: k.S + 9 * k.e(",i,j->ij", k.r, k.x, k.x),
+    "S + diag(x) T": lambda k: k.S + k.e("i,ij->ij", k.x, k.T),
+    "C^-1": lambda k: k.arena.apply("inv", k.C),
 }
 
 
