@@ -106,7 +106,7 @@ def _transpose(term: Term) -> Term:
         pushed = Hadamard(
             tuple(map(transpose, term.factors)), tuple(map(transpose, term.divisors)), order=2
         )
-    elif isinstance(term, Kronecker) and min(term.left.order, term.right.order) < 2:
+    elif isinstance(term, Kronecker):
         pushed = replace(term, left=transpose(term.left), right=transpose(term.right))
     elif isinstance(term, Power):
         exponent = term.exponent

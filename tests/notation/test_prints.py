@@ -36,6 +36,12 @@ PRINTS = [
         "(A ⊗ B) (C ⊗ D) E where A: (2, 3), B: (4, 5), C: (3, 2), D: (5, 3), E: (6, n)",
         "(A ⊗ B) (C ⊗ D) E",
     ),
+    ("(A ⊗ B)'", "(A ⊗ B)ᵀ"),
+    ("(A ⊗ B')'", "Aᵀ ⊗ B"),
+    (
+        "commutation(p, m) (A ⊗ B) commutation(n, q) where A: (m, n), B: (p, q)",
+        "B ⊗ A",
+    ),
     ("vec(A ⊗ B)", "vec(A ⊗ B)"),
     ("vec((A B) ⊗ C)", "vec((A B) ⊗ C)"),
     ("vec(X) vec(Y)'", "vec(X) vec(Y)ᵀ"),
