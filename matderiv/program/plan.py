@@ -204,7 +204,10 @@ class _Attempt(NamedTuple):
 
     lowering: Lowering
     plan: Plan
-    weight: float
+
+    @property
+    def weight(self) -> float:
+        return weight(self.plan)
 
 
 class _Attempts:
@@ -236,8 +239,7 @@ class _Attempts:
             pair = (lowering, self._planned(lowering))
             known.append(pair)
         lowering, made = pair
-        made = replace(made, sizes=dict(sizes))
-        return _Attempt(lowering, made, weight(made))
+        return _Attempt(lowering, replace(made, sizes=dict(sizes)))
 
     def _planned(self, lowering: Lowering) -> Plan:
         graph = self._graph
