@@ -20,7 +20,7 @@ from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
 from matderiv.errors import MatderivError, UnsupportedError, one_of
 from matderiv.language import canonical_name
-from matderiv.notation import present_joint
+from matderiv.notation import present, present_joint
 from matderiv.program import Graph, Plan, plan
 from matderiv.program.choices import Choices, find_choices
 from matderiv.program.compiled import CompiledFunction
@@ -34,6 +34,7 @@ from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node, Variable
 
 if TYPE_CHECKING:
+    from matderiv.language.lower import Lowered
     from matderiv.program.rematerialize import Tradeoff
     from matderiv.source import Program
 
@@ -48,12 +49,24 @@ __all__ = [
 
 
 class Prepared(NamedTuple):
-    """Graphs equal in value for the planner, their leaves, and the one for a reader."""
+    """Graphs equal in value for the planner, their leaves, and the one for a reader.
+
+    `lowered` is the program that they were made of, without the attributes of `wrt`.
+    """
 
     graphs: Sequence[Graph]
     inputs: Sequence[Variable]
     cotangent: Variable | None
     read: Graph
+    lowered: Lowered
+
+
+class Planned(NamedTuple):
+    """A plan, and what a reader sees of it."""
+
+    plan: Plan
+    read: Graph
+    lowered: Lowered
 
 
 def program_plan(
@@ -67,7 +80,7 @@ def program_plan(
     diagonal: bool = False,
     compressed: bool = False,
     blocked: bool = False,
-) -> tuple[Plan, Node, Mapping[str, Node]]:
+) -> Planned:
     """The plan of a value with its derivatives, and both as a reader sees them.
 
     Order 1: gradients of a scalar, vector-Jacobian products of anything else, for
@@ -78,7 +91,7 @@ def program_plan(
     """
     then = tuple(then)
     prepared = _prepare(program, wrt, order, layout, then, diagonal)
-    graphs, inputs, cotangent, read = prepared
+    graphs, inputs, cotangent, read, lowered = prepared
     terms: dict[str, Terms] = {}
     by = {name: (name, *(then or (name,) * (order - 1))) for name in wrt}
     if compressed:
@@ -100,7 +113,7 @@ def program_plan(
     )
     checked_sizes(sizes or {}, made.size_names)
     made = replace(made, terms=terms)
-    return _with_output_name(made, program), read.value, {**read.gradients, **read.derivatives}
+    return Planned(_with_output_name(made, program), read, lowered)
 
 
 def _in_terms(graphs: Sequence[Graph]) -> tuple[list[Graph], dict[str, Terms]]:
@@ -146,7 +159,7 @@ def program_choices(
     program: Program, wrt: Sequence[str], order: int = 1, sizes: Mapping[str, int] | None = None
 ) -> Choices:
     """Which order of operations is best for which sizes; `sizes` are those that are known."""
-    graphs, inputs, cotangent, _ = _prepare(program, wrt, order, "mixed")
+    graphs, inputs, cotangent, *_ = _prepare(program, wrt, order, "mixed")
     return find_choices(Problem.of(graphs, inputs, cotangent), sizes or {})
 
 
@@ -223,6 +236,7 @@ def _prepare(
         [v for v in inputs if isinstance(v, Variable)],
         cotangent,
         read,
+        lowered,
     )
 
 
@@ -258,7 +272,7 @@ def compile_program(
     and gradients stay within `budget` bytes.  With `segments` the values between so many
     parts are kept, at any sizes.
     """
-    made, made_from, shown = program_plan(
+    made, read, lowered = program_plan(
         program,
         wrt,
         order,
@@ -280,12 +294,12 @@ def compile_program(
     taken = taken_names(program)
     order = 1 + len(then) if then else order
     head = f"{'diag ' if diagonal else ''}∂{f'^{order} ' if order > 1 else ''}value/"
-    lines = {"value": made_from}
-    for name, node in shown.items():
+    lines = {"value": read.value}
+    for name, node in {**read.gradients, **read.derivatives}.items():
         each = (name, *then) if set(then) - {name} else (name,)
         lines[f"{head}{''.join(f'∂{by}' for by in each)}"] = node
     equations = present_joint(lines, taken=taken).text("unicode").splitlines()
-    value = str(program).partition("\n")[0]
+    value = _as_read(program, lowered, (*wrt, *then))
     title = f"{value}, and its derivatives by {', '.join(wrt)}" if wrt else value
     return CompiledFunction(
         made,
@@ -295,6 +309,16 @@ def compile_program(
         canonical=canonical_name,
         spelled=spelled,
     )
+
+
+def _as_read(program: Program, lowered: Lowered, plain: Sequence[str]) -> str:
+    """The value as it was read, without the lines below it."""
+    inputs = program.inputs
+    if any(inputs[name].attributes for name in plain if name in inputs):
+        shown = program.presentation  # of nodes with the attributes
+    else:
+        shown = present(lowered.root, row=lowered.row)
+    return shown.text("unicode").partition("\n")[0]
 
 
 def program_cost(
@@ -307,4 +331,4 @@ def program_cost(
     diagonal: bool = False,
 ) -> Cost:
     """FLOPs and memory of the code that `compile_program` generates for these sizes."""
-    return Cost(program_plan(program, wrt, order, sizes=sizes, then=then, diagonal=diagonal)[0])
+    return Cost(program_plan(program, wrt, order, sizes=sizes, then=then, diagonal=diagonal).plan)

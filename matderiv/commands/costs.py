@@ -81,7 +81,7 @@ def memory(options: Namespace) -> int:
 
     program, names, _ = asked_program(options)
     at = sizes(options)
-    made = program_plan(program, program.names_of(names), options.order, sizes=at)[0]
+    made = program_plan(program, program.names_of(names), options.order, sizes=at).plan
     made = replace(made, item=FLOATS[options.dtype])
     options.output = options.output or options.timeline or None
     svg = options.format == "svg" or Path(options.output or "").suffix == ".svg"
@@ -122,7 +122,7 @@ def plan(options: Namespace) -> int:
 
     program, names, _ = asked_program(options)
     at = sizes(options)
-    made = program_plan(program, wanted(program, names), sizes=at)[0]
+    made = program_plan(program, wanted(program, names), sizes=at).plan
     made = replace(made, item=FLOATS[options.dtype])
     with progress("schedules") as report:
         found = tradeoff(made, at, report)

@@ -109,7 +109,7 @@ MANY_PRODUCTS = [
 @pytest.mark.parametrize("source, wrt", MANY_PRODUCTS)
 def test_sizes_planned_for_before_change_nothing(source: str, wrt: list[str]) -> None:
     """A lowering goes on from that of other sizes where they part: as if it were the first."""
-    graphs, inputs, cotangent, _ = _prepare(md.parse(source), wrt, 1, "mixed")
+    graphs, inputs, cotangent, *_ = _prepare(md.parse(source), wrt, 1, "mixed")
     problem = Problem.of(graphs, inputs, cotangent)
     draw, plans = random.Random(source), []
     for _ in range(20):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -133,6 +134,17 @@ def test_a_module_without_a_finite_value_says_that_nothing_was_compared(tmp_path
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 1
     assert result.stdout.startswith("derivatives not compared")
+
+
+READ = [("S: (n, n) symmetric; x: (n)\n||S' x||^2", ["S"]), ("x: (n); A: (n, m)\nx' A", ["x"])]
+
+
+@pytest.mark.parametrize("source, wrt", [*PROGRAMS.values(), *READ])
+def test_a_module_is_titled_by_the_value_as_it_was_read(source: str, wrt: list[str]) -> None:
+    text = ast.get_docstring(ast.parse(md.compile(source, wrt).source))
+    assert text is not None
+    value = str(md.parse(source)).splitlines()[0]
+    assert text.splitlines()[0] == f"{value}, and its derivatives by {', '.join(wrt)}"
 
 
 def test_relu_network_keeps_outputs_not_inputs() -> None:
