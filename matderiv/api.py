@@ -153,7 +153,8 @@ def verify(
 ) -> VerifyReport:
     """Say whether a formula that somebody claims is the derivative, or how it differs.
 
-    The formula may use the program's names, and f for its value.
+    The formula may use the program's names, f for its value, and dX for the differential of
+    X, as in dL = tr(G' dX).
 
     >>> print(verify("||X w - y||^2", "w", "X' (X w - y)"))
     off by a factor: the claim is 1/2 times the derivative

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose
 
 import matderiv as md
 from matderiv.commands import main
-from matderiv.verify import Verdict
+from matderiv.verify import Verdict, verify_claim
 from matderiv.verify.factors import find_factor
 
 SQUARE = "where A, B, X: (n, n)"
@@ -31,6 +31,20 @@ CASES: list[tuple[Verdict, str, str, str, dict[str, Any], str]] = [
     (Verdict.RIGHT, "x", "x", "I", {}, "right"),
     (Verdict.RIGHT, "sum(B) where A: (n, n)", "A", "0", {"shapes": {"A": ("n", "n")}}, "right"),
     (Verdict.RIGHT, r"\|X w - y\|_2^2", "w", r"2 X^\top (X w - y)", {}, "right"),
+    # as a differential
+    (Verdict.RIGHT, "tr(A X B)", "X", "tr(A dX B)", {}, "right, a differential, at"),
+    (Verdict.RIGHT, "tr(A X B)", "X", "dL = tr(B A dX)", {}, "right, a differential"),
+    (Verdict.RIGHT, "X^-1", "X", "dY = -X^-1 dX X^-1", {}, "right, a differential"),
+    (Verdict.RIGHT, "logdet(X)", "X", "tr(X^-1 dX)", {"layout": "numerator"}, "a differential"),
+    (Verdict.RIGHT, "x' A x", "x", "dx' A x + x' A dx", {}, "right, a differential"),
+    (Verdict.RIGHT, "r = X w - y; ||r||^2", "w", "2 r' X dw", {"layout": "denominator"}, "right"),
+    (Verdict.RIGHT, "softmax(z)", "z", "f .* dz - f (f' dz)", {}, "right, a differential"),
+    (Verdict.RIGHT, "t^2 where t: ()", "t", "2 t dt", {}, "right, a differential"),
+    (Verdict.SIGN, "X^-1", "X", "X^-1 dX X^-1", {}, "the claim is minus the derivative"),
+    (Verdict.FACTOR, "||X w - y||^2", "w", "(X w - y)' X dw", {}, "the claim is 1/2 times"),
+    (Verdict.CONDITION, "x' A x", "x", "2 x' A dx", {}, "right only if A is symmetric"),
+    (Verdict.SHAPE, "x' A x", "x", "A dx", {}, "is a differential of (n,), the value has ()"),
+    (Verdict.WRONG, f"tr(A X B) {SQUARE}", "X", "tr(A dX A)", {}, ""),
     (Verdict.LAYOUT, "tr(A X B)", "X", "B A", {}, "right in numerator layout"),
     (Verdict.LAYOUT, "A x", "x", "A'", {}, "right in denominator layout"),
     (Verdict.LAYOUT, "x' x", "x", "2 x'", {}, "where it is a row"),
@@ -132,6 +146,24 @@ def test_bad_claims_point_into_the_claim(
     with pytest.raises(error) as caught:
         md.verify("r = X w - y; r' r", "w", claim)
     assert caret in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "claim, words",
+    [
+        ("tr(dX dX)", "the claim is not linear in dX"),
+        ("tr(X^-1 dX) + 1", "the claim is not 0 where dX is"),
+    ],
+)
+def test_a_differential_is_linear(claim: str, words: str) -> None:
+    with pytest.raises(md.ParseError, match=words):
+        md.verify("logdet(X)", "X", claim)
+
+
+def test_a_structured_derivative_has_its_differential_in_the_space() -> None:
+    made = md.diff("logdet(S A) where S: (n, n) symmetric", "S", structured=True)
+    assert verify_claim(made, "tr(S^-1 dS)")
+    assert not verify_claim(made, "2 tr(S^-1 dS)")
 
 
 def test_names_are_listed() -> None:

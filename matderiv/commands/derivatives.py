@@ -148,6 +148,7 @@ def check(options: Namespace) -> int:
     examples=(
         'verify "tr(A X B)" wrt X equals "A\' B\'"',
         'verify "x\' A x" wrt x equals "(A + A\') x"',
+        'verify "logdet(X)" wrt X equals "tr(X^-1 dX)"',
     ),
     words="EXPR wrt NAME equals FORMULA",
 )

@@ -3,6 +3,9 @@
 Besides the inputs it may use the names that the program assigns, its abstract functions,
 and `f` for the program's value where nothing else is called so.  Its sizes are the
 program's.
+
+A claim about a derivative by X that uses dX is a differential, df = tr(G' dX): a linear map
+of dX, whose matrix is what is held against the derivative.
 """
 
 from __future__ import annotations
@@ -16,7 +19,11 @@ import numpy as np
 from matderiv.errors import MatderivError, NameResolutionError, ParseError
 from matderiv.language.typed import Assignment
 from matderiv.results import Program
+from matderiv.results.derivative import differentiate
+from matderiv.tensor.nodes import Variable
+from matderiv.tensor.traverse import reachable
 from matderiv.values import Array
+from matderiv.verify.views import views
 
 if TYPE_CHECKING:
     from matderiv.results import Derivative
@@ -29,10 +36,15 @@ _KINDS = {"elementwise": "elementwise", "scalar": "scalar function"}
 
 @dataclass(frozen=True)
 class Claim:
-    """The formula as a program of its own; `identity` is the size of `I`, where given."""
+    """The formula as a program of its own; `identity` is the size of `I`, where given.
+
+    `slope` is its derivative by the differential in it, arranged as the derivative that it
+    is about.
+    """
 
     program: Program
     identity: Dim | None = None
+    slope: Derivative | None = None
 
     @classmethod
     def read(cls, derivative: Derivative, formula: str) -> Claim:
@@ -56,7 +68,8 @@ class Claim:
         first: MatderivError | None = None
         for preamble, identity in attempts:
             try:
-                return cls(_read(program, preamble, formula, identity), identity)
+                claim = _read(derivative, preamble, formula, identity)
+                return cls(claim, identity, _slope(derivative, claim, formula))
             except MatderivError as error:
                 first = first or error
         assert first is not None
@@ -64,6 +77,8 @@ class Claim:
 
     @property
     def row(self) -> bool:
+        if self.slope is not None:
+            return next(iter(views(self.slope))).row
         return self.program.typed.output.kind == "row"
 
     def evaluate(
@@ -78,10 +93,30 @@ class Claim:
             given["I"] = np.eye(sizes[self.identity])
         elif isinstance(self.identity, int):
             given["I"] = np.eye(self.identity)
-        return self.program.evaluate(given, functions)
+        if self.slope is None:
+            return self.program.evaluate(given, functions)
+        name = str(self.slope.wrt)
+        given[name] = np.zeros_like(values[name.removeprefix("d")])
+        if np.any(self.program.evaluate(given, functions)):
+            raise ParseError(f"the claim is not 0 where {name} is: it is no differential")
+        return self.slope.evaluate(given, functions)
 
 
-def _read(program: Program, before: str, formula: str, identity: Dim | None) -> Program:
+def _slope(derivative: Derivative, claim: Program, formula: str) -> Derivative | None:
+    """The derivative of a claim by the differential in it, if there is one."""
+    name = f"d{derivative.wrt}"
+    if name not in claim.inputs or name in derivative.program.inputs:
+        return None
+    structured = derivative.structured
+    slope = differentiate(claim, [(name,)], derivative.layout, "auto", structured)[name]
+    moved = (node.name for node in reachable([slope.node]) if isinstance(node, Variable))
+    if name in moved:
+        raise ParseError(f"the claim is not linear in {name}", source=formula)
+    return slope
+
+
+def _read(derivative: Derivative, before: str, formula: str, identity: Dim | None) -> Program:
+    program = derivative.program
     shapes: dict[str, Any] = {
         name: entry.shape
         for name, entry in program.inputs.items()
@@ -90,6 +125,11 @@ def _read(program: Program, before: str, formula: str, identity: Dim | None) -> 
     if identity is not None:
         shapes["I"] = (identity, identity)
     attributes = {name: entry.attributes for name, entry in program.inputs.items()}
+    if isinstance(derivative.wrt, str) and derivative.wrt in shapes:
+        name = f"d{derivative.wrt}"
+        shapes.setdefault(name, shapes[derivative.wrt])
+        if derivative.structured:  # it moves within the space of matrices that X is in
+            attributes.setdefault(name, program.inputs[derivative.wrt].attributes)
     attributes = {name: marks for name, marks in attributes.items() if marks}
     try:
         claim = Program.read(before + formula, shapes, attributes)

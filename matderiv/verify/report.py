@@ -159,7 +159,10 @@ class _Verification:
 
     def right_words(self) -> str:
         count = len(self.evidence)
-        return f"right, in {self.derivative.layout} layout, at {count} random points"
+        read = (
+            f"in {self.derivative.layout} layout" if self.claim.slope is None else "a differential"
+        )
+        return f"right, {read}, at {count} random points"
 
     def arranged(self, view: View) -> str:
         if view.kind == "layout" and len(self.derivative.shape) < 3:
@@ -282,6 +285,9 @@ class _Verification:
             shapes = {shape: ["every"] for shape in shapes}
         there = ", ".join(f"{shape} in {' and '.join(names)}" for shape, names in shapes.items())
         claimed = shape_text(self.claim.program.shape)
+        if self.claim.slope is not None:
+            own = shape_text(program.shape)
+            return f"wrong shape: the claim is a differential of {claimed}, the value has {own}"
         return f"wrong shape: the claim has {claimed}, the derivative has {there} layout"
 
     def counterexample(self) -> str:
