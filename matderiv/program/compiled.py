@@ -18,6 +18,7 @@ from matderiv.errors import (
     MatderivError,
     NameResolutionError,
     ShapeError,
+    UnsupportedError,
     one_of,
 )
 from matderiv.files import write_file
@@ -82,9 +83,17 @@ class CompiledFunction:
         """The loaded module.  Only text made by `emit` is ever executed.
 
         The functions that check it, two fifths of most modules, are loaded when one is asked for.
+        Raises UnsupportedError where a library that it imports is not installed.
         """
         module, (functions, check) = ModuleType("generated"), self._source
-        exec(compile(functions, "<generated>", "exec"), module.__dict__)
+        try:
+            exec(compile(functions, "<generated>", "exec"), module.__dict__)
+        except ModuleNotFoundError as error:
+            library = str(error.name).partition(".")[0]
+            raise UnsupportedError(
+                f"the module imports {library}, which is not installed",
+                hint=f"pip install {library}",
+            ) from None
         below = "\n" * functions.count("\n") + check  # in the lines where it stands
 
         def load(name: str) -> Any:

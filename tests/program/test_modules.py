@@ -235,3 +235,24 @@ def test_text_stays_text(text: str) -> None:
     exec(docstring(text) + "\nfound = 1", namespace)
     assert namespace["found"] == 1
     assert str(namespace["__doc__"]).strip(" ") == text.strip(" ")
+
+
+@pytest.mark.parametrize(
+    "text, backend, library",
+    [
+        ("sum(erf(x) + 41)", "numpy", "scipy"),
+        ("sum(exp(x) + 41)", "jax", "jax"),
+        ("sum(exp(x) + 41)", "torch", "torch"),
+        ("sum(exp(x) + 41)", "numba", "numba"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_named(
+    text: str, backend: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [library, *(known for known in sys.modules if known.startswith(f"{library}."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    made = md.compile(text, "x", backend=backend)
+    assert re.search(f"^(import|from) {library}", made.source, re.MULTILINE)
+    with pytest.raises(md.UnsupportedError, match=f"{library}, which is not installed") as caught:
+        made.value_and_grad({"x": np.array([0.5, 1.0])})
+    assert f"pip install {library}" in str(caught.value)
