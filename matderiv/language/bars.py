@@ -15,13 +15,13 @@ from typing import Any
 from matderiv.errors import ParseError
 from matderiv.language.tokens import Notes, Token, make, span_of
 
-__all__ = ["pair_bars"]
+__all__ = ["COMPARISON", "pair_bars"]
 
 _BACKTRACKS = 20_000
 _OPERAND_ENDS = "NAME NUMBER TRANSPOSE INVERSE SUFFIX RPAR RSQB RANGLE CLOSENORM CLOSEABS"
 _OPERAND_STARTS = "NAME NUMBER CALL FUNCTION LPAR LANGLE MINUS OPENNORM OPENABS BAR"
 _ENDS, _STARTS = frozenset(_OPERAND_ENDS.split()), frozenset(_OPERAND_STARTS.split())
-_COMPARISON = (
+COMPARISON = (
     "comparisons are not read: step(x) is 1 where x > 0, else 0; a case is a product with it, "
     "or max(x, y), min(x, y)"
 )
@@ -277,7 +277,7 @@ def _match(tokens: list[Token]) -> None:
         elif token.type in _CLOSERS:
             if not stack or stack[-1].type != _CLOSERS[token.type]:
                 if token.type == "RANGLE":
-                    raise ParseError(_COMPARISON, span=span_of(token))
+                    raise ParseError(COMPARISON, span=span_of(token))
                 blamed = stack[-1] if stack else token
                 state = "is never closed" if stack else "closes what was never opened"
                 raise ParseError(f"'{_sign(blamed)}' {state}", span=span_of(blamed))
@@ -287,7 +287,7 @@ def _match(tokens: list[Token]) -> None:
         if blamed.type == "LANGLE":
             end = span_of(tokens[-1])[1]
             raise ParseError(
-                f"'<' opens an inner product <x, w>, which is never closed; {_COMPARISON}",
+                f"'<' opens an inner product <x, w>, which is never closed; {COMPARISON}",
                 span=(end, end + 1),
             )
         raise ParseError(f"'{_sign(blamed)}' is never closed", span=span_of(blamed))

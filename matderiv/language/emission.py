@@ -11,6 +11,7 @@ import unicodedata
 
 from matderiv.errors import ParseError
 from matderiv.language.alphabet import canonical_name, look_alike, plain
+from matderiv.language.bars import COMPARISON
 from matderiv.language.exponents import Exponents
 from matderiv.language.tokens import Token, make, span_of
 
@@ -43,6 +44,7 @@ _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _BAD = {
     "&": "& aligns columns in LaTeX; paste one formula at a time",
     "%": "% has no meaning here; a comment starts with #",
+    **dict.fromkeys("≤≥≠≈", COMPARISON),
     "∑": "∑ is not read: write sum(…) for the sum over all entries, x' y for a sum of products",
     "∂": "∂ is not read: paste the function itself; the variable goes after wrt",
     "∇": "∇ is not read: paste the function itself; the variable goes after wrt",
@@ -114,6 +116,8 @@ class Emission(Exponents):
 
     def _bad(self, token: Token, start: int, end: int) -> None:
         message = _BAD.get(token)
+        if self.source.startswith("%*%", start):
+            message = "%*% of R is a product here: A b, or A @ b"
         if message is None:
             category = unicodedata.category(token)
             kind = "is no letter of the language" if category[0] in "LMN" else "has no meaning here"
@@ -149,6 +153,8 @@ class Emission(Exponents):
         if self.last() == "KEYWORD":
             self.add("EQUALS", "=", start, end)
             return
+        if self.source[start - 1 : start] in tuple("<>=!") or self.source[end : end + 1] == "=":
+            raise ParseError(COMPARISON, span=(start, end))
         if len(self.out) > 1 and self.out[1].type == "LPAR":
             name = self.source[slice(*span_of(self.out[0]))]
             raise ParseError(

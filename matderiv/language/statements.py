@@ -6,6 +6,8 @@ expressions stay ranges of raw tokens in between.
 
 from __future__ import annotations
 
+import re
+
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import canonical_name, is_single_name
 from matderiv.language.hints import near
@@ -18,6 +20,7 @@ _KINDS = ("elementwise", "scalar", "vector", "matrix")
 _SIGNS = "PLUS MINUS STAR SLASH CIRCLE DOTTIMES DOTDIVIDE BACKSLASH COMMA CARET DOTPOWER STARSTAR"
 _CONTINUES = frozenset(_SIGNS.split())
 _FORMULA = "a function of one number is written f(t) = t^2 sin(t): elementwise"
+_TWO_SIZES = re.compile(r"[A-Za-z]\d*x[A-Za-z]\d*")  # nxn
 _DECLARATION = "a declaration is written X: (n, d), λ: (), A: (n, n) symmetric or phi: elementwise"
 
 
@@ -303,8 +306,10 @@ class _Walk:
             return
         self.take("POWER")
         if self.kind() not in ("LBRACE", "LPAR"):
-            self._size()
-            if self.kind() == "STAR" or self.word() == "x":
+            joined = _TWO_SIZES.fullmatch(self.word())
+            if not joined:
+                self._size()
+            if joined or self.kind() == "STAR" or self.word() == "x":
                 raise self.fail("the sizes of a matrix stand in brackets: R^{n×d} or R^(n x d)")
             return
         close = "RBRACE" if self.kind() == "LBRACE" else "RPAR"

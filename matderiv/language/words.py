@@ -17,6 +17,30 @@ __all__ = ["Words"]
 
 _KEYWORDS = frozenset(("where", "repeat", "in"))
 _MODULES = frozenset(("np", "numpy", "jnp", "torch", "nn", "math", "scipy", "tf"))
+_VALUES = "the largest singular value is ||A||_op, their sum ||A||_*"
+_PARTS = "arrays are not joined: write W x + V y, not [W V] times x above y"
+_FLAT = "its derivative is 0 wherever there is one"
+_ELSEWHERE = {  # functions of other tools -> what to write here
+    **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "eigenvalues", "svd"), _VALUES),
+    **dict.fromkeys(("concat", "concatenate", "cat", "stack", "hstack", "vstack"), _PARTS),
+    **dict.fromkeys(("floor", "ceil", "round", "rank"), _FLAT),
+    **dict.fromkeys(("argmax", "argmin"), "onehot_max(x) is 1 at the first largest entry"),
+    **dict.fromkeys(("clip", "clamp"), "write min(max(x, a), b)"),
+    **dict.fromkeys(("bce", "BCE", "logloss"), "write sum(softplus(z) - y .* z) for logits z"),
+    **dict.fromkeys(("kl", "KL", "kldiv"), "write p' (log(p) - log(q))"),
+    **dict.fromkeys(("conj", "real", "imag", "Re", "Im"), "all values are real"),
+    "cov": "write C' C / n where C = X - mean(X, axis=0)",
+    "cumsum": "write tril(ones(n, n)) x",
+    "frobenius": "write ||X||_F",
+    "hadamard": "write x .* y",
+    "heaviside": "write step(x)",
+    "hinge": "write max(0, 1 - x)",
+    "huber": "give it a formula, f(t) = sqrt(1 + t^2) - 1: elementwise, or declare it",
+    "mean_squared_error": "write mse(yhat, y)",
+    "normalize": "write x / ||x||",
+    "prod": "write exp(sum(log(x))) for x > 0",
+}
+_STATEMENTS = frozenset(("if", "else", "for", "while", "with", "is", "and", "or", "not", "given"))
 
 
 class Words:
@@ -90,6 +114,7 @@ class Words:
         if name == "e" and symbols.euler and raised:
             return [make("NUMBER", "e", *place)]
         if is_single_name(word):
+            self._check_eigenvalue(word, following)
             self._note_product(name, word, following)
             return [make("NAME", name, *place)]
         if name[0] == "d" and self._is_differential(name, place):
@@ -113,6 +138,16 @@ class Words:
                 f"{word}(…) is a product; if {word} is a function, declare {word}: elementwise"
             )
 
+    def _check_eigenvalue(self, word: Token, following: Token | None) -> None:
+        """λ_max(A), σ_min(A) are functions wherever they are written."""
+        if following is None or following.type != "LPAR" or not word.endswith(("_max", "_min")):
+            return
+        if span_of(following)[0] == span_of(word)[1]:
+            raise NameResolutionError(
+                f"{word} is an unknown function; {_VALUES}; put a space for a product",
+                span=span_of(word),
+            )
+
     def _is_differential(self, name: str, place: tuple[int, int]) -> bool:
         """`dX` is one name where X is a name of the program."""
         symbols, variable = self.symbols, name[1:]
@@ -131,6 +166,10 @@ class Words:
 
     def _split(self, word: Token, called: bool) -> list[Token]:
         start, end = span_of(word)
+        if called and word in _ELSEWHERE:
+            raise NameResolutionError(
+                f"{word} is no function here: {_ELSEWHERE[word]}", span=(start, end)
+            )
         prefix = self._function_prefix(word)
         pieces = leading_pieces(word)
         known = [name for name in (*self.symbols.declared, *self.symbols.assigned) if len(name) > 1]
@@ -161,6 +200,12 @@ class Words:
         strangers = [
             name for name in names[:-1] if "a" <= name[0] <= "z" and not self.symbols.knows(name)
         ]
+        if strangers and word in _STATEMENTS:
+            raise NameResolutionError(
+                f"'{word}' has no meaning here: what is declared or named stands after 'where', "
+                "x' A x where A: (n, n) symmetric",
+                span=(start, end),
+            )
         if strangers:
             raise NameResolutionError(
                 f"{_short(word)} is unknown{close}; it is not split into a product because "
