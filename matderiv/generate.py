@@ -31,7 +31,7 @@ from matderiv.program.sizes import checked_sizes
 from matderiv.program.workspace import with_workspace
 from matderiv.source import structured_variables, taken_names
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.nodes import Node, Variable
+from matderiv.tensor.nodes import Name, Node, Variable
 
 if TYPE_CHECKING:
     from matderiv.language.lower import Lowered
@@ -190,7 +190,9 @@ def _prepare(
     for name in wrt:
         if name not in found:
             # Alone: nothing moves below a named value that is asked for.
-            found[name] = pull_back(root, [lowered.names[name]], start)[0]
+            value = lowered.names[name]
+            is_root = root is value or (isinstance(value, Name) and root is value.definition)
+            found[name] = start if is_root else pull_back(root, [value], start)[0]
     gradients = [found[name] for name in wrt]
     dense = bool(wrt) and (order > 1 or bool(then) or diagonal or root.order > 0)
     if len(variables) < len(wrt) and dense:

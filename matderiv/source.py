@@ -159,7 +159,11 @@ class Program:
         found = next(s for s in statements if isinstance(s, Assignment) and s.name == name)
         made = Input(found.expression.shape, frozenset(), True, None, name)
         rest = tuple(s for s in self.typed.statements if s is not found)
-        typed = replace(self.typed, statements=rest, inputs={**self.inputs, name: made})
+        output = self.typed.output
+        if output is found.expression:  # the last statement gives the value this name
+            output = replace(output, op="name", value=name, args=())
+        inputs = {**self.inputs, name: made}
+        typed = replace(self.typed, statements=rest, inputs=inputs, output=output)
         program = Program(typed)
         program.spare = self.spare
         at = self.typed.statements.index(found)

@@ -53,6 +53,19 @@ def test_second_order_by_a_named_value() -> None:
     assert md.diff("h = A x; ||h||^2", "h", order=2).to("ascii") == "2 eye(n)"
 
 
+@pytest.mark.parametrize("text", ["h = A x", "h = A x; h", "L = ||A x||^2", "L = ||A x||^2; L"])
+def test_a_value_by_its_own_name_is_the_identity(text: str) -> None:
+    """The last statement is the value, be it the name alone or what it is assigned."""
+    name = text[0]
+    at = {"A": np.arange(6.0).reshape(2, 3), "x": np.ones(3)}
+    derivative = md.diff(text, name)
+    identity = np.eye(2) if name == "h" else np.ones(())
+    np.testing.assert_array_equal(derivative.evaluate(at), identity)
+    assert derivative.check()
+    if name == "L":
+        assert md.compile(text, name).value_and_grad(at)[1][name] == 1.0
+
+
 def test_an_unknown_name_is_still_refused() -> None:
     with pytest.raises(NameResolutionError, match="h3"):
         md.diff(SOURCE, "h3", shapes=SHAPES)
