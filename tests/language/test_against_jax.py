@@ -250,7 +250,17 @@ def close(got: Any, want: Any, tolerance: float) -> bool:
 def test_formula(text: str, wrt: str, function: Function) -> None:
     program = md.parse(text)
     random = np.random.default_rng(5)
-    values = point(program, random)
+    agrees(program, wrt, function, point(program, random), random)
+
+
+def agrees(
+    program: md.Program,
+    wrt: str,
+    function: Function,
+    values: dict[str, Any],
+    random: np.random.Generator,
+) -> None:
+    """Hold a program's value, derivatives and prints to a function of JAX arrays."""
     names = list(inspect.signature(function).parameters)
     given = {name: jnp.asarray(values[name]) for name in names}
     assert close(program.evaluate(values), function(**given), 1e-11)
