@@ -325,9 +325,11 @@ def _times(total: Sum, factor: Factor) -> Node:
 def _cleared(node: Sum) -> Node:
     """The sum with a/(b/c + d) as a c/(b + c d) in all its terms, so that divisors meet."""
     arena = node.arena
+    products = [as_product(child) for child in node.children]
+    if not any(isinstance(f.node, Sum) and f.exponent < 0 for p in products for f in p.factors):
+        return node
     terms = []
-    for coefficient, original in node.terms:
-        term = as_product(original)
+    for (coefficient, _), term in zip(node.terms, products, strict=True):
         factors: list[Factor] = []
         for factor in term.factors:
             total, exponent = factor.node, factor.exponent
