@@ -16,7 +16,7 @@ _LIMITS = {"small": 1.2, "medium": 1.05, "large": 1.05}
 _TIE = 0.01  # 1 % is below what two runs differ by
 
 _WINS: Mapping[str, str] = {
-    "hand": "the same calls, no checks",
+    "hand": "the same operations; `t *= x` is 0.03 µs sooner than `np.multiply(t, x, out=t)`",
     "jax": "XLA makes elementwise operations one pass, and has matrix products of its own",
     "torch": "products by MKL, and elementwise functions of its own",
     "torch.compile": "elementwise operations and sums in one pass, products by MKL",
@@ -74,15 +74,16 @@ def _miss(row: Row) -> list[str]:
 
 
 def _reasons(row: Row, other: str) -> Iterator[str]:
-    """What the case says; else what the checks of inputs take, or what the faster one has."""
+    """What the case says, or what the faster one has; and the floor that checks of inputs set."""
     (case,) = (case for case in CASES if case.name == row.case)
-    checks = row.seconds.get(CHECKS, 0.0) if "ours" in row.seconds else 0.0
+    checks = row.seconds.get(CHECKS, 0.0)
+    floor = (row.hand + checks) / row.hand
+    explained = floor > 1.0 + _TIE and row.seconds.get("ours", 0.0) <= (floor + 0.03) * row.hand
     if row.size in case.why:
         yield case.why[row.size]
-    elif other != "hand" or checks < _TIE * row.hand:
+    elif other != "hand" or not explained:
         yield f"{other}: {_WINS[other]}"
-    if checks >= _TIE * row.hand:
-        floor = (row.hand + checks) / row.hand
+    if floor > 1.0 + _TIE:
         yield f"checks of {len(case.shapes)} inputs take {1e6 * checks:.2f} µs, floor {floor:.2f}"
 
 
