@@ -35,6 +35,7 @@ from matderiv.tensor.nodes import (
     Variable,
 )
 from matderiv.tensor.primitives import AbstractFunction
+from matderiv.tensor.properties import is_distributed
 from matderiv.tensor.traverse import reachable, rebuild, remake, substitute, use_counts
 
 __all__ = ["flatten", "simplify", "substitute"]
@@ -232,7 +233,7 @@ def distribute(roots: Sequence[Node]) -> list[Node]:
         if not isinstance(node, Product) or terms(node) > _LARGEST:
             return None
         for index, (child, labels, exponent) in enumerate(node.factors):
-            if isinstance(child, Sum) and child.order > 2 and exponent == 1:
+            if isinstance(child, Sum) and is_distributed(child) and exponent == 1:
                 others = node.factors[:index] + node.factors[index + 1 :]
                 sizes = dict(enumerate(node.sizes))
                 parts = []

@@ -31,6 +31,7 @@ from matderiv.notation.terms import (
     as_symmetric,
 )
 from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Size, Sum, Variable
+from matderiv.tensor.properties import is_distributed
 from matderiv.tensor.traverse import reachable
 
 __all__ = ["Lifter", "lift_all"]
@@ -265,7 +266,7 @@ def _opened(node: Product) -> Node | None:
         return opened if opened is not node else None
     for place, factor in enumerate(node.factors):
         child = factor.node
-        if child.order > 2 and isinstance(child, Sum) and factor.exponent == 1:
+        if isinstance(child, Sum) and is_distributed(child) and factor.exponent == 1:
             terms = []
             for coefficient, part in child.terms:
                 factors = list(node.factors)

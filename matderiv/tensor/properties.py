@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
 
 __all__ = [
+    "is_distributed",
     "is_factor_nonnegative",
     "is_nonnegative",
     "is_positive_definite",
@@ -38,6 +39,20 @@ __all__ = [
 
 SYMMETRIC = frozenset({"symmetric", "posdef", "diagonal"})
 NONNEGATIVE = frozenset({"positive", "stochastic"})
+
+
+def is_distributed(node: Sum) -> bool:
+    """Whether products over this sum are written term by term, so that they become matrices.
+
+    Sums of order > 2 are, but for T - X: a tensor, and tensors or contractions of several.
+    """
+    products = [term for term in node.children if isinstance(term, Product | Sum)]
+    whole = len(products) < len(node.children) and all(map(_contracts, products))
+    return node.order > 2 and not whole
+
+
+def _contracts(node: Node) -> bool:
+    return isinstance(node, Product) and len(set(node.out)) < len(node.sizes)
 
 
 def is_symmetric(arena: Arena, node: Node) -> bool:

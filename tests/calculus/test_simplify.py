@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import matderiv as md
 from matderiv.calculus.derivative import forward, reverse
 from matderiv.calculus.derive import derive
 from matderiv.calculus.simplify import distribute, flatten, simplify, substitute
@@ -230,3 +231,28 @@ def test_a_matrix_is_pulled_out_whichever_way_it_lies(pattern: str) -> None:
     (found,) = simplify([arena.einsum(pattern, powers, w)])
     (inner,) = [child for child in found.children if isinstance(child, Sum)]
     assert inner in simplify([powers])
+
+
+@pytest.mark.parametrize(
+    "program, wrt, printed",
+    [
+        (
+            'T = einsum("ir,jr,kr->ijk", A, B, C); sum((T - X).^2)',
+            *(
+                "A",
+                '2 einsum("kj,lj,ikl->ij", B, C, T - X) where T = einsum("il,jl,kl->ijk", A, B, C)',
+            ),
+        ),
+        (
+            'sum((einsum("ir,jr,kr->ijk", A, B, C) - X).^2)',
+            *("B", '2 einsum("kj,lj,kil->ij", A, C, einsum("il,jl,kl->ijk", A, B, C) - X)'),
+        ),
+        ('x\' einsum("ijk,k->ij", X - Y, z) y', "x", 'einsum("j,ikj,k->i", z, X - Y, y)'),
+    ],
+)
+def test_a_sum_with_a_tensor_in_it_stays_whole(program: str, wrt: str, printed: str) -> None:
+    """T - X of three axes is one operand; a sum of products of matrices is written as matrices."""
+    declared = "A: (i, r), B: (j, r), C: (k, r), X, Y: (i, j, k), x: (i), y: (j), z: (k)"
+    derivative = md.diff(f"{program} where {declared}", wrt)
+    assert derivative.to("ascii") == printed
+    assert derivative.check()
