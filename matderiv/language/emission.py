@@ -76,7 +76,7 @@ class Emission(Exponents):
 
     def _open(self, token: Token, start: int, end: int) -> None:
         self.brackets.append(token)
-        self.add("LSQB" if token == "[" else "LPAR", str(token), start, end)
+        self.add("LSQB" if token.type == "LSQB" else "LPAR", str(token), start, end)
 
     _lpar = _lsqb = _lbrace = _open
 
@@ -89,7 +89,7 @@ class Emission(Exponents):
                 )
             raise ParseError(f"'{token}' closes a bracket that was never opened", span=(start, end))
         self.brackets.pop()
-        self.add("RSQB" if token == "]" else "RPAR", str(token), start, end)
+        self.add("RSQB" if token.type == "RSQB" else "RPAR", str(token), start, end)
 
     _rpar = _rsqb = _rbrace = _close
 
@@ -136,7 +136,7 @@ class Emission(Exponents):
         raise ParseError(f"'{opener}' is never closed", span=span_of(opener))
 
     def _colon(self, token: Token, start: int, end: int) -> None:
-        if not self.brackets or self.brackets[-1] != "[":
+        if not self.brackets or self.brackets[-1].type != "LSQB":
             raise ParseError(
                 "':' declares names at the start of a statement, X: (n, d), or stands in a slice, "
                 "X[0:2, :]; there are no Python lambdas: lambda is the letter λ",

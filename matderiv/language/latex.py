@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from matderiv.errors import ParseError, UnsupportedError
 from matderiv.language.alphabet import is_single_name
+from matderiv.language.functions import spellings
 from matderiv.language.hints import near
 from matderiv.language.latex_commands import (
     ACCENTS,
@@ -81,6 +82,8 @@ class _Reader:
         self.open: list[_Open] = []
         self.waiting: list[_Open] = []  # an argument that the next token opens
         self.side = ""  # after \left or \right
+        self.groups: list[bool] = []  # whether each \left[ groups
+        self.divided = 0  # where the last fraction ended
         self.position = 0
 
     def read(self) -> list[Token]:
@@ -126,6 +129,7 @@ class _Reader:
         elif kind == "denominator":
             self.out.append(make("RPAR", ")", end, end))
             self.out.append(make("RPAR", ")", end, end))
+            self.divided = len(self.out)
         elif kind == "radicand":
             self.out.append(make("RPAR", ")", end, end))
         elif kind == "accent":
@@ -166,6 +170,8 @@ class _Reader:
         elif token.type != "TILDE":
             if token.type == "DOT" and self.side:
                 raise ParseError("\\left. and \\right. pair with nothing here", span=(start, end))
+            if self.side and token in ("[", "]"):
+                token = self._square(token, start, end)
             self.side = ""
             self.out.append(token)
 
@@ -217,6 +223,22 @@ class _Reader:
             token = make(kind, token, start, end)
         self.side = ""
         self.out.append(token)
+
+    def _square(self, token: Token, start: int, end: int) -> Token:
+        """2 \\left[ x + y \\right] groups; directly after a name \\left[ 0 \\right] is an index."""
+        if token == "]":
+            return make("RPAR", "]", start, end) if self.groups and self.groups.pop() else token
+        before = self.out[-1] if self.out else None
+        raised = len(self.out) > 1 and self.out[-2].type == "CARET"
+        groups = (
+            before is None
+            or self.divided == len(self.out)
+            or str(before) in "+-*/=(,"
+            or str(before) in spellings()
+            or (before.type == "NUMBER" and not raised)
+        )
+        self.groups.append(groups)
+        return make("LPAR", "[", start, end) if groups else token
 
     def _escape(self, token: Token, start: int, end: int) -> None:
         symbol = token[1]

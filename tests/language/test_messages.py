@@ -105,6 +105,9 @@ REFUSED = [
     ("|x", ParseError, ["absolute value", "never closed"], "|"),
     ("<x, y", ParseError, ["inner product", "never closed"], None),
     ("\\left( x", ParseError, ["never closed"], None),
+    ("\\left[ x^\\top x \\right)", ParseError, ["'[' is never closed"], "["),
+    ("\\left[ x: y \\right]", ParseError, ["':' declares"], ":"),
+    ("x \\left[ y^\\top x \\right]", ParseError, ["an index is an integer"], None),
     ("()", ParseError, ["missing"], ")"),
     ("[1, 2]", ParseError, ["indices"], "["),
     # operands

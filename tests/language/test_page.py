@@ -199,6 +199,11 @@ SAME = [
     # LaTeX
     ("\\|Xw - y\\|_2^2", "||X w - y||^2"),
     ("\\lVert x \\rVert", "||x||"),
+    ("\\operatorname{tr}\\!\\left[ A^\\top B \\right]", "tr(A' B)"),
+    ("\\frac{1}{2} \\left[ x^\\top A x + b^\\top x \\right]", "1/2 (x' A x + b' x)"),
+    ("A + \\Bigl[ B - C \\Bigr]", "A + (B - C)"),
+    ("2 \\left[ x' y \\right]^2", "2 (x' y)^2"),
+    ("B\\left[0, :\\right] + A^{-1}\\left[0, :\\right]", "B[0, :] + (A^-1)[0, :]"),
     ("\\left\\| x \\right\\|", "||x||"),
     ("\\left| x \\right|", "|x|"),
     ("X^\\top y", "X' y"),
