@@ -73,6 +73,11 @@ def multiply(check: Checker, node: Syntax) -> Shape:
         if not node.value:
             _refuse_two_readings(check, node)
         node.op = "multiply"
+        if left.kind == "matrix" and right.op == "input" and right.value[1] == "default":
+            name = check.text(right)  # X β, as statisticians write
+            check.note(
+                f"{name} is a scalar, as Greek letters are; declare {name}: (n) for a vector"
+            )
         return check.broadcast(left, right, node.value or "product", node.at)
     kinds = left.kind, right.kind
     if kinds == ("vector", "vector"):

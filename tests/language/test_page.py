@@ -369,6 +369,7 @@ NOTES = [
     ("C (x + y)", None),
     ("A(x + y)", None),
     ("σ(t) where σ: ()", "σ is the declared name"),
+    ("||Y - X β||^2", "β is a scalar, as Greek letters are; declare β: (n) for a vector"),
     ("X + b where X: (p, q)", "b: (q) is added to every row of X: (p, q)"),
     ("A + x", "x is added to every row of A, not to every column"),
     ("||t||", "||t|| of a scalar is |t|"),
