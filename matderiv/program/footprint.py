@@ -322,6 +322,8 @@ def _inside(step: Step, operands: Sequence[Layout], result: Layout, item: int) -
     function = step.function
     if step.callee is not None or step.is_view or function == "copyto":
         return 0, 0
+    if function == "copy" and step.reuses:  # the array itself
+        return 0, 0
     first = operands[0].data if operands else 0
     hidden = _CALLS.get(function, 0) + _COPIES.get(function, 0) * first
     workspace = _WORKSPACES[function] * _matrix(operands[0]) if function in _WORKSPACES else 0

@@ -83,8 +83,13 @@ def _rewritten(
 def _target(
     step: Step, free: Sequence[int], footprints: Footprints, shapes: Sequence[Shape]
 ) -> int | None:
-    """The operand that the result of an elementwise step may be written into."""
-    if step.function not in UFUNCS or step.alias is not None or not step.shape:
+    """The operand that the result of an elementwise step may be written into.
+
+    A copy of what nobody reads again is that array itself.
+    """
+    copies = step.function == "copy"
+    writable = step.function in UFUNCS and step.shape
+    if not (copies or writable) or step.alias is not None:
         return None
     layouts = footprints.layouts
     refs = step.refs
@@ -95,7 +100,7 @@ def _target(
             and plain
             and shapes[ref.value] == step.shape
             and layouts[ref.value] == layouts[step.value]
-            and layouts[step.value].item == item_size(step.function, footprints.item)
+            and (copies or layouts[step.value].item == item_size(step.function, footprints.item))
         ):
             return ref.value
     return None

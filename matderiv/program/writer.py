@@ -102,6 +102,8 @@ class Writer:
             return f"{operands[0]}[{_index(step.index)}]"
         if step.function == "rows":
             return f"{operands[0]}[{self.names.strips}]"
+        if step.function == "copy" and step.reuses and self.backend.reuses:
+            return operands[0]
         if step.function == "part":
             return f"{operands[0]}[{step.item}]"
         if step.function == "output":

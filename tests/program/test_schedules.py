@@ -122,3 +122,32 @@ def test_a_deep_network_is_not_hoisted(activation: str) -> None:
     function = md.compile(source, [f"W{k}" for k in range(1, layers + 1)])
     memory = function.memory(B=500, M=50)
     assert memory.value_and_grad.bytes < 1.6 * memory.cache_bytes
+
+
+@pytest.mark.parametrize(
+    "text", ["tr(A X B)", "a' X b", "c' (A \\ b)", "sin(x)' y", "tr(X' B X C)"]
+)
+def test_what_dies_is_handed_on_and_what_is_cached_is_copied(text: str) -> None:
+    """A gradient that is a value of the forward pass: nobody else may hold it."""
+    function = md.compile(text, list(md.parse(text).inputs))
+    plan = function.plan
+    copies = [step for step in plan.in_one_pass if step.function == "copy"]
+    assert copies
+    assert all(step.reuses for step in copies)
+    assert not any(step.reuses for step in plan.backward if step.function == "copy")
+    given = arguments(function, dict(plan.sizes))
+    _, cache = function.forward(given)
+    first = function.backward(cache)
+    kept = {name: np.array(array) for name, array in first.items()}
+    for array in first.values():
+        if isinstance(array, np.ndarray):
+            array[...] = np.nan
+    again = function.backward(cache)
+    value, joint = function.value_and_grad(given)
+    for name, array in kept.items():
+        assert np.array_equal(again[name], array)
+        assert np.array_equal(joint[name], array)
+    results = [np.asarray(value), *map(np.asarray, joint.values())]
+    for place, array in enumerate(results):
+        others = [*results[:place], *given.values()]
+        assert not any(np.shares_memory(array, np.asarray(other)) for other in others)
