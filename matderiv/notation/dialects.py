@@ -48,6 +48,7 @@ class Dialect:
     negative: str
     quotient: str
     bars: str
+    norm: str
     ones: str
     ones_matrix: str
     zeros: str
@@ -112,6 +113,7 @@ _UNICODE = Dialect(
     negative="-{x}",
     quotient="{x}/{y}",
     bars="‖{x}‖",
+    norm="{x}_{y}",
     ones="𝟏",
     ones_matrix="𝟏 𝟏ᵀ",
     zeros="0",
@@ -157,6 +159,7 @@ _ASCII = Dialect(
     negative="-{x}",
     quotient="{x}/{y}",
     bars="||{x}||",
+    norm="{x}_{y}",
     ones="ones({x})",
     ones_matrix="ones({x})",
     zeros="zeros({x})",
@@ -201,6 +204,7 @@ _LATEX = Dialect(
     negative="-{x}",
     quotient=r"\frac{{{x}}}{{{y}}}",
     bars=r"\left\lVert {x} \right\rVert",
+    norm="{x}_{{{y}}}",
     ones=r"\mathbf{{1}}",
     ones_matrix=r"\mathbf{{1}} \mathbf{{1}}^{{\top}}",
     zeros="0",
@@ -249,6 +253,7 @@ _MATHML = Dialect(
     negative="<mrow><mo>−</mo>{x}</mrow>",
     quotient="<mfrac><mrow>{x}</mrow><mrow>{y}</mrow></mfrac>",
     bars="<mrow><mo>‖</mo>{x}<mo>‖</mo></mrow>",
+    norm="<msub>{x}{y}</msub>",
     ones='<mi mathvariant="bold">1</mi>',
     ones_matrix=(
         '<mrow><mi mathvariant="bold">1</mi><msup><mi mathvariant="bold">1</mi>'

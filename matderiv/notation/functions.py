@@ -14,7 +14,7 @@ from matderiv.notation.forms import chain, inverse, multiply_number, transpose
 from matderiv.notation.signs import add, negate
 from matderiv.notation.slices import selection
 from matderiv.notation.sums import without_broadcast
-from matderiv.notation.terms import Call, Kronecker, Partial, Power, Symbol, Term
+from matderiv.notation.terms import Bars, Call, Kronecker, Partial, Power, Symbol, Term
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import multiply_dims
 from matderiv.tensor.elementwise import AbstractElementwise, Elementwise
@@ -86,6 +86,8 @@ def lift_apply(node: Apply, lift: Lift) -> Term:
     arguments = tuple(lift(argument) for argument in node.arguments)
     if isinstance(primitive, AbstractFunction):
         return _abstract(primitive.name, _SCALAR, arguments, primitive.slots, node.order)
+    if isinstance(primitive, Primitive) and primitive.bars:
+        return Bars(arguments[0], primitive.bars, order=node.order)
     latex = primitive.latex if isinstance(primitive, Primitive) else None
     symmetric = node.arena.is_symmetric(node)
     name = "π" if primitive.key == "pi" else primitive.name

@@ -305,7 +305,10 @@ class _Writer:
         return raised if raised is not None else self.dialect.degree.format(x=count)
 
     def bars(self, term: Bars) -> tuple[str, Level]:
-        return self.dialect.bars.format(x=self.write(term.body)[0]), Level.ATOM
+        text = self.dialect.bars.format(x=self.write(term.body)[0])
+        if term.suffix:
+            text = self.dialect.norm.format(x=text, y=self.dialect.symbol(term.suffix))
+        return text, Level.ATOM
 
     # ----- indices --------------------------------------------------------------------
     def entry(self, term: Entry) -> tuple[str, Level]:

@@ -279,9 +279,10 @@ class Partial(Term):
 
 @dataclass(frozen=True, slots=True)
 class Bars(Term):
-    """‖body‖."""
+    """‖body‖, or ‖body‖_suffix."""
 
     body: Term
+    suffix: str = ""
     order: int = field(default=0, kw_only=True)
 
     @property

@@ -82,6 +82,7 @@ class Primitive:
     unit           values lie in [0, 1]
     linear_in      the arguments in which the value is linear
     infer          the shape from shapes and parameters, where a signature cannot say it
+    bars           the suffix of ‖x‖, where the value is a norm
     meaning        the value in words, for functions that results may name and few know
     """
 
@@ -105,6 +106,7 @@ class Primitive:
     linear_in: tuple[int, ...] = ()
     infer: Callable[[tuple[Shape, ...], Any], Shape] | None = None
     kink: str = ""
+    bars: str = ""
     meaning: str = ""
 
     @property

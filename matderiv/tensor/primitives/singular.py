@@ -91,6 +91,7 @@ SINGULAR = (
         source="Watson (1992), example 1",
         nonnegative=True,
         kink="at lower rank Σ u_k v_k' over the nonzero σ_k, a subgradient; 0 at 0",
+        bars="*",
     ),
     Primitive(
         name="polar",
@@ -119,6 +120,7 @@ SINGULAR = (
         source="Watson (1992), example 2",
         nonnegative=True,
         kink="where σ₁ = σ₂ one u₁ v₁', a subgradient; 0 at 0",
+        bars="op",
     ),
     Primitive(
         name="leading_dyad",
