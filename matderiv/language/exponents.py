@@ -55,6 +55,13 @@ class Exponents:
             raise ParseError(
                 "two numbers in a row; write one number, or * between them", span=(start, end)
             )
+        touches = previous is not None and span_of(previous)[1] == start
+        if touches and self.source[start - 1].isdigit() and token.startswith("."):
+            raise ParseError(
+                f"{token} directly after a digit of something else reads as the end of one "
+                f"number, {self.source[start - 1]}{token}; write * or a space before it",
+                span=(start, end),
+            )
         value = float(token)
         if math.isinf(value) or (value == 0 and token.lower().split("e")[0].strip("0.")):
             raise ParseError("this number is beyond what float64 can hold", span=(start, end))

@@ -21,25 +21,23 @@ __all__ = ["meaning", "norm"]
 
 Options = Mapping[str, Any]
 Meaning = Callable[[Arena, tuple[Node, ...], Shape, Options], Node]
-_MATRIX_NORMS = {"op": "norm_op", "*": "norm_nuclear"}
+_MATRIX_NORMS = {entry.bars: entry for entry in PRIMITIVES.values() if entry.bars}
 
 
-def norm(arena: Arena, x: Node, which: str) -> Node:
-    """‖x‖ by its suffix: entrywise 1, 2 (F), p, inf; singular values op and *."""
-    if which in _MATRIX_NORMS:
-        name = _MATRIX_NORMS[which]
-        if name not in PRIMITIVES:
-            raise UnsupportedError(f"the norm _{which} is not computed yet")
-        return arena.apply(name, x)
+def norm(arena: Arena, x: Node, which: str | Fraction) -> Node:
+    """‖x‖ by its suffix: entrywise a number p, F, inf; singular values op and *."""
+    entry = _MATRIX_NORMS.get(str(which))
+    if entry is not None:
+        return arena.apply(entry, x)
     if which == "inf":
         entries = arena.map("abs", x)
         if x.order > 1:
             entries = arena.reshape(entries, x.order, (arena.total_size(x.shape),))
         return arena.apply("max", entries)
-    p = 2 if which == "F" else int(which)
+    p = 2 if which == "F" else Fraction(which)
     powers = x if p % 2 == 0 else arena.map("abs", x)
     total = arena.product(1, [Factor(powers, tuple(range(x.order)), p)], ())
-    return arena.power(total, Fraction(1, p))
+    return arena.power(total, 1 / Fraction(p))
 
 
 # ----- reductions -------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
+
 from matderiv.errors import ParseError
 from matderiv.language.checker import SCALAR, Checker, Shape
 from matderiv.language.literals import literal_value
@@ -104,7 +107,8 @@ def absolute(check: Checker, node: Syntax) -> Shape:
     return operand.kind, operand.size
 
 
-NORMS = ("1", "2", "F", "op", "*", "inf")
+NORMS = ("", "F", "op", "*", "inf")
+_ORDER = re.compile(r"\d{1,9}(\.\d{1,9}|/[1-9]\d{0,8})?")
 
 
 def norm(check: Checker, node: Syntax) -> Shape:
@@ -112,11 +116,17 @@ def norm(check: Checker, node: Syntax) -> Shape:
     which = str(node.value)
     which = {"∞": "inf", "fro": "F", "Fro": "F", "f": "F", "nuc": "*", "": ""}.get(which, which)
     text = check.text(operand)
-    if which.isdigit():
-        which = str(int(which[:9]))
-    if which and which not in NORMS and not (which.isdigit() and int(which) >= 1):
+    p = Fraction(which) if _ORDER.fullmatch(which) else None
+    if p is None and which not in NORMS:
         check.fail(
-            f"there is no norm with the suffix _{node.value}; there are _1 _2 _F _op _* _inf",
+            f"there is no norm with the suffix _{node.value}; there are _1 _2 _F _op _* _inf, "
+            "and _p for a number p ≥ 1",
+            node.at,
+            error=ParseError,
+        )
+    if p is not None and p < 1:
+        check.fail(
+            f"(Σ |x|^p)^(1/p) is a norm for p ≥ 1; here p is {float(p):.9g}",
             node.at,
             error=ParseError,
         )
@@ -124,18 +134,24 @@ def norm(check: Checker, node: Syntax) -> Shape:
     if operand.kind == "scalar":
         check.note(f"||{text}|| of a scalar is |{text}|")
         node.op, node.value = "apply", ("abs", ())
-    elif operand.kind in ("vector", "row"):
+        return SCALAR
+    if operand.kind in ("vector", "row"):
         if which in ("op", "*"):
             check.fail(f"_{which} is a norm of matrices; {check.what(operand)}", node.at)
-        node.value = "2" if which in ("", "F") else which
     elif operand.kind == "matrix":
-        if which.isdigit() and which != "1":
+        if p == 2:
             check.fail(
-                f"the {which}-norm of a matrix has two readings: ||{text}||_F (entrywise) and "
+                f"the 2-norm of a matrix has two readings: ||{text}||_F (entrywise) and "
                 f"||{text}||_op (largest singular value)",
                 node.at,
             )
-        node.value = which or "F"
+        if p is not None and p != 1:
+            check.fail(
+                f"the {float(p):.9g}-norm of a matrix has several meanings; entry by entry it is "
+                f"||vec({text})||_{float(p):.9g}",
+                node.at,
+            )
     else:
         check.fail(f"a norm is of a vector or a matrix; {check.what(operand)}", node.at)
+    node.value = p or which or "F"
     return SCALAR

@@ -101,7 +101,8 @@ def norm_power(node: Node, exponent: Fraction, lift: Lift) -> Term | None:
             base = base.arguments[0]
         times = exponent * degree
         plain = absolute or degree.numerator % 2 == 0
-        if plain and degree >= 1 and exponent.denominator != 1 and times.denominator == 1:
+        whole = (times * degree.denominator).denominator == 1
+        if plain and degree >= 1 and exponent.denominator != 1 and whole:
             order = Number(degree if degree.denominator != 1 else degree.numerator)
             norm = Call("norm", (lift(base), order), order=0, latex=_P_NORM)
             return power(norm, times)

@@ -161,6 +161,8 @@ MATRICES: list[tuple[str, str, Function]] = [
     ("||A||_op", "A", lambda A: norm(A, 2)),
     ("||A X||_*", "X", lambda A, X: jnp.sum(svd(A @ X, compute_uv=False))),
     ("norm(x, 3)^2", "x", lambda x: jnp.sum(abs(x) ** 3) ** (2 / 3)),
+    ("||x||_2.5^2", "x", lambda x: jnp.sum(abs(x) ** 2.5) ** (2 / 2.5)),
+    ("norm(A x, 1.5)", "x", lambda A, x: jnp.sum(abs(A @ x) ** 1.5) ** (1 / 1.5)),
     ("||X||_inf", "X", lambda X: jnp.max(abs(X))),
     ("pinv(X)", "X", lambda X: jnp.linalg.pinv(X)),
     ("x' expm(t A) y where t: ()", "t", lambda x, t, A, y: x @ expm(t * A) @ y),

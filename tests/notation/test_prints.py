@@ -61,6 +61,8 @@ PRINTS = [
     ("||x||^3", "‖x‖³"),
     ("x / ||x||", "x/‖x‖"),
     ("sum(abs(x).^3)^(1/3)", "norm(x, 3)"),
+    ("x / norm(x, 2.5)^(3/2)", "x/norm(x, 2.5)^(3/2)"),
+    ("||A X||_op^2/||X||_*", "‖A X‖_op²/‖X‖_*"),
     ("sqrt(x' A x)", "sqrt(xᵀ A x)"),
     # numbers and scalars
     ("log(1 + x' x/(2 a)) where a: ()", "log(xᵀ x/(2 a) + 1)"),
