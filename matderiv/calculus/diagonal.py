@@ -181,4 +181,4 @@ def _batch(node: Apply, labels: tuple[int, ...]) -> tuple[int, ...] | None:
         for argument, names in zip(node.arguments, inputs, strict=True)
     )
     apart = len(set(core)) == len(core) and not set(core) & set(batch)
-    return batch if whole and apart and len(set(batch)) < lead else None
+    return batch if whole and apart else None

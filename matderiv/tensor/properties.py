@@ -113,12 +113,12 @@ def is_nonnegative(arena: Arena, node: Node) -> bool:
     elif isinstance(node, Last | Stack):
         answer = is_nonnegative(arena, _in_body(node))
     elif isinstance(node, Sum):
-        answer = _is_one_minus_unit(node) or all(
+        answer = _is_one_and_unit(node) or all(
             t.coefficient > 0 and is_nonnegative(arena, t.node) for t in node.terms
         )
     else:
         assert isinstance(node, Product)
-        answer = _is_one_minus_unit(node) or (
+        answer = _is_one_and_unit(node) or (
             node.coefficient >= 0 and all(is_factor_nonnegative(arena, f) for f in node.factors)
         )
     arena.nonnegative[node.id] = answer
@@ -242,12 +242,13 @@ def _mirror(
     return image if len(set(image.values())) == len(image) else None
 
 
-def _is_one_minus_unit(node: Node) -> bool:
-    """Whether this is 1 - f for a function f with values in [0, 1]."""
-    sign, f = one_plus(node) or (1, node)
-    if isinstance(f, Map):
-        return sign < 0 and f.function.unit
-    return sign < 0 and isinstance(f, Apply) and f.primitive.unit
+def _is_one_and_unit(node: Node) -> bool:
+    """Whether this is 1 - f or 1 + f for a function f with values in [0, 1]."""
+    found = one_plus(node)
+    if found is None:
+        return False
+    f = found[1]
+    return f.function.unit if isinstance(f, Map) else isinstance(f, Apply) and f.primitive.unit
 
 
 def _in_body(node: Last | Stack) -> Node:

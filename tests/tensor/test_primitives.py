@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 
 import numpy as np
@@ -418,6 +418,18 @@ def test_derivatives_of_the_exponential_are_alike(order: int) -> None:
     for k in range(made.sizes["b"]):  # D^k is the slope of D^(k-1) along the last direction
         slope = directional(lambda p: made.at(lower, {first: p}), made.arrays[first], along[k])
         assert relative_error(want[k], slope) <= 1e-7
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_a_derivative_of_the_exponential_is_declared_alike_each_time(order: int) -> None:
+    made, kept = frechet.__wrapped__(order), frechet(order)
+    for field in fields(made):
+        if field.name not in ("adjoint", "reference"):
+            assert getattr(made, field.name) == getattr(kept, field.name)
+    # It is expm of 2^order blocks; the first has an algorithm of thrice the cost of expm.
+    (number, power), (whole, cube) = (entry.flops.split() for entry in (made, PRIMITIVES["expm"]))
+    assert power == cube == "n^3"
+    assert Fraction(number) == Fraction(whole) * (3 if order == 1 else 8**order)
 
 
 def test_derivatives_of_the_exponential_end_with_a_message() -> None:

@@ -120,6 +120,8 @@ NOT_DEFINITE: dict[str, Form] = {
     "S + A": lambda k: k.S + k.A,
     "S + A A": lambda k: k.S + k.e("ij,jk->ik", k.A, k.A),
     "S + A'B": lambda k: k.S + k.e("ki,kj->ij", k.A, k.B),
+    "S + A .* A'": lambda k: k.S + k.e("ij,ji->ij", k.A, k.A),
+    "S + diag(diag(A)) A": lambda k: k.S + k.e("ii,ij->ij", k.A, k.A),
     "S + X'Y": lambda k: k.S + k.e("ki,kj->ij", k.X, k.Y),
     "S + X' diag(v) X": lambda k: k.S + k.e("ki,k,kj->ij", k.X, k.v, k.X),
     "S + r X'X": lambda k: k.S + k.e(",ki,kj->ij", k.r, k.X, k.X),
@@ -199,6 +201,75 @@ def test_what_is_said_to_be_symmetric_is(name: str) -> None:
         assert array.ndim < 2 or not np.allclose(array, array.T)
 
 
+SEMIDEFINITE: dict[str, Form] = {
+    **POSITIVE_DEFINITE,
+    "A'A": lambda k: k.e("ki,kj->ij", k.A, k.A),
+    "2 A A'": lambda k: 2 * k.e("ik,jk->ij", k.A, k.A),
+    "x x'": lambda k: k.e("i,j->ij", k.x, k.x),
+    "t x x'": lambda k: k.e(",i,j->ij", k.t, k.x, k.x),
+    "r^2 x x'": lambda k: k.e(",i,j->ij", k.r**2, k.x, k.x),
+    "A'A + x x'": lambda k: k.e("ki,kj->ij", k.A, k.A) + k.e("i,j->ij", k.x, k.x),
+    "A'A named": lambda k: k.arena.name("N", k.e("ki,kj->ij", k.A, k.A)),
+    "X' diag(w) X": lambda k: k.e("ki,k,kj->ij", k.X, k.w, k.X),
+    "X' diag(v.^2) X": lambda k: k.e("ki,k,kj->ij", k.X, k.v**2, k.X),
+    "diag(x.^2)": lambda k: k.e("i->ii", k.x**2),
+    "diag(x.^2) + x x'": lambda k: k.e("i->ii", k.x**2) + k.e("i,j->ij", k.x, k.x),
+    "x.^2 (x.^2)'": lambda k: k.e("i,j->ij", k.x**2, k.x**2),
+    "0": lambda k: k.S - k.S,
+}
+NOT_SEMIDEFINITE: dict[str, Form] = {
+    "-A'A": lambda k: -k.e("ki,kj->ij", k.A, k.A),
+    "A A": lambda k: k.e("ij,jk->ik", k.A, k.A),
+    "A'B": lambda k: k.e("ki,kj->ij", k.A, k.B),
+    "x p'": lambda k: k.e("i,j->ij", k.x, k.p),
+    "S - 9 A'A": lambda k: k.S - 9 * k.e("ki,kj->ij", k.A, k.A),
+    "A'A - S": lambda k: k.e("ki,kj->ij", k.A, k.A) - 9 * k.S,
+    "A'A + C": lambda k: k.e("ki,kj->ij", k.A, k.A) + 9 * k.C,
+    "r A'A": lambda k: k.e(",ki,kj->ij", k.r, k.A, k.A),
+    "X' diag(v) X": lambda k: k.e("ki,k,kj->ij", k.X, k.v, k.X),
+    "(X.^2)' X": lambda k: k.e("ki,kj->ij", k.X**2, k.X),
+    "diag(diag(A)) A": lambda k: k.e("ii,ij->ij", k.A, k.A),
+    "A .* A'": lambda k: k.e("ij,ji->ij", k.A, k.A),
+    "A.^2": lambda k: k.A**2,
+    "x 1'": lambda k: k.e("i,j->ij", k.x, k.arena.ones("n")),
+    "diag(S) 1'": lambda k: k.e("ii,j->ij", k.S, k.arena.ones("n")),
+    "-2 A A'": lambda k: -2 * k.e("ik,jk->ij", k.A, k.A),
+    "S.^2 - 9": lambda k: k.S**2 - 9,
+    "1/S": lambda k: k.S**-1,
+    "x.^3 x'": lambda k: k.e("i,j->ij", k.x**3, k.x),
+    "diag(x)": lambda k: k.e("i->ii", k.x),
+    "-diag(p)": lambda k: -k.e("i->ii", k.p),
+    "C": lambda k: k.C,
+    "1/A'A": lambda k: k.e("ki,kj->ij", k.A, k.A) ** -1,
+    "x": lambda k: k.x,
+    "r": lambda k: k.r,
+}
+
+
+@pytest.mark.parametrize("name", SEMIDEFINITE)
+def test_what_is_semidefinite_is_known_to_be(name: str) -> None:
+    form = SEMIDEFINITE[name]
+    assert is_semidefinite(form(Matrices()))
+    for seed in range(4):
+        made = Matrices(seed)
+        array = made.at(form(made))
+        assert np.allclose(array, array.T)
+        assert np.linalg.eigvalsh(array).min() >= -1e-12 * np.abs(array).max()
+
+
+@pytest.mark.parametrize("name", NOT_SEMIDEFINITE)
+def test_what_is_not_semidefinite_is_not_said_to_be(name: str) -> None:
+    form = NOT_SEMIDEFINITE[name]
+    assert not is_semidefinite(form(Matrices()))
+    arrays = [made.at(form(made)) for made in map(Matrices, range(12))]
+    assert any(
+        array.ndim < 2
+        or not np.allclose(array, array.T)
+        or np.linalg.eigvalsh(array).min() < -1e-9 * np.abs(array).max()
+        for array in arrays
+    )
+
+
 # ----- signs --------------------------------------------------------------------------
 ENTRIES: dict[str, tuple[Form, bool]] = {
     "p": (lambda k: k.p, True),
@@ -223,6 +294,7 @@ ENTRIES: dict[str, tuple[Form, bool]] = {
     "sin(x) named": (lambda k: k.arena.name("y", k.arena.map("sin", k.x)), False),
     "1 - sigmoid(x)": (lambda k: 1 - k.arena.map("sigmoid", k.x), True),
     "2 - sigmoid(x)": (lambda k: 2 - k.arena.map("sigmoid", k.x), False),
+    "1 + sigmoid(x)": (lambda k: 1 + k.arena.map("sigmoid", k.x), True),
     "1 - softmax(x)": (lambda k: 1 - k.arena.apply("softmax", k.x), True),
     "1 - 2 sigmoid(x)": (lambda k: 1 - 2 * k.arena.map("sigmoid", 9 * k.x), False),
     "1 - exp(x)": (lambda k: 1 - k.arena.map("exp", k.x), False),
