@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import matderiv as md
 from matderiv.calculus.derivative import forward, pull_back, push_forward, reverse
-from matderiv.calculus.derive import derive
+from matderiv.calculus.derive import checked_order, derive
 from matderiv.calculus.maps import adjoint, differential, hessian_map
 from matderiv.calculus.maps import seed as seed_variable
 from matderiv.calculus.simplify import simplify
@@ -186,3 +187,29 @@ def test_cotangents_take_the_names_of_values() -> None:
     loss = arena.einsum("i->", arena.map("tanh", z))
     nodes = reachable(reverse(loss, [w, x], names=True))
     assert {n.name for n in nodes if isinstance(n, Name) and n.role == "cotangent"} == {"δz"}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_cotangents_of_a_scalar_have_names_where_they_are_asked_for(seed: int) -> None:
+    """δy for each named value y that holds the variables; none of a value of several entries."""
+    for scalar in (True, False):
+        program = random_program(seed, scalar=scalar, names=True)
+        for names in (True, False):
+            gradients = reverse(program.root, program.variables, names=names)
+            made = {
+                n.name for n in reachable(gradients) if isinstance(n, Name) if n.role != "value"
+            }
+            known = {f"δ{n.name}" for n in reachable([program.root]) if isinstance(n, Name)}
+            assert made <= (known if names and not program.root.order else set())
+        tangents = forward(program.root, program.variables)
+        assert all(n.role == "value" for n in reachable(tangents) if isinstance(n, Name))
+
+
+@pytest.mark.parametrize("order", [0, -1, True, False, 2.0, 1.5, "2", None, [1], 65, 10**30])
+def test_an_order_is_a_positive_integer_of_reasonable_size(order: object) -> None:
+    with pytest.raises(md.UnsupportedError, match="order"):
+        checked_order(order)
+
+
+def test_orders_up_to_the_largest_are_taken() -> None:
+    assert [checked_order(order) for order in (1, 2, 64)] == [1, 2, 64]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from matderiv.calculus.layout import LAYOUTS
 from matderiv.calculus.simplify import simplify
 from matderiv.program.steps import executed
 from matderiv.tensor.arena import Arena
+from matderiv.tensor.evaluate import evaluate
+from matderiv.tensor.nodes import Node
+from matderiv.tensor.primitives import PRIMITIVES, Primitive
 from tests.numerics import Array, relative_error
 from tests.random_programs import random_program
 
@@ -50,6 +54,27 @@ def test_axes_made_equal_are_entries_of_the_array(seed: int) -> None:
         got = program.at(made)
         scale = max(1.0, float(np.max(np.abs(want), initial=0.0)))
         assert np.allclose(got, want, rtol=0, atol=1e-11 * scale)
+
+
+UNARY = [p for p in PRIMITIVES.values() if len(p.cores) == 2 and p.infer is None]
+
+
+@pytest.mark.parametrize("primitive", UNARY, ids=lambda p: str(p.name))
+@pytest.mark.parametrize("lead", [1, 2])
+def test_axes_of_primitives_are_made_equal_too(primitive: Primitive, lead: int) -> None:
+    """Batch axes with batch axes, with those of the matrices, and these with each other."""
+    arena = Arena()
+    order = lead + len(primitive.cores[0])
+    x = arena.variable("x", ("n",) * order)
+    square = np.random.default_rng(3).normal(size=(3,) * (lead + 2))
+    square = square @ np.swapaxes(square, -1, -2) + 3 * np.eye(3)
+    arrays: dict[Node, Array] = {x: square if order == lead + 2 else square[..., 0]}
+    node = arena.apply(primitive, x)
+    dense = evaluate([node], arrays, {"n": 3})[0]
+    for labels in product(range(node.order), repeat=node.order):
+        if list(dict.fromkeys(labels)) == list(range(len(set(labels)))):
+            got = evaluate([tied(node, labels)], arrays, {"n": 3})[0]
+            assert np.allclose(got, entries(dense, labels), rtol=0, atol=1e-12)
 
 
 def test_thousands_of_layers_do_not_recurse() -> None:

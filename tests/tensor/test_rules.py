@@ -456,6 +456,28 @@ for _name in ("expm", "sqrtm", "polar", "leading_dyad"):
     )
 
 
+DIRECTIONS: dict[str, Callable[[Setting], Node]] = {
+    "2 𝟏 𝟏'": lambda s: 2 * s.arena.ones("n", "n"),
+    "x 𝟏'": lambda s: s.arena.broadcast(s.x, ("n", "n"), (0,)),
+    "𝟏 x'": lambda s: s.arena.broadcast(s.x, ("n", "n"), (1,)),
+    "diag(x)": lambda s: s.e("i->ii", s.x),
+    "x z'": lambda s: s.e("i,j->ij", s.x, s.z),
+    "B'": lambda s: s.t(s.B),
+    "A'": lambda s: s.t(s.A),
+    "A .* A": lambda s: s.A**2,
+}
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+def test_the_exponential_moves_along_any_matrix(name: str) -> None:
+    """L(A, E) is expm(A) E where A and E commute: these do not."""
+    s = Setting()
+    e = DIRECTIONS[name](s)
+    want = s_frechet(s.array("A"), value(e, s.arrays, SIZES))
+    got = value(s.f("frechet", s.A, e), s.arrays, SIZES)
+    assert np.allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
 def s_frechet(a: Array, e: Array) -> Array:
     import scipy.linalg
 

@@ -1,0 +1,134 @@
+"""What meets its inverse vanishes, and nothing else does: random products beside NumPy."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.cancel import _chain, without_square
+from matderiv.tensor.nodes import Factor, Node, Product
+from tests.numerics import Array, value
+
+SIZES = {"n": 3, "m": 2}
+
+
+class Inverses:
+    """A, B, S, Q, P: (n, n), X: (n, m), Y: (m, n); S symmetric, Q orthogonal, P stochastic."""
+
+    def __init__(self) -> None:
+        self.arena = arena = Arena()
+        draw = np.random.default_rng(5)
+        square, wide = ("n", "n"), ("n", "m")
+        self.A, self.B = arena.variable("A", square), arena.variable("B", square)
+        self.S = arena.variable("S", square, ["symmetric"])
+        self.Q = arena.variable("Q", square, ["orthogonal"])
+        self.P = arena.variable("P", square, ["stochastic"])
+        self.X, self.Y = arena.variable("X", wide), arena.variable("Y", wide[::-1])
+        self.arrays: dict[Node, Array] = {
+            node: draw.normal(size=[SIZES[str(dim)] for dim in node.shape])
+            for node in (self.A, self.B, self.S, self.Q, self.P, self.X, self.Y)
+        }
+        self.arrays[self.S] = self.arrays[self.S] + self.arrays[self.S].T
+        self.arrays[self.Q] = np.linalg.qr(self.arrays[self.Q])[0]
+        positive = np.abs(self.arrays[self.P])
+        self.arrays[self.P] = positive / positive.sum(1, keepdims=True)
+
+    def chains(self) -> list[list[tuple[Node, bool]]]:
+        """Products of matrices, each with whether it stands transposed."""
+        A, B, S, X, Y = self.A, self.B, self.S, self.X, self.Y
+        return [
+            [(A, False)],
+            [(A, False), (B, False)],
+            [(A, True), (B, False)],
+            [(A, False), (A, False)],
+            [(A, True), (A, False)],
+            [(A, False), (S, False)],
+            [(S, False), (A, False), (B, True)],
+            [(Y, False), (X, False)],
+            [(X, True), (X, False)],
+            [(Y, False), (A, False), (X, False)],
+            [(X, False), (Y, False)],
+        ]
+
+    def chained(self, links: Sequence[tuple[Node, bool]]) -> Node:
+        factors = [
+            Factor(node, (k + 1, k) if turned else (k, k + 1), 1)
+            for k, (node, turned) in enumerate(links)
+        ]
+        return self.arena.product(1, factors, (0, len(links)))
+
+
+def _raw(made: Inverses, draw: random.Random) -> tuple[list[Factor], list[int]]:
+    """An inverse and matrices of its argument, on labels of which many are shared."""
+    links = draw.choice(made.chains()[:-1])
+    inverse = made.arena.apply("inv", made.chained(links))
+    pool = [node for node, _ in links] * 3 + [inverse, made.Q, made.P, made.B]
+    factors, dims = list[Factor](), dict[int, object]()
+    for node in [inverse, *draw.choices(pool, k=draw.randint(1, 4))]:
+        labels = list[int]()
+        for dim in node.shape:
+            same = [label for label, size in dims.items() if size == dim]
+            label = draw.choice(same) if same and draw.random() < 0.7 else len(dims)
+            dims[label] = dim
+            labels.append(label)
+        factors.append(Factor(node, tuple(labels), draw.choice([1, 1, 1, 1, 2])))
+    return factors, draw.sample(sorted(dims), min(len(dims), draw.randint(0, 3)))
+
+
+def _by_numpy(made: Inverses, factors: Sequence[Factor], out: Sequence[int]) -> Array:
+    parts: list[object] = []
+    for node, labels, exponent in factors:
+        parts += [value(node, made.arrays, SIZES) ** int(exponent), list(labels)]
+    return np.asarray(np.einsum(*parts, list(out)))
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_a_product_with_inverses_has_its_value(seed: int) -> None:
+    made = Inverses()
+    factors, out = _raw(made, random.Random(seed))
+    node = made.arena.product(1, factors, out)
+    want = _by_numpy(made, factors, out)
+    scale = max(1.0, float(np.max(np.abs(want))))
+    assert np.allclose(value(node, made.arrays, SIZES), want, rtol=0, atol=1e-8 * scale)
+    if isinstance(node, Product):
+        for shorter in without_square(node):
+            found = value(shorter, made.arrays, SIZES)
+            assert np.allclose(found, want, rtol=0, atol=1e-8 * scale)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["upright", "transposed"])
+@pytest.mark.parametrize("place", range(10))
+def test_an_inverse_vanishes_beside_its_argument(place: int, turned: bool) -> None:
+    """C⁻¹ C = C C⁻¹ = I for every product C, and for C'; one that is not square has no inverse."""
+    made = Inverses()
+    links = made.chains()[place]
+    product, inverse = made.chained(links), made.arena.apply("inv", made.chained(links))
+    dim = product.shape[0]
+    if turned:
+        product, inverse = (made.arena.transpose(node) for node in (product, inverse))
+    for left, right in ((inverse, product), (product, inverse)):
+        factors = [Factor(left, (0, 1), 1), Factor(right, (1, 2), 1)]
+        parts = frozenset({product.id, made.chained(links).id})
+        assert made.arena.product(1, factors, (0, 2), None, parts) is made.arena.identity(dim)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_a_chain_is_the_product_that_it_is_read_from(seed: int) -> None:
+    """From the first axis to the second; what is no such product is a chain of one."""
+    made = Inverses()
+    draw = random.Random(seed)
+    factors, out = _raw(made, draw)
+    carried = {label for factor in factors[1:] for label in factor.labels}
+    ends = [label for label in out if label in carried]
+    node = made.arena.product(draw.choice([1, 1, 2]), factors[1:], ends)
+    if node.order == 2:
+        links = _chain(node)
+        assert links == [(node, False)] or made.chained(links) is node
+    want = made.chains()[seed % 11]
+    product = made.chained(want)
+    assert made.chained(_chain(product)) is product
+    assert len(_chain(product)) == len(want)
