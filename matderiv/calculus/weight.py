@@ -64,7 +64,7 @@ class Weights:
         uses = Counter({node.id: 1})
         for below in reversed(reachable([node], self._is_closed)):
             times, weight = uses[below.id], self._known[below.id]
-            if below is not node and (saved := (times - 1) * (weight - 1) - _SAVING) > 0:
+            if (saved := (times - 1) * (weight - 1) - _SAVING) > 0:  # none for the root
                 total -= saved
                 times = 1
             if not self._is_closed(below):

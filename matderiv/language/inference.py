@@ -53,7 +53,7 @@ class _Statements(Expressions):
         self._declare_given(given)
         self._check_dimensions()
         for attributes in self.variables.values():
-            self._square(attributes)
+            self._fit(attributes)
         steps: list[Step] = []
         clause = self._clause(blocks[1]) if len(blocks) > 1 else []
         output = self._statements(blocks[0], clause, steps)
@@ -109,7 +109,10 @@ class _Statements(Expressions):
                     error=NameResolutionError,
                 )
 
-    def _square(self, variable: Variable) -> None:
+    def _fit(self, variable: Variable) -> None:
+        """Refuse attributes that a shape cannot have."""
+        if "stochastic" in variable.attributes and variable.kind == "scalar":
+            self.check.fail("stochastic is for rows that sum to 1", variable.span or (0, 1))
         if "posdef" in variable.attributes:
             variable.attributes.add("symmetric")
         square = variable.attributes & _SQUARE

@@ -99,7 +99,7 @@ def _may_cancel(node: Node) -> bool:
 def _is_stochastic(node: Node) -> bool:
     """Whether the entries along the last axis sum to 1."""
     if isinstance(node, Variable):
-        return "stochastic" in node.attributes and node.order > 0
+        return "stochastic" in node.attributes
     return isinstance(node, Apply) and node.primitive.sums_to_one
 
 

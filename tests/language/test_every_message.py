@@ -55,6 +55,7 @@ REFUSED = [
     ("l: scalar function; l'(x)", "is written D(l, o)"),
     ("softmax(t)", "softmax needs a vector or a matrix"),
     ("inv(x)", "inv needs a square matrix"),
+    ("p x where p: () stochastic", "stochastic is for rows"),
     ("repeat l in N { x = S[l] x }; x where S: (N, n, n)", ""),
     ("z = x; repeat l in N { z = W[l, 0] z }; z where W: (N, n, n)", "declared stack"),
     ("z = x; repeat l in 3 { z = S[l] z }; z where S: (4, n, n)", "another number of slices"),

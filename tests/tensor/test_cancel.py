@@ -132,3 +132,16 @@ def test_a_chain_is_the_product_that_it_is_read_from(seed: int) -> None:
     product = made.chained(want)
     assert made.chained(_chain(product)) is product
     assert len(_chain(product)) == len(want)
+
+
+def test_a_row_that_sums_to_one_vanishes_where_it_is_summed_alone() -> None:
+    """Σ_j P_ij = 1 and Σ p = 1; Σ_i P_ij and squares stay."""
+    arena = Arena()
+    P, p = (arena.variable("P", shape, ["stochastic"]) for shape in (("m", "n"), ("n",)))
+    x = arena.variable("x", ("n",))
+    assert arena.einsum("ij->i", P) is arena.ones("m")
+    assert arena.einsum("i->", p) is arena.number(1)
+    for left in (arena.einsum("ij->j", P), arena.einsum("ij->i", P**2), arena.einsum("i->", p**2)):
+        assert isinstance(left, Product)
+        assert left.factors
+    assert set(arena.einsum("ij,j->i", P, x).children) == {P, x}
