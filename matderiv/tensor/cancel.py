@@ -67,7 +67,7 @@ def without_square(node: Product) -> Iterator[Node]:
         if not isinstance(inverse, Apply) or not inverse.primitive.is_inverse:
             continue
         chain = _chain(inverse.arguments[0]) if inverse.order == 2 else None
-        if chain is None or len(chain) < 2 or factor.exponent != 1:
+        if chain is None or factor.exponent != 1:
             continue
         for port, links in ((1, chain), (0, [(n, not t) for n, t in reversed(chain)])):
             walk = list(_walk(arena, links, factor, factor.labels[port], factors, uses))
@@ -110,7 +110,7 @@ def is_orthogonal(node: Node) -> bool:
 def _drop_square(factor: Factor, factors: list[Factor], uses: Counter[int], labels: Labels) -> bool:
     """Σ_i Q_ij² = 1 where label i is met nowhere else."""
     for port in (0, 1):
-        if uses[factor.labels[port]] == 1 and factor.labels[0] != factor.labels[1]:
+        if uses[factor.labels[port]] == 1:
             factors.remove(factor)
             labels.dead.add(factor.labels[port])
             return True

@@ -116,6 +116,22 @@ def test_an_inverse_vanishes_beside_its_argument(place: int, turned: bool) -> No
         assert made.arena.product(1, factors, (0, 2), None, parts) is made.arena.identity(dim)
 
 
+@pytest.mark.parametrize("exponent", [-1, 2, 3])
+@pytest.mark.parametrize("place", range(10))
+def test_an_entrywise_power_of_an_inverse_meets_nothing(place: int, exponent: int) -> None:
+    made = Inverses()
+    links = made.chains()[place]
+    inverse, (first, turned) = made.arena.apply("inv", made.chained(links)), links[0]
+    factors = [
+        Factor(inverse, (0, 1), exponent),
+        Factor(first, (2, 1) if turned else (1, 2), 1),
+    ]
+    node = made.arena.product(1, factors, (0, 2))
+    assert isinstance(node, Product)
+    assert {(f.node, f.exponent) for f in node.factors} == {(inverse, exponent), (first, 1)}
+    assert not list(without_square(node))
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_a_chain_is_the_product_that_it_is_read_from(seed: int) -> None:
     """From the first axis to the second; what is no such product is a chain of one."""
@@ -145,3 +161,12 @@ def test_a_row_that_sums_to_one_vanishes_where_it_is_summed_alone() -> None:
         assert isinstance(left, Product)
         assert left.factors
     assert set(arena.einsum("ij,j->i", P, x).children) == {P, x}
+
+
+def test_a_path_with_a_diagonal_on_it_is_no_chain() -> None:
+    made = Inverses()
+    for spec in ("ij,jk,jj->ik", "ij,jk,ii->ik", "ij,jk,kk->ik"):
+        node = made.arena.einsum(spec, made.A, made.B, made.Q)
+        assert _chain(node) == [(node, False)]
+    node = made.arena.einsum("ij,jj->ij", made.A, made.B)
+    assert _chain(node) == [(node, False)]
