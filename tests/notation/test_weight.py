@@ -60,7 +60,11 @@ FORMS = [
     "X .* X", "X' Y", "X' Y + A", "tr(X' Y)", "tr(X Y')", "tr(A diag(x) B)", "tr(A)^2",
     "tr(diag(x) A)", "A S B'", "A' S B", "B' S x", "A^-1 B'", "B' A^-1", "A^-T B'",
     "t + s + 1", "sqrt(t^2 + 1)", "1/sqrt(t)", "1/||x||", "||x||/t", "x/||A x||", "1/(s t)",
-    "t/(s ||x||)",
+    "t/(s ||x||)", "expm(A)' x", "expm(A) x", "x' expm(A)' y", "||x.^2||", "||x.^2||^2",
+    "eye(n) .* A", "A diag(x) + A", "(A .* B)' x", "x' x y' y", "ones(n) ones(n)'",
+    "3 ones(n) ones(n)'", "2 ones(m) ones(n)'", "diag(x)/t", "tr(A .* B)", "sum(A' x)",
+    "ones(n)' A x", "diag(A' B)", "(A x) .* (B x)", "(A x) .* y .* (B x)",
+    "sum((A x) .* (B x))", "diag(A x) B", "diag(A x) + A", "(A x)(B y)'", "A (x .* (B y))",
 ]  # fmt: skip
 SHAPES = (
     {"s": (), "t": (), "u": ("m",), "X": ("m", "n")}
