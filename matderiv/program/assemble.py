@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from matderiv.program.cleanup import ancestors, with_masks, without_copies
 from matderiv.program.compressed import Terms
 from matderiv.program.lower import Lowering
+from matderiv.program.scales import merged_scales
 from matderiv.program.sizes import bound_sizes, names_in, sizes_read
 from matderiv.program.steps import Callee, Ref, Step, nested, operands_of
 from matderiv.program.tape import Tape
@@ -130,7 +131,8 @@ def assemble(
 
     roots = [value_ref, *gradient_refs.values(), *derivative_refs.values()]
     results = {ref.value for ref in roots}
-    steps = {s.value: s for s in with_masks(without_copies(tape.steps, results), results)}
+    recorded = merged_scales(without_copies(tape.steps, results), results | set(lowering.names))
+    steps = {s.value: s for s in with_masks(recorded, results)}
     inner = ancestors(steps, [value_ref.value])
     outer = ancestors(steps, (ref.value for ref in gradient_refs.values())) - inner
     other = ancestors(steps, (ref.value for ref in derivative_refs.values()))
