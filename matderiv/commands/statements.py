@@ -60,11 +60,18 @@ def _head(derivative: Derivative) -> str:
 
 
 def _value_text(program: Program) -> str:
-    """The value as the user wrote it where that is shorter, else as it is read."""
-    start, end = program.typed.output.span
-    written = " ".join(program.source[start:end].split())
-    read = str(program).partition("\n")[0]
-    return written if "\\" not in written and len(written) + 4 < len(read) else read
+    """The value as the user wrote it where that is shorter, else as it is read; a sum in brackets.
+
+    ∂/∂x (x' x + b' x) is the derivative of both terms.
+    """
+    from matderiv.notation.terms import Sum
+
+    output = program.typed.output
+    written = " ".join(program.source[slice(*output.span)].split())
+    text, summed = str(program).partition("\n")[0], isinstance(program.presentation.headline, Sum)
+    if "\\" not in written and written[0] != "(" and len(written) + 4 < len(text):
+        text, summed = written, output.op in ("add", "subtract") or written[0] == "-"
+    return f"({text})" if summed else text
 
 
 def _index_rule(derivative: Derivative) -> str:
