@@ -3,7 +3,7 @@
     python -m benchmarks.suite [--sizes small,medium,large] [--only TEXT] [--threads 1]
 
 Each case checks the answers of all contestants against the hand-written code before any
-is timed.  All run in this process with the same number of threads, in turns; a figure is
+is timed.  All run in this process on the same number of cores, in turns; a figure is
 the ratio of medians to hand-written NumPy, less is faster.  "first" is what comes before
 the first answer: for generated code reading, deriving, generating and loading, for the
 frameworks tracing and compiling, the first call included.  A time is the lesser of wall
@@ -36,10 +36,8 @@ def main() -> int:
     # Before NumPy is loaded: libraries read these once.
     for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)
-    if options.threads == 1:
-        os.environ["XLA_FLAGS"] = (
-            "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-        )
+    if hasattr(os, "sched_setaffinity"):  # XLA has threads of its own, whatever is set
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-options.threads :])
     from benchmarks.suite.page import Table, keep
     from benchmarks.suite.race import Row, race
 
