@@ -36,22 +36,23 @@ _KRON = 1840  # the views in which a Kronecker product is one elementwise call
 _DOUBLE = 8
 _SCALAR = 104  # a Python number as an operand
 _COPY = 100  # the array objects of a copy that is made flat
-_PAIR = 300  # the tuple of a sign and a logarithm
-_TRIPLE = 400  # of U, s and V'
+# What is kept beside a number: the tuple of a sign and a logarithm, and what det leaves.
+_KEPT = {"linalg.slogdet": 300, "linalg.det": 100}
+_TRIPLE = 500  # of U, s and V'
 # Bytes hidden in a call, besides what depends on its operands.
 _CALLS = {
     **dict.fromkeys(("amax", "amin", "argmax"), 740),
-    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 640),
+    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 680),
     "sum": 640,
     "inverse_of_lower": 700,
-    "linalg.det": 460,
+    "linalg.det": 360,
     "linalg.slogdet": 240,
     "vdot": 200,
     "vecdot": 300,
     "take": 450,
     "tensordot": 280,
     "linalg.solve": 910,
-    "linalg.svd": 770,
+    "linalg.svd": 780,
     "einsum": 1440,
     "eye": 5280,
     "scipy.linalg.expm": 2500,
@@ -203,7 +204,7 @@ class Footprints:
             header = 0 if step.writes else _header(layout.shape)
             return Footprint(0, header, views + hidden, workspace, Polynomial({}))
         polynomial = Polynomial.of(item, *step.shape)
-        header = _header(layout.shape) + _PAIR * (step.function == "linalg.slogdet")
+        header = _header(layout.shape) + _KEPT.get(step.function, 0)
         return Footprint(layout.data, header, views + hidden, workspace, polynomial)
 
     def _whole(self, item: int, shape: Shape) -> Footprint:
