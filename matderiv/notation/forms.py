@@ -107,6 +107,9 @@ def _transpose(term: Term) -> Term:
             tuple(map(transpose, term.factors)), tuple(map(transpose, term.divisors)), order=2
         )
     elif isinstance(term, Kronecker):
+        sides = term.left, term.right
+        if all(s.order == 2 for s in sides) and any(isinstance(s, Identity) for s in sides):
+            return wrapped  # (V' ⊗ I) D (W' ⊗ I), not ((W ⊗ I) D (V ⊗ I))'
         pushed = replace(term, left=transpose(term.left), right=transpose(term.right))
     elif isinstance(term, Power):
         exponent = term.exponent
