@@ -168,6 +168,13 @@ class Exponents:
                 self.add("TRANSPOSE", "'", start, end)
                 self.position += 3
                 return True
+        index = [self.peek_kind(ahead) for ahead in range(1, 5)]
+        if closer == "RBRACE" and index == ["LPAR", "NUMBER", "RPAR", "RBRACE"]:
+            raise ParseError(
+                f"^{{({self.peek(2)})}} has two readings: an index, as of layers and samples, "
+                f"written _{self.peek(2)}, and the power ^{self.peek(2)}",
+                span=(start, span_of(self.tokens[self.position + 4])[1]),
+            )
         if self.peek_kind(3) == closer and self._inverse(1, start):
             self.position += 4
             return True

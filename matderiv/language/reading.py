@@ -15,6 +15,7 @@ from matderiv.language.checker import Checker
 from matderiv.language.emission import Emission
 from matderiv.language.faults import explain
 from matderiv.language.functions import METHODS, spellings
+from matderiv.language.glued import refuse_glued
 from matderiv.language.grammar import parse_tokens, raw_tokens
 from matderiv.language.hints import near
 from matderiv.language.inference import Given, infer
@@ -88,7 +89,9 @@ def _emit(
         if isinstance(piece, Token):
             tokens.append(piece)
         else:
-            tokens += pair_bars(emission.expression(raw, *piece), source, check.notes)
+            paired = pair_bars(emission.expression(raw, *piece), source, check.notes)
+            refuse_glued(paired)
+            tokens += paired
     return tokens
 
 
