@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.checker import SCALAR, Checker, Shape
-from matderiv.language.powers import absolute, inverse, norm, power
+from matderiv.language.powers import absolute, inverse, is_raised_e, norm, power
 from matderiv.language.sizes import Size, fixed, product, resolve
 from matderiv.language.syntax import Syntax, post_order
 
@@ -110,8 +110,14 @@ def multiply(check: Checker, node: Syntax) -> Shape:
     return kind, sizes
 
 
+_NAMES = ("input", "name", "dimension")
+
+
 def _refuse_two_readings(check: Checker, node: Syntax) -> None:
-    """X 1, where 1 may be the vector of ones, and 1/2n, where n may stand below the line."""
+    """X 1, where 1 may be the vector of ones; 1/2n, a/bc, where n and c may stand below the line.
+
+    So may |b| in x/|a| |b|.
+    """
     left, right = node.args
     a, b = check.text(left), check.text(right)
     if left.kind in ("row", "matrix") and check.text(right) == "1":
@@ -121,11 +127,13 @@ def _refuse_two_readings(check: Checker, node: Syntax) -> None:
             node.at,
         )
     named = right.args[0] if right.op == "power" and right.args else right
-    if left.op != "divide" or left.bracketed or named.op not in ("input", "name", "dimension"):
+    if left.op != "divide" or left.bracketed:
         return
     above, below = left.args
-    written = check.source[left.at[0] : named.span[1]]
-    if below.op == "number" and not re.search(r"\s", written):
+    glued = not re.search(r"\s", check.source[left.at[0] : named.span[1]])
+    number = below.op == "number" or (below.op in _NAMES and right.kind == "scalar")
+    bars = all(check.source[part.span[0]] in "|‖" for part in (below, named))
+    if (glued and number and named.op in _NAMES) or bars:
         c, d = check.text(above), check.text(below)
         check.fail(
             f"{c}/{d}{b} has two readings: {c}/({d} {b}) and {c}/{d} {b}, which is ({c}/{d}) {b}",
@@ -267,6 +275,12 @@ def transpose(check: Checker, node: Syntax) -> Shape:
         check.fail(
             f"{check.text(operand)} is a number, which has no transpose; for the vector of ones "
             "write ones(n)'",
+            node.at,
+        )
+    if is_raised_e(check, operand) and not operand.args[0].bracketed:
+        exponent = check.text(operand.args[0])
+        check.fail(
+            f"e^{exponent}' has two readings: (e^{exponent})' and e^({exponent}'…); put brackets",
             node.at,
         )
     if operand.kind == "tensor":

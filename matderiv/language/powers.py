@@ -11,7 +11,7 @@ from matderiv.language.literals import literal_value
 from matderiv.language.sizes import resolve
 from matderiv.language.syntax import Syntax
 
-__all__ = ["absolute", "inverse", "norm", "power"]
+__all__ = ["absolute", "inverse", "is_raised_e", "norm", "power"]
 
 
 def inverse(check: Checker, node: Syntax) -> Shape:
@@ -38,7 +38,7 @@ def power(check: Checker, node: Syntax) -> Shape:
         return _exponential(check, node)
     called = check.source[slice(*base.at)].lstrip(".")[:1].isalpha()  # power(x, y), x.pow(2)
     enclosed = base.bracketed or called or node.at[0] == node.span[0]  # power(x.^y, z)
-    if base.op in ("power", "matrix_power") and not enclosed:
+    if (base.op in ("power", "matrix_power") or is_raised_e(check, base)) and not enclosed:
         check.fail(
             f"a power of a power has two readings: ({check.text(base)})^… and …^(…); put brackets",
             node.at,
@@ -84,6 +84,12 @@ def _matrix_power(check: Checker, node: Syntax) -> Shape:
         check.fail("this power of a matrix is beyond 4096", node.at, error=ParseError)
     node.op, node.value, node.args = "matrix_power", value, (base,)
     return base.kind, base.size
+
+
+def is_raised_e(check: Checker, node: Syntax) -> bool:
+    """Whether a node that is exp(x) is written e^x, without brackets around it."""
+    is_exp = node.op == "apply" and node.value == ("exp", ())
+    return is_exp and not node.bracketed and check.source[node.at[0]] == "^"
 
 
 def _exponential(check: Checker, node: Syntax) -> Shape:
