@@ -88,6 +88,11 @@ def norm_function(check: Checker, node: Syntax, options: Options) -> Shape:
         if value is None:
             check.fail("the order of a norm is a number: norm(x, 3)", order[0].span)
     node.args, node.value = (operand,), which
+    of_rows = {"1": "column", "inf": "row"}.get(which)
+    if operand.kind == "matrix" and of_rows:
+        entries = "the sum of its |entries|" if which == "1" else "its largest |entry|"
+        name = check.text(operand)
+        check.note(f"norm({name}, {which}) is {entries}, not the largest {of_rows} sum")
     return norm(check, node)
 
 

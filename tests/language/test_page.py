@@ -366,6 +366,9 @@ def test_inferred_shapes_are_noted(text: str, note: str) -> None:
 
 
 NOTES = [
+    ("norm(X, inf)", "its largest |entry|, not the largest row sum"),
+    ("norm(X, 1)", "the sum of its |entries|, not the largest column sum"),
+    ("norm(x, 1)", None),
     ("Xw", "Xw is read as X w"),
     ("f(x + y) where f: ()", None),
     ("C(x + y)", "C(…) is a product; if C is a function, declare C: elementwise"),
