@@ -121,11 +121,17 @@ def add(members: Iterable[tuple[int, Term]], order: int, symmetric: bool = False
 
 
 def _positive_first(members: list[tuple[int, Term]]) -> tuple[tuple[int, Term], ...]:
-    """-a + b + c - d is b + c - a - d."""
+    """-a + b + c - d is b + c - a - d; -S + b + cos(c)' stays, where b would meet a row."""
     signs = [sign > 0 for sign, _ in members] + [False]
     start = signs.index(True) if any(signs) else 0
     stop = signs.index(False, start)
-    return (*members[start:stop], *members[:start], *members[stop:])
+    found = (*members[start:stop], *members[:start], *members[stop:])
+    whole = [part.order == 2 for _, part in found]
+    before = [part for _, part in found[: whole.index(True)]] if any(whole) else []
+    if len({isinstance(part, Postfix) for part in before if part.order == 1}) < 2:
+        return found
+    place = whole.index(True)
+    return (found[place], *found[:place], *found[place + 1 :])
 
 
 def _is_constant(term: Term) -> bool:

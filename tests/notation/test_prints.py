@@ -54,6 +54,10 @@ PRINTS = [
     ("x.^(1/2) ./ y.^(3/2)", "sqrt(x) ./ y.^(3/2)"),
     ("2 (A.^2 .* B)", "2 A.^2 ⊙ B"),
     ("diag(softmax(z)) - softmax(z) softmax(z)'", "diag(softmax(z)) - softmax(z) softmax(z)ᵀ"),
+    # rows that are added to each row, beside names that are: never a column before a row
+    ("w + cos(w) - S where w: (k), S: (n, k)", "-S + w + cos(w)ᵀ"),
+    ("mean(X, axis=0) + cos(w) - X where X: (n, k), w: (k)", "-X + mean(X, axis=0) + cos(w)ᵀ"),
+    ("w + x - S where w, x: (k), S: (n, k)", "w + x - S"),
     # norms
     ("x' x", "xᵀ x"),
     ("(X w - y)' (X w - y)", "‖X w - y‖²"),
