@@ -103,16 +103,12 @@ def _leading(polynomial: dict[_Monomial, Number]) -> _Monomial:
 
 
 def _over(one: _Monomial, other: _Monomial) -> _Monomial | None:
-    powers = dict(one)
-    for atom, power in other:
-        powers[atom] = powers.get(atom, 0) - power
-    if any(power < 0 for power in powers.values()):
-        return None
-    return tuple(sorted((atom, power) for atom, power in powers.items() if power))
+    found = _times(one, tuple((atom, -power) for atom, power in other))
+    return found if all(power > 0 for _, power in found) else None
 
 
 def _times(one: _Monomial, other: _Monomial) -> _Monomial:
     powers = dict(one)
     for atom, power in other:
         powers[atom] = powers.get(atom, 0) + power
-    return tuple(sorted(powers.items()))
+    return tuple(sorted((atom, power) for atom, power in powers.items() if power))
