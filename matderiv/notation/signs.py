@@ -126,11 +126,9 @@ def _positive_first(members: list[tuple[int, Term]]) -> tuple[tuple[int, Term], 
     start = signs.index(True) if any(signs) else 0
     stop = signs.index(False, start)
     found = (*members[start:stop], *members[:start], *members[stop:])
-    whole = [part.order == 2 for _, part in found]
-    before = [part for _, part in found[: whole.index(True)]] if any(whole) else []
-    if len({isinstance(part, Postfix) for part in before if part.order == 1}) < 2:
+    place = next((k for k, (_, part) in enumerate(found) if part.order == 2), 0)
+    if len({isinstance(part, Postfix) for _, part in found[:place] if part.order == 1}) < 2:
         return found
-    place = whole.index(True)
     return (found[place], *found[:place], *found[place + 1 :])
 
 
