@@ -29,7 +29,7 @@ def asked_program(options: Namespace) -> tuple[Program, list[str], list[str]]:
             f"after the formula comes wrt, not {rest[0]!r}",
             hint="put the formula in quotation marks",
         )
-    names = [name.strip(",") for name in rest[1:]]
+    names = [name for word in rest[1:] for name in word.split(",") if name]
     then: list[str] = []
     if "then" in names:
         at = names.index("then")
