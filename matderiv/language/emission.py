@@ -182,6 +182,8 @@ class Emission(Exponents):
             self.out.append(made)
         elif self.last() == "NUMBER" and self.last(2) == "POWER" and self.last(3) in closing:
             self.out.insert(-2, made)  # ‖X‖^2_F is ‖X‖_F^2
+        elif token == "∞":
+            raise ParseError("∞ stands in ‖x‖_∞ alone, the largest |x_i|", span=(start, end))
         else:
             raise ParseError(
                 "a subscript stands directly after a name or a norm", span=(start, end)

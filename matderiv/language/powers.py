@@ -120,7 +120,9 @@ _ORDER = re.compile(r"\d{1,9}(\.\d{1,9}|/[1-9]\d{0,8})?")
 def norm(check: Checker, node: Syntax) -> Shape:
     (operand,) = node.args
     which = str(node.value)
-    which = {"∞": "inf", "fro": "F", "Fro": "F", "f": "F", "nuc": "*", "": ""}.get(which, which)
+    which = {"∞": "inf", "infty": "inf", "fro": "F", "Fro": "F", "f": "F", "nuc": "*", "": ""}.get(
+        which, which
+    )
     text = check.text(operand)
     p = Fraction(which) if _ORDER.fullmatch(which) else None
     if p is None and which not in NORMS:

@@ -38,6 +38,7 @@ REFUSED = [
     ("y = vec(P) + z; P + Q where Q: (2, 4), z: (7)", "the sizes do not fit"),
     ("l: scalar function; l + x", "needs its arguments in brackets"),
     ("_ x", "a subscript stands directly after"),
+    ("x + ∞", "∞ stands in ‖x‖_∞ alone"),
     ("é", "é is unknown"),
     ("x + y ∈ A", "'∈' declares names"),
     ("x + y = 2", "'=' assigns to one name"),
