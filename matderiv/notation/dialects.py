@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from matderiv.notation.names import (
+    DIGITS_BELOW,
     ascii_name,
     latex_name,
     mathml_function,
@@ -39,6 +40,7 @@ class Dialect:
     power: str
     elementwise_power: str
     superscript: Callable[[str], str | None]
+    subscript: Callable[[str], str | None]
     juxtaposition: str
     hadamard: str
     divide: str
@@ -86,6 +88,10 @@ def _raised(text: str) -> str | None:
     return text.translate(_RAISED) if text.removeprefix("-").isdigit() else None
 
 
+def _lowered(text: str) -> str | None:
+    return text.translate(DIGITS_BELOW) if text.isdecimal() else None
+
+
 def _none(text: str) -> str | None:
     return None
 
@@ -104,6 +110,7 @@ _UNICODE = Dialect(
     power="{x}^{y}",
     elementwise_power="{x}.^{y}",
     superscript=_raised,
+    subscript=_lowered,
     juxtaposition=" ",
     hadamard=" ⊙ ",
     divide=" ./ ",
@@ -150,6 +157,7 @@ _ASCII = Dialect(
     power="{x}^{y}",
     elementwise_power="{x}.^{y}",
     superscript=_none,
+    subscript=_none,
     juxtaposition=" ",
     hadamard=" .* ",
     divide=" ./ ",
@@ -195,6 +203,7 @@ _LATEX = Dialect(
     power="{x}^{{{y}}}",
     elementwise_power=r"{x}^{{\odot {y}}}",
     superscript=_none,
+    subscript=_none,
     juxtaposition=" ",
     hadamard=r" \odot ",
     divide=r" \oslash ",
@@ -244,6 +253,7 @@ _MATHML = Dialect(
     power="<msup>{x}<mrow>{y}</mrow></msup>",
     elementwise_power="<msup>{x}<mrow><mo>⊙</mo>{y}</mrow></msup>",
     superscript=_none,
+    subscript=_none,
     juxtaposition="<mo>&#8290;</mo>",
     hadamard="<mo>⊙</mo>",
     divide="<mo>⊘</mo>",

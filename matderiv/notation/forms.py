@@ -31,6 +31,7 @@ from matderiv.notation.slices import (
     transpose_selection,
 )
 from matderiv.notation.terms import (
+    Bars,
     Call,
     Entry,
     Hadamard,
@@ -314,9 +315,11 @@ def _trace(term: Term) -> Term:
 
 
 def total(term: Term) -> Term:
-    """The sum of all entries; of a diagonal, the trace."""
+    """The sum of all entries; of a diagonal, the trace; of |x|, ‖x‖₁."""
     if (entry := single_entry(term)) is not None:
         return entry
+    if isinstance(term, Call) and term.function == "abs" and term.order == 1:
+        return Bars(term.arguments[0], "1", order=0)
     if isinstance(term, Call) and term.function == "diag":
         inner = term.arguments[0]
         return trace(inner) if inner.order == 2 else total(inner)

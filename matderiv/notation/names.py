@@ -16,6 +16,7 @@ from itertools import count
 from matderiv.language.alphabet import GREEK, canonical_name
 
 __all__ = [
+    "DIGITS_BELOW",
     "ascii_name",
     "fresh_names",
     "latex_name",
@@ -28,7 +29,7 @@ _SPELLED: dict[str, str] = {}
 for _word, _letter in GREEK.items():
     _SPELLED.setdefault(_letter, _word)
 
-_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+DIGITS_BELOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
 _MARKS = {"hat": "^", "bar": "¯", "tilde": "~"}
 
@@ -36,7 +37,7 @@ _MARKS = {"hat": "^", "bar": "¯", "tilde": "~"}
 def unicode_name(name: str) -> str:
     """The name as it is, a generated T_0 with its index below."""
     generated = re.fullmatch(r"T_(\d+)", name)
-    return "T" + generated[1].translate(_DIGITS) if generated else name
+    return "T" + generated[1].translate(DIGITS_BELOW) if generated else name
 
 
 def ascii_name(name: str) -> str:

@@ -306,9 +306,14 @@ class _Writer:
 
     def bars(self, term: Bars) -> tuple[str, Level]:
         text = self.dialect.bars.format(x=self.write(term.body)[0])
-        if term.suffix:
-            text = self.dialect.norm.format(x=text, y=self.dialect.symbol(term.suffix))
-        return text, Level.ATOM
+        if not term.suffix:
+            return text, Level.ATOM
+        suffix, table = term.suffix, self.dialect
+        below = table.subscript(suffix)
+        if below is not None:
+            return text + below, Level.ATOM
+        below = table.number.format(x=suffix) if suffix[0].isdecimal() else table.symbol(suffix)
+        return table.norm.format(x=text, y=below), Level.ATOM
 
     # ----- indices --------------------------------------------------------------------
     def entry(self, term: Entry) -> tuple[str, Level]:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from matderiv.notation.forms import MEAN, chain, power, transpose
-from matderiv.notation.terms import Bars, Call, Number, Symbol, Term
+from matderiv.notation.numbers import number
+from matderiv.notation.terms import Bars, Call, Symbol, Term
 from matderiv.tensor.dims import Dim
 from matderiv.tensor.nodes import Factor, Map, Node, Product, Size
 
@@ -103,9 +104,7 @@ def norm_power(node: Node, exponent: Fraction, lift: Lift) -> Term | None:
         plain = absolute or degree.numerator % 2 == 0
         whole = (times * degree.denominator).denominator == 1
         if plain and degree >= 1 and exponent.denominator != 1 and whole:
-            order = Number(degree if degree.denominator != 1 else degree.numerator)
-            norm = Call("norm", (lift(base), order), order=0, latex=_P_NORM)
-            return power(norm, times)
+            return power(_p_norm(lift(base), degree), times)
     if any(half.denominator != 1 for half in halves):
         return None
     halved = [
@@ -117,6 +116,14 @@ def norm_power(node: Node, exponent: Fraction, lift: Lift) -> Term | None:
     if exponent == 1 and body.weight == 1 and body.order == 1:
         return chain((transpose(body), body))
     return power(Bars(body), 2 * exponent)
+
+
+def _p_norm(body: Term, order: Fraction) -> Term:
+    """‖x‖_2.5; norm(x, 7/3) of an order that is no short decimal."""
+    text = f"{float(order):g}"
+    if "e" not in text and Fraction(text) == order:
+        return Bars(body, text, order=0)
+    return Call("norm", (body, number(order)), order=0, latex=_P_NORM)
 
 
 _P_NORM = r"\left\lVert {x} \right\rVert_{{{z}}}"

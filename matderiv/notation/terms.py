@@ -289,6 +289,10 @@ class Bars(Term):
     def parts(self) -> tuple[Term, ...]:
         return (self.body,)
 
+    @property
+    def tokens(self) -> int:
+        return 1 + bool(self.suffix)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry(Term):

@@ -64,8 +64,11 @@ PRINTS = [
     ("||X||^2", "‖X‖²"),
     ("||x||^3", "‖x‖³"),
     ("x / ||x||", "x/‖x‖"),
-    ("sum(abs(x).^3)^(1/3)", "norm(x, 3)"),
-    ("x / norm(x, 2.5)^(3/2)", "x/norm(x, 2.5)^(3/2)"),
+    ("sum(abs(x).^3)^(1/3)", "‖x‖₃"),
+    ("x / norm(x, 2.5)^(3/2)", "x/‖x‖_2.5^(3/2)"),
+    ("norm(x, 7/3)^2 norm(x, 20/9)", "norm(x, 7/3)² norm(x, 20/9)"),
+    ("sum(abs(A x - b))^2 sqrt(norm(x, 1))", "‖A x - b‖₁² sqrt(‖x‖₁)"),
+    ("mean(abs(x)) sum(abs(A)) where x: (n)", "mean(abs(x)) sum(abs(A))"),
     ("||A X||_op^2/||X||_*", "‖A X‖_op²/‖X‖_*"),
     ("sqrt(x' A x)", "sqrt(xᵀ A x)"),
     # numbers and scalars
