@@ -15,7 +15,7 @@ from matderiv.calculus.compress import compressed as compressed_terms
 from matderiv.calculus.derivative import pull_back
 from matderiv.calculus.derive import checked_order, derive
 from matderiv.calculus.diagonal import diagonal_labels, tied
-from matderiv.calculus.layout import LAYOUTS, arrange
+from matderiv.calculus.layout import LAYOUTS, arrange, differential_quotient
 from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
 from matderiv.errors import MatderivError, UnsupportedError, one_of
@@ -294,12 +294,11 @@ def compile_program(
     if workspace:
         made = with_workspace(made)
     taken = taken_names(program)
-    order = 1 + len(then) if then else order
-    head = f"{'diag ' if diagonal else ''}∂{f'^{order} ' if order > 1 else ''}value/"
     lines = {"value": read.value}
     for name, node in {**read.gradients, **read.derivatives}.items():
-        each = (name, *then) if set(then) - {name} else (name,)
-        lines[f"{head}{''.join(f'∂{by}' for by in each)}"] = node
+        names = (name, *then) if then else (name,) * order
+        quotient = differential_quotient(names, "value")
+        lines[f"{'diag ' if diagonal else ''}{quotient}"] = node
     equations = present_joint(lines, taken=taken).text("unicode").splitlines()
     value = _as_read(program, lowered, (*wrt, *then))
     title = f"{value}, and its derivatives by {', '.join(wrt)}" if wrt else value

@@ -14,7 +14,15 @@ from collections.abc import Sequence
 from matderiv.tensor.nodes import Node
 from matderiv.values import superscript
 
-__all__ = ["LAYOUTS", "arrange", "diagonal_rule", "index_rule", "is_row", "layout_axes"]
+__all__ = [
+    "LAYOUTS",
+    "arrange",
+    "diagonal_rule",
+    "differential_quotient",
+    "index_rule",
+    "is_row",
+    "layout_axes",
+]
 
 LAYOUTS = ("mixed", "numerator", "denominator")
 _LETTERS = "ijklmnpqrstuvw"
@@ -41,6 +49,20 @@ def arrange(derivative: Node, layout: str, value_order: int) -> Node:
     if axes == tuple(range(derivative.order)):
         return derivative
     return derivative.arena.transpose(derivative, axes)
+
+
+def differential_quotient(wrt: Sequence[str], function: str = "") -> str:
+    """The sign of a derivative by these variables, one after the other.
+
+    >>> differential_quotient(["w"]), differential_quotient(["w", "w"], "f")
+    ('∂/∂w', '∂²f/∂w²')
+    >>> differential_quotient(["x", "y"], "f")
+    '∂²f/(∂x ∂y)'
+    """
+    power = superscript(len(wrt)) if len(wrt) > 1 else ""
+    if len(set(wrt)) == 1:
+        return f"∂{power}{function}/∂{wrt[0]}{power}"
+    return f"∂{power}{function}/({' '.join(f'∂{name}' for name in wrt)})"
 
 
 def index_rule(layout: str, value_order: int, wrt: Sequence[tuple[str, int]]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from matderiv.calculus.layout import differential_quotient
 from matderiv.tensor.dims import shape_text
-from matderiv.values import superscript
 
 if TYPE_CHECKING:
     from matderiv.results import Derivative, Program
@@ -49,14 +49,8 @@ def _shape_line(derivative: Derivative) -> str:
 
 def _head(derivative: Derivative) -> str:
     """∂/∂w, ∂²/∂w², ∂²/(∂x ∂y), diag ∂²/∂w²."""
-    diagonal = "diag " if derivative.diagonal else ""
     names = derivative.wrt if isinstance(derivative.wrt, tuple) else (derivative.wrt,)
-    if len(names) == 1:
-        return f"{diagonal}∂/∂{names[0]}"
-    power = superscript(len(names))
-    if len(set(names)) == 1:
-        return f"{diagonal}∂{power}/∂{names[0]}{power}"
-    return f"{diagonal}∂{power}/({' '.join(f'∂{name}' for name in names)})"
+    return f"{'diag ' if derivative.diagonal else ''}{differential_quotient(names)}"
 
 
 def _value_text(program: Program) -> str:

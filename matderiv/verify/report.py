@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from matderiv.calculus.layout import LAYOUTS, layout_axes
+from matderiv.calculus.layout import LAYOUTS, differential_quotient, layout_axes
 from matderiv.errors import DomainError, ShapeError
 from matderiv.tensor.dims import shape_text
-from matderiv.values import Array, superscript
+from matderiv.values import Array
 from matderiv.verify.claims import Claim
 from matderiv.verify.evidence import Evidence, array_text, gather
 from matderiv.verify.factors import MINUS_ONE, Factor, common_ratio, find_factor
@@ -131,9 +131,7 @@ class _Verification:
     def answer(self, verdict: Verdict, message: str, factor: Factor | None = None) -> VerifyReport:
         wrt = self.derivative.wrt
         names = (wrt,) if isinstance(wrt, str) else wrt
-        power = superscript(len(names)) if len(names) > 1 else ""
-        below = f"∂{names[0]}{power}" if len(set(names)) == 1 else " ".join(f"∂{n}" for n in names)
-        head = f"∂{power}f/{below}"
+        head = differential_quotient(names, "f")
         text = str(self.derivative)
         link = " = " if len(self.derivative.shape) < 3 else ": "
         shown = None if factor is None else str(factor)
