@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from matderiv.tensor.canonical import connected
 from matderiv.tensor.nodes import Factor, Node, Product
 
 __all__ = ["squared"]
@@ -25,7 +26,8 @@ def squared(node: Node) -> Node:
     if not isinstance(node, Product):
         return node
     arena, outer = node.arena, set(node.out)
-    parts = [part for part in _parts(node, outer) if len(part) > 1]
+    summed = [[label for label in factor.labels if label not in outer] for factor in node.factors]
+    parts = [[node.factors[k] for k in part] for part in connected(summed) if len(part) > 1]
     if len(parts) < 2:
         return node
     found: Counter[tuple[int, tuple[int, ...]]] = Counter()
@@ -42,21 +44,3 @@ def squared(node: Node) -> Node:
     factors += [Factor(values[key], axes, count) for (key, axes), count in found.items()]
     sizes = dict(enumerate(node.sizes))
     return arena.product(node.coefficient, factors, node.out, sizes)
-
-
-def _parts(node: Product, outer: set[int]) -> list[list[Factor]]:
-    """The factors, grouped by the summed labels that they share."""
-    owner: dict[int, list[Factor]] = {}
-    groups: dict[int, list[Factor]] = {}
-    for factor in node.factors:
-        joined = [factor]
-        for label in set(factor.labels) - outer:
-            if label in owner and owner[label] is not joined:
-                other = owner[label]
-                groups.pop(id(other), None)
-                joined += other
-        for member in joined:
-            for label in set(member.labels) - outer:
-                owner[label] = joined
-        groups[id(joined)] = joined
-    return list(groups.values())
