@@ -57,8 +57,7 @@ def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
             # x^z x^k = x^(z + k)
             base, raised_to = node.arguments
             for other in rest:
-                same = other.node is base and other.labels == labels
-                if same and isinstance(other.exponent, int):
+                if other.node is base and other.labels == labels:
                     rest.remove(other)
                     raised = arena.map("pow", base, raised_to + other.exponent)
                     return [*rest, Factor(raised, labels, 1)]
@@ -67,9 +66,8 @@ def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
                 whole = isinstance(other.exponent, int) and other.exponent > 0
                 if other.node is node.arguments[0] and other.labels == labels and whole:
                     rest.remove(other)
-                    left = [other._replace(exponent=other.exponent - 1)]
-                    size = Factor(arena.map("abs", other.node), labels, 1)
-                    return [*rest, *left[: other.exponent > 1], size]
+                    left = other._replace(exponent=other.exponent - 1)
+                    return [*rest, left, Factor(arena.map("abs", other.node), labels, 1)]
         for other in rest:
             if (
                 other.labels != labels

@@ -88,13 +88,12 @@ def _merge_exponential(
     sigmoid = factors[index]
     for place, other in enumerate(factors):
         u = inside(other.node, "exp")
-        if u is None or other.labels != sigmoid.labels or u is not -t:
+        if u is None or other.labels != sigmoid.labels or other.exponent != 1:
             continue
-        if other.exponent == 1:
+        if u is -t:
             rest = [f for k, f in enumerate(factors) if k not in (index, place)]
             left = sigmoid._replace(exponent=sigmoid.exponent - 1)
-            turned = Factor(arena.map("sigmoid", u), other.labels, 1)
-            return [*rest, left, turned] if left.exponent else [*rest, turned]
+            return [*rest, left, Factor(arena.map("sigmoid", u), other.labels, 1)]
     return None
 
 
@@ -106,7 +105,7 @@ def _merge_cosh(arena: Arena, factors: list[Factor], index: int, t: Node) -> lis
             rest = [f for k, f in enumerate(factors) if k not in (index, place)]
             left = cosh._replace(exponent=cosh.exponent + 1)
             tanh = Factor(arena.map("tanh", t), cosh.labels, 1)
-            return [*rest, left, tanh] if left.exponent else [*rest, tanh]
+            return [*rest, left, tanh]
     return None
 
 
