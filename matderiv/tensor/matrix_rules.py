@@ -114,7 +114,7 @@ def _of_kronecker(arena: Arena, name: str, x: Node) -> Node | None:
 
 
 def _split_inverse(arena: Arena, x: Product) -> Node | None:
-    """(A⁻¹ M)⁻¹ = M⁻¹ A and (M A⁻¹)⁻¹ = A M⁻¹, also for an orthogonal A⁻¹."""
+    """(A⁻¹ M)⁻¹ = M⁻¹ A and (M A⁻¹)⁻¹ = A M⁻¹, also for an orthogonal A⁻¹; M may be diagonal."""
     for factor in x.factors:
         if factor.exponent != 1 or len(factor.labels) != 2 or factor.labels[0] == factor.labels[1]:
             continue
@@ -123,13 +123,9 @@ def _split_inverse(arena: Arena, x: Product) -> Node | None:
             continue
         for side in (0, 1):
             end = x.out[side]
-            if end not in factor.labels:
+            if sum(f.labels.count(end) for f in x.factors) != 1 or end not in factor.labels:
                 continue
             inner = factor.labels[1 - factor.labels.index(end)]
-            uses = sum(f.labels.count(inner) for f in x.factors)
-            ends = sum(f.labels.count(end) for f in x.factors)
-            if uses != 2 or ends != 1 or x.sizes[inner] != x.sizes[end] or inner in x.out:
-                continue
             rest = [f for f in x.factors if f is not factor]
             out = (inner, x.out[1]) if side == 0 else (x.out[0], inner)
             middle = arena.apply("inv", arena.product(1, rest, out, dict(enumerate(x.sizes))))

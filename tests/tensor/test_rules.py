@@ -328,6 +328,24 @@ MATRIX_RULES = {
         lambda A, B: inv(inv(A).T @ B),
         ("inv",),
     ),
+    "inv(Q diag(p) Q')": Rule(
+        lambda s: s.inv(s.e("ij,j,kj->ik", s.Q, s.p, s.Q)),
+        lambda s: s.e("ij,kj->ik", s.e("ij,j->ij", s.Q, 1 / s.p), s.Q),
+        lambda Q, p: inv(Q * p @ Q.T),
+        ("inv",),
+    ),
+    "inv(A^-1 diag(p))": Rule(
+        lambda s: s.inv(s.e("ij,j->ij", s.inv(s.A), s.p)),
+        lambda s: s.e("i,ij->ij", 1 / s.p, s.A),
+        lambda A, p: inv(inv(A) * p),
+        ("inv",),
+    ),
+    "inv(diag(p) A^-T)": Rule(
+        lambda s: s.inv(s.e("i,ji->ij", s.p, s.inv(s.A))),
+        lambda s: s.e("ji,j->ij", s.A, 1 / s.p),
+        lambda A, p: inv(p[:, None] * inv(A).T),
+        ("inv",),
+    ),
     "det of inverse": Rule(
         lambda s: s.f("det", s.inv(s.A)),
         lambda s: 1 / s.f("det", s.A),
