@@ -183,11 +183,7 @@ def _chain(node: Node) -> list[Link]:
     if not isinstance(node, Product):
         return [(node, False)]
     a, b = node.out
-    if (
-        a == b
-        or node.coefficient != 1
-        or any(len(f.labels) != 2 or f.exponent != 1 for f in node.factors)
-    ):
+    if node.coefficient != 1 or any(len(f.labels) != 2 or f.exponent != 1 for f in node.factors):
         return [(node, False)]
     rest, label, links = list(node.factors), a, list[Link]()
     while step := next((f for f in rest if label in f.labels), None):

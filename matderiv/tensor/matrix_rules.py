@@ -103,10 +103,13 @@ def _inv(arena: Arena, x: Node) -> Node | None:
 
 def _of_kronecker(arena: Arena, name: str, x: Node) -> Node | None:
     """(A ⊗ B)⁻¹ = A⁻¹ ⊗ B⁻¹ for square A and B, and pinv(A ⊗ B) = pinv(A) ⊗ pinv(B)."""
-    coefficient, *parts = kronecker_factors(x) or (Fraction(0),)
-    if len(parts) != 2 or any(part.order != 2 for part in parts):
+    found = kronecker_factors(x)
+    if found is None:
         return None
-    if name == "inv" and any(part.shape[0] != part.shape[1] for part in parts):
+    coefficient, *parts = found
+    if any(part.order != 2 for part in parts):
+        return None
+    if name == "inv" and any(part.shape != part.shape[::-1] for part in parts):
         return None
     left, right = (arena.apply(name, part) for part in parts)
     outer = arena.scale(1 / coefficient, arena.einsum("ij,kl->ikjl", left, right))
@@ -180,7 +183,7 @@ def _untransposed(x: Node) -> Node | None:
     if not isinstance(x, Product):
         return None
     matrices = [f for f in x.factors if f.labels]
-    if len(matrices) != 1 or matrices[0].exponent != 1:
+    if len(matrices) != 1:
         return None
     return x.arena.transpose(x) if matrices[0].labels == x.out[::-1] != x.out else None
 

@@ -357,7 +357,7 @@ def _intern(
 
 def _is_wiring(factors: Sequence[Factor], out: Sequence[int], sizes: Sequence[Dim]) -> bool:
     tensors = [factor for factor in factors if factor.labels]
-    if not out or len(tensors) <= 1:
+    if len(tensors) <= 1:
         return not tensors or bool(out)
     if len(sizes) > len(set(out)):
         return False

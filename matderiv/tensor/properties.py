@@ -80,7 +80,7 @@ def is_symmetric(arena: Arena, node: Node) -> bool:
     elif isinstance(node, Name):
         answer = is_symmetric(arena, node.definition)
     elif isinstance(node, Last | Stack):  # a last value is a value of the body
-        answer = isinstance(node, Last) and is_symmetric(arena, _in_body(node))
+        answer = is_symmetric(arena, _in_body(node))
     else:
         assert isinstance(node, Product)
         a, b = node.out

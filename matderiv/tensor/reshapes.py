@@ -52,10 +52,8 @@ def blocks(old: Shape, new: Shape) -> list[tuple[Shape, Shape]]:
                 break
             if divide_dims(left, right) is not None:
                 b += 1
-            elif divide_dims(right, left) is not None:
-                a += 1
             else:
-                a, b = a + 1, b + 1
+                a += 1
         else:
             a, b = len(old), len(new)
         if pairs and (i == a or j == b):  # axes of size 1 at the end pair with nothing

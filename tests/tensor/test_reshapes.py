@@ -280,7 +280,17 @@ SPLIT: dict[str, tuple[Callable[[Setting], Node], Callable[[Setting], Node]]] = 
         lambda s: s.arena.reshape(_fused(s, s.W), 1, ("n", "n")),
         lambda s: s.W,
     ),
+    "beside a vector that nobody fused": (
+        lambda s: _split(s, s.e("i,i->i", _fused(s, s.A), _long(s))),
+        lambda s: s.A * _split(s, _long(s)),
+    ),
 }
+
+
+def _long(s: Setting) -> Node:
+    node = s.arena.variable("v", (_square(s),))
+    s.arrays[node] = np.random.default_rng(5).normal(size=9)
+    return node
 
 
 def _square(s: Setting) -> Any:
@@ -320,6 +330,79 @@ def test_an_axis_that_a_matrix_carries_whole_stays_fused() -> None:
     ):
         want = value(node, s.arrays, SIZES).reshape(*[9] * (node.order - 1), 3, 3)
         assert relative_error(value(_split(s, node), s.arrays, SIZES), want) <= 1e-12
+
+
+# Matrices and vectors with fused axes, and what stands around one before it is fused again.
+FUSED: dict[str, Callable[[Setting], Node]] = {
+    "A ⊗ X": lambda s: _kron(s, s.A, s.X),
+    "vec(A)": lambda s: _fused(s, s.A),
+    "vecs of W": lambda s: _fused(s, s.W),
+    "v": lambda s: _long(s),
+}
+AROUND: dict[str, Callable[[Setting, Node], Node]] = {
+    "itself": lambda s, node: node,
+    "transposed": lambda s, node: s.t(node),
+    "three times": lambda s, node: 3 * s.t(node),
+    "times a scalar": lambda s, node: s.t(node) * s.e("i->", s.x),
+    "squared": lambda s, node: s.t(node) ** 2,
+    "inverted": lambda s, node: node**-1,
+    "times a function of it": lambda s, node: s.t(node * s.m("tanh", node)),
+    "beside a function of it": lambda s, node: s.e("...,i->...i", s.t(node), s.m("tanh", s.x)),
+    "times its sums": lambda s, node: s.t(node) * s.e("...->", node**2),
+    "repeated": lambda s, node: s.arena.broadcast(
+        node, ("m", *node.shape), range(1, node.order + 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", FUSED)
+def test_what_is_fused_again_has_the_entries_in_their_order(name: str, around: str) -> None:
+    """vec of all axes, and of all but the first, of a value that has fused axes."""
+    s = Setting()
+    node = AROUND[around](s, FUSED[name](s))
+    want = value(node, s.arrays, SIZES)
+    for axes in range(1, node.order + 1):
+        kept = node.shape[: node.order - axes]
+        total = s.arena.total_size(node.shape[node.order - axes :])
+        long = s.arena.reshape(node, axes, (total,))
+        assert long.shape == (*kept, total)
+        got = value(long, s.arrays, SIZES)
+        assert relative_error(got, want.reshape(*want.shape[: len(kept)], -1)) <= 1e-12
+
+
+def test_a_kronecker_product_stays_one_matrix_beside_another() -> None:
+    """(A ⊗ B) E, and (A ⊗ B)(B ⊗ A) E: three matrices, not tensors."""
+    s = Setting()
+    square = _square(s)
+    whole = s.arena.variable("E", (square, square))
+    one, other = _kron(s, s.A, s.B), _kron(s, s.B, s.A)
+    assert set(s.e("ij,jk->ik", one, whole).children) == {one, whole}
+    assert set(s.e("ij,jk->ik", whole, one).children) == {one, whole}
+    assert set(s.e("ij,jk,kl->il", one, other, whole).children) == {one, other, whole}
+
+
+def test_an_inverse_of_a_kronecker_product_of_oblong_matrices_stays_one() -> None:
+    """X ⊗ X' is square, and singular: its factors have no inverses to write."""
+    s = Setting()
+    whole = _kron(s, s.X, s.t(s.X))
+    assert s.inv(whole).children == (whole,)
+
+
+def test_a_fusion_of_tensors_is_no_product_of_matrices() -> None:
+    s = Setting()
+    outer = s.e("ijk,lmn->iljmkn", s.W, s.W)
+    sizes = [s.arena.total_size(outer.shape[k : k + 2]) for k in (0, 2, 4)]
+    fused = s.arena.reshape(outer, 6, tuple(sizes))
+    assert kronecker_factors(fused) is None
+    assert dyad_factors(fused) is None
+
+
+@pytest.mark.parametrize("before, after", [*itertools.product(range(4), repeat=2)])
+def test_axes_of_size_1_alone_are_all_paired(before: int, after: int) -> None:
+    pairs = blocks((1,) * before, (1,) * after)
+    assert sum(len(pair[0]) for pair in pairs) == before
+    assert sum(len(pair[1]) for pair in pairs) == after
 
 
 # Operands of letters i, j, k, l of the sizes 2, 3, 2, 3: products of one, two or three.

@@ -278,6 +278,18 @@ STABLE_RULES = {
         lambda x: np.exp(-x) / (1 + np.exp(-x)) ** 2,
         (),
     ),
+    "sigmoid^2 exp": Rule(
+        lambda s: s.m("sigmoid", s.x) ** 2 * s.m("exp", -s.x),
+        lambda s: s.m("sigmoid", s.x) * s.m("sigmoid", -s.x),
+        lambda x: np.exp(-x) / (1 + np.exp(-x)) ** 2,
+        (),
+    ),
+    "sigmoid exp": Rule(
+        lambda s: s.m("sigmoid", s.x) * s.m("exp", -s.x),
+        lambda s: s.m("sigmoid", -s.x),
+        lambda x: np.exp(-x) / (1 + np.exp(-x)),
+        (),
+    ),
     "exp / (1 + exp)": Rule(
         lambda s: s.m("exp", s.x) / (1 + s.m("exp", s.x)),
         lambda s: s.m("sigmoid", s.x),
