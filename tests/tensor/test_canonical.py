@@ -19,11 +19,14 @@ SYMMETRIC = {S, R}
 Found = tuple[tuple[Factor, ...], tuple[int, ...]]
 
 
-def _product(draw: random.Random, nodes: list[Node]) -> tuple[list[Factor], list[int]]:
-    labels = range(draw.randint(1, 5))
+def _product(
+    draw: random.Random, nodes: list[Node], count: int = 0
+) -> tuple[list[Factor], list[int]]:
+    """As many factors over as many labels; up to five, where it is not said."""
+    labels = range(count or draw.randint(1, 5))
     factors = [
         Factor(node, tuple(draw.choices(labels, k=node.order)), draw.choice([1, 1, 1, 2]))
-        for node in draw.choices(nodes, k=draw.randint(1, 5))
+        for node in draw.choices(nodes, k=count or draw.randint(1, 5))
     ]
     carried = sorted({label for factor in factors for label in factor.labels})
     return factors, draw.sample(carried, draw.randint(0, min(2, len(carried))))
@@ -73,6 +76,18 @@ def test_a_product_has_one_form(nodes: list[Node], first: int) -> None:
         factors, out = _product(draw, nodes)
         want = _canonical(factors, out)
         for _ in range(4):
+            assert _canonical(*_disguised(draw, factors, out)) == want
+
+
+@pytest.mark.parametrize("first", range(0, 120, 40))
+@pytest.mark.parametrize("nodes", [[S], [S, R], [S, A]])
+def test_a_long_product_has_one_form(nodes: list[Node], first: int) -> None:
+    """Where so much ties that labels must be told apart by their surroundings first."""
+    for seed in range(first, first + 40):
+        draw = random.Random(seed)
+        factors, out = _product(draw, nodes, count=9)
+        want = _canonical(factors, out)
+        for _ in range(3):
             assert _canonical(*_disguised(draw, factors, out)) == want
 
 
