@@ -10,6 +10,7 @@ import pytest
 
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Node
+from matderiv.tensor.primitives import PRIMITIVES
 from matderiv.tensor.products import _number_power
 from matderiv.tensor.properties import (
     is_nonnegative,
@@ -22,6 +23,9 @@ from matderiv.tensor.properties import (
 from tests.numerics import Array, lengths, value
 
 SIZES = {"m": 4, "n": 3}
+OF_A_MATRIX = [
+    name for name, entry in PRIMITIVES.items() if len(entry.cores) == 2 and len(entry.cores[0]) == 2
+]
 HALF = Fraction(1, 2)
 
 
@@ -42,6 +46,8 @@ class Matrices:
                 array = array + array.T
             elif "positive" in attributes:
                 array = np.abs(array) + 0.01
+            elif seed % 3 == 2 and array.ndim == 1:
+                array[0] = 0.0  # nothing is said of its sign, nor that it has one
             self.arrays[node] = array
             return node
 
@@ -150,6 +156,11 @@ NOT_DEFINITE: dict[str, Form] = {
     "S + (X.^2)' X": lambda k: k.S + k.e("ki,kj->ij", k.X**2, k.X),
     "diag(sin(x))": lambda k: k.e("i->ii", k.arena.map("sin", k.x)),
     "diag(p + x)": lambda k: k.e("i->ii", k.p + k.x),
+    "diag(x.^2)": lambda k: k.e("i->ii", k.x**2),
+    "diag(x.^2 + p .* x.^2)": lambda k: k.e("i->ii", k.x**2 + k.p * k.x**2),
+    "diag(x.^2 + p .* x.^2) + x x'": lambda k: (
+        k.e("i->ii", k.x**2 + k.p * k.x**2) + k.e("i,j->ij", k.x, k.x)
+    ),
     "diag(p - t)": lambda k: k.e("i->ii", k.p - k.e(",i->i", k.t, k.arena.ones("n"))),
     "S + A' C A": lambda k: k.S + 9 * k.e("ki,kl,lj->ij", k.A, k.C, k.A),
     "S + A' T B": lambda k: k.S + k.e("ki,kl,lj->ij", k.A, k.T, k.B),
@@ -186,6 +197,32 @@ def test_what_is_not_positive_definite_is_not_said_to_be(name: str) -> None:
         or np.linalg.eigvalsh(array).min() <= 1e-9 * np.abs(array).max()
         for array in arrays
     )
+
+
+@pytest.mark.parametrize("name", OF_A_MATRIX)
+def test_functions_of_matrices_are_what_is_said_of_them(name: str) -> None:
+    """Of a positive definite, a symmetric and a general matrix, and of products of such."""
+    for seed in range(4):
+        k = Matrices(seed)
+        for inner in (k.S, k.C, k.A, k.S + k.e("ki,kj->ij", k.A, k.A), k.e("ij,jk->ik", k.S, k.T)):
+            node = k.arena.apply(name, inner)
+            with np.errstate(all="ignore"):
+                try:
+                    array = k.at(node)
+                except np.linalg.LinAlgError:
+                    continue
+            if not np.isfinite(array).all():
+                continue
+            scale = np.abs(array).max(initial=0)
+            if is_nonnegative(k.arena, node):
+                assert array.min() >= -1e-9 * scale
+            if is_symmetric(k.arena, node):
+                assert np.allclose(array, array.T, rtol=0, atol=1e-7 * scale)
+            if is_semidefinite(node):
+                assert np.allclose(array, array.T, rtol=0, atol=1e-7 * scale)
+                assert np.linalg.eigvalsh(array).min() >= -1e-9 * scale
+            if is_positive_definite(node):
+                assert np.linalg.eigvalsh(array).min() > 0
 
 
 @pytest.mark.parametrize("name", {**POSITIVE_DEFINITE, **NOT_DEFINITE})
@@ -274,6 +311,8 @@ def test_what_is_not_semidefinite_is_not_said_to_be(name: str) -> None:
 ENTRIES: dict[str, tuple[Form, bool]] = {
     "p": (lambda k: k.p, True),
     "2 p": (lambda k: 2 * k.p, True),
+    "p/2": (lambda k: k.p / 2, True),
+    "x.^2/3": (lambda k: k.x**2 / 3, True),
     "-p": (lambda k: -k.p, False),
     "x": (lambda k: k.x, False),
     "x.^2": (lambda k: k.x**2, True),
