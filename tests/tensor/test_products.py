@@ -320,6 +320,8 @@ def test_a_power_of_a_diagonal_matrix_is_not_taken_off_the_diagonal() -> None:
     assert np.array_equal(value(d**2, {x: array}, SIZES), np.diag(array**2))
     with np.errstate(divide="ignore"):
         assert np.isinf(value(d**-1, {x: array}, SIZES)[0, 1])
+    for exponent in (2, 3, Fraction(1, 2), Fraction(5, 3)):
+        assert d**exponent is arena.einsum("i->ii", x**exponent)
 
 
 def test_huge_powers_of_numbers_stay_powers() -> None:
@@ -327,6 +329,23 @@ def test_huge_powers_of_numbers_stay_powers() -> None:
     node = arena.power(arena.number(3), 10**9)
     assert len(arena) < 20
     assert node.order == 0
+
+
+@pytest.mark.parametrize("exponent", [1, 2, 7, 63, 512, 4095, 4096, 10**6])
+def test_powers_of_numbers_are_numbers_of_bounded_length(exponent: int) -> None:
+    """A power is a number where it has no more than so many bits, else a factor."""
+    arena = Arena()
+    for base in (2, 3, 1023, 1024, 10**30, Fraction(7, 3), Fraction(1, 10**30), -5):
+        for sign in (1, -1):
+            node = arena.power(arena.number(base), sign * exponent)
+            bits = max(abs(Fraction(base).numerator), Fraction(base).denominator).bit_length()
+            assert isinstance(node, Product)
+            if bits * exponent > 4096:
+                assert node.factors
+                assert node.coefficient == 1
+            else:
+                assert not node.factors
+                assert node.coefficient == Fraction(base) ** (sign * exponent)
 
 
 def test_the_reciprocal_of_an_entrywise_product_cancels_its_factors() -> None:
@@ -342,3 +361,6 @@ def test_the_reciprocal_of_an_entrywise_product_cancels_its_factors() -> None:
     total = arena.product(1, [Factor(x, both, 1), Factor(y, both, -1)], (0,))  # Σ_j: no such law
     kept = arena.product(1, [Factor(x, both, 1), Factor(total, (0,), -1)], both)
     assert any(factor.node is total for factor in kept.factors)
+    for exponent in (1, 2):  # and no other power: what is written once is computed once
+        kept = arena.product(1, [Factor(x, both, 1), Factor(ratio, both, exponent)], both)
+        assert set(kept.children) == {x, ratio}
