@@ -227,12 +227,13 @@ def test_functions_of_matrices_are_what_is_said_of_them(name: str) -> None:
 
 @pytest.mark.parametrize("name", {**POSITIVE_DEFINITE, **NOT_DEFINITE})
 def test_what_is_said_to_be_symmetric_is(name: str) -> None:
-    """And a matrix that is positive definite is known to be symmetric."""
+    """Then it is its transpose; and what is positive definite is known to be symmetric."""
     made = Matrices()
     node = {**POSITIVE_DEFINITE, **NOT_DEFINITE}[name](made)
     array = made.at(node)
     if is_symmetric(made.arena, node):
         assert np.allclose(array, array.T)
+        assert made.arena.transpose(node) is node
     else:
         assert name not in POSITIVE_DEFINITE
         assert array.ndim < 2 or not np.allclose(array, array.T)
