@@ -247,7 +247,7 @@ def _beside(
         value = known[node.id]
         assert isinstance(node, Map)
         for zero, axes in chain(*zeros_of_log(node, zeros)):
-            lying = _einsum([(known[zero.id], axes)], sorted(axes))
+            lying = _einsum([(known[zero.id], axes)], sorted(set(axes)))
             others = [axis for axis in range(node.order) if axis not in axes]
             value = np.where(np.expand_dims(lying, others) == 0, 0.0, value)
     silenced[node.id, zeros] = value

@@ -15,6 +15,7 @@ zero beside it makes z infinite, as x does in x y log(y/x), the planner divides 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -73,12 +74,15 @@ def factor_zeros(node: Product, zeros: Zeros = NONE) -> list[Zeros]:
         wanted = _silencers(child) if exponent > 0 else frozenset[int]()
         beside: list[Zero] = []
         if wanted:
-            axis_of = {label: axis for axis, label in enumerate(labels)}
-            for other in (*node.factors[:place], *node.factors[place + 1 :]):
-                if other.exponent > 0:
-                    beside += _roots_of(other.node, [axis_of.get(k) for k in other.labels])
-            for zero, axes in zeros:
-                beside += _roots_of(zero, [axis_of.get(node.out[axis]) for axis in axes])
+            axes_of: dict[int, list[int | None]] = {}
+            for axis, label in enumerate(labels):
+                axes_of.setdefault(label, []).append(axis)
+            others = (*node.factors[:place], *node.factors[place + 1 :])
+            lying = [(other.node, other.labels) for other in others if other.exponent > 0]
+            lying += [(zero, tuple(node.out[axis] for axis in axes)) for zero, axes in zeros]
+            for other, on in lying:
+                for places in itertools.product(*(axes_of.get(label, [None]) for label in on)):
+                    beside += _roots_of(other, places)
         found.append(frozenset(entry for entry in beside if entry[0].id in wanted))
     return found
 
@@ -199,7 +203,7 @@ def _roots_of(node: Node, axes: Sequence[int | None], sign: int = 1) -> Iterator
         node, places, sign = pending.pop()
         node = _unnamed(node)
         known = [axis for axis in places if axis is not None]
-        if sign > 0 and len(known) == len(places) == len(set(known)):
+        if sign > 0 and len(known) == len(places):
             yield node, tuple(known)
         if isinstance(node, Product):
             place_of = dict(zip(node.out, places, strict=True))

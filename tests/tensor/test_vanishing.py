@@ -86,6 +86,38 @@ FORMS: dict[str, tuple[list[str], Values, list[str]]] = {
         },
         [],
     ),
+    "a diagonal": (
+        [
+            "sum(diag(D) .* log(diag(D)))",
+            "d = diag(D)\nd' log(d)",
+            "tr(D .* log(D))",
+            "2 sum(diag(D) .* log(diag(D).^(1/2)))",
+            "sum(diag(D) .* (log(diag(D) ./ q) + log(q))) where q: (n)",
+        ],
+        {"D": np.array([[0.0, 1.0, 2.0], [3.0, 0.5, 0.2], [1.0, 4.0, 3.0]]), "q": _Y},
+        [],
+    ),
+    "a diagonal beside the diagonal of a logarithm": (
+        ["sum(diag(D .* log(D)))", "sum(diag(D) .* diag(log(D)))"],
+        {"D": np.array([[0.0, 1.0, 2.0], [3.0, 0.5, 0.2], [1.0, 4.0, 3.0]])},
+        [],
+    ),
+    "sums of rows": (
+        ["sum(X' log(sum(X, axis=1)))", "s = sum(X, axis=1)\ns' log(s)"],
+        {"X": np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 0.5]])},
+        ["X"],
+    ),
+    "an outer product": (
+        ["sum((q x') .* log(q x'))", "r = q .* x\nsum((q r') .* log(q x'))"],
+        {"x": _X, "q": _Y},
+        ["q"],
+    ),
+    "other functions": (
+        ["sum(x .* (log(x) + cos(x)))", "sum(x .* cos(x) + x .* log(x))"],
+        _VECTORS,
+        [],
+    ),
+    "a logarithm below": (["sum(u ./ log(u))"], {"u": np.array([0.0, 0.5, 2.0])}, []),
     "1 - x": (
         ["sum((1 - x) .* log(1 - x) + x)", "sum((1 - x) .* (log(1 - x) - 1)) + 3"],
         {"x": np.array([1.0, 0.25, 0.5])},
@@ -113,7 +145,9 @@ def test_the_value_at_a_zero_is_the_limit(name: str) -> None:
         values = {key: every[key] for key in program.inputs}
         with np.errstate(divide="ignore"):
             found = program.evaluate(values)
+            code = md.compile(program, next(iter(program.inputs))).forward(values)[0]
         np.testing.assert_allclose(found, program.evaluate(near(values)), rtol=1e-13, atol=1e-90)
+        np.testing.assert_allclose(code, found, rtol=1e-13, atol=1e-90)
 
 
 @pytest.mark.parametrize("name", FORMS)
