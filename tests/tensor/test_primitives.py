@@ -126,6 +126,22 @@ def test_a_batch_is_its_elements(name: str, batch: str, orientation: str) -> Non
         assert relative_error(whole[k], one) <= TOLERANCE
 
 
+@pytest.mark.parametrize("name", [name for name, p in PRIMITIVES.items() if p.infer is None])
+def test_a_batch_of_batches_is_its_elements(name: str) -> None:
+    """The reference of a primitive, on arrays with two axes in front."""
+    primitive = PRIMITIVES[name]
+    single = [instance(primitive, "single", "wide", seed) for seed in range(8)]
+    arrays = [[made.arrays[x] for x in made.arguments] for made in single]
+    whole = [
+        np.reshape(stack, (2, 4, *np.shape(stack)[1:]))
+        for stack in map(np.stack, zip(*arrays, strict=True))
+    ]
+    together = np.asarray(primitive.reference(*whole))
+    for k, (made, parts) in enumerate(zip(single, arrays, strict=True)):
+        one = together[divmod(k, 4)] if parts else together
+        assert relative_error(one, made.at(made.node)) <= TOLERANCE
+
+
 @pytest.mark.parametrize("name, batch, orientation", CASES)
 def test_program_computes_the_reference(name: str, batch: str, orientation: str) -> None:
     made = instance(PRIMITIVES[name], batch, orientation)
@@ -393,6 +409,14 @@ def test_abstract_function_keeps_track_of_its_arguments() -> None:
     assert pull_back(loss, [o], arena.variable("g", ()))[0].shape == ("m", "n")
 
 
+@pytest.mark.parametrize("number", [-3.0, -0.99, -1e-3, 0.0, 0.24, 0.5, 0.99, 1.0, 1.9, 4.0])
+def test_the_exponential_of_a_number_is_exact_to_rounding(number: float) -> None:
+    want = np.exp(number)
+    for order in (1, 2):
+        found = PRIMITIVES["expm"].reference(number * np.eye(order))
+        assert relative_error(found, want * np.eye(order)) <= 5e-15
+
+
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_derivatives_of_the_exponential_are_alike(order: int) -> None:
     """Each order, made when it is asked for, obeys the laws of the table."""
@@ -422,7 +446,9 @@ def test_derivatives_of_the_exponential_are_alike(order: int) -> None:
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_a_derivative_of_the_exponential_is_declared_alike_each_time(order: int) -> None:
-    made, kept = frechet.__wrapped__(order), frechet(order)
+    made, name = frechet.__wrapped__(order), f"frechet{order if order > 1 else ''}"
+    assert made.name == name
+    kept = PRIMITIVES.get(name) or frechet(order)
     for field in fields(made):
         if field.name not in ("adjoint", "reference"):
             assert getattr(made, field.name) == getattr(kept, field.name)

@@ -195,9 +195,7 @@ class AbstractFunction:
         moved = axes[:start] + axes[start + count :] + axes[start : start + count]
         root = g.order - y.order
         out = [*range(-root, 0), *axes[len(axes) - count :]]
-        labels = [0] * higher.order
-        for position, axis in enumerate(moved):
-            labels[axis] = position
+        labels = [moved.index(axis) for axis in axes]
         factors = [(g, [*range(-root, 0), *range(y.order)], 1), (higher, labels, 1)]
         return arena.product(1, factors, out)
 

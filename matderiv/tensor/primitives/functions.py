@@ -37,7 +37,7 @@ __all__ = ["MATRIX_FUNCTIONS", "frechet"]
 def _expm(x: Any) -> Any:
     """Taylor's series of x / 2^s to rounding, squared s times."""
     norm = np.max(np.sum(np.abs(x), axis=-1), initial=0.0)
-    squarings = max(0, int(np.ceil(np.log2(norm))) + 2) if 0 < norm < np.inf else 0
+    squarings = int(np.ceil(np.log2(max(norm, 0.25)))) + 2 if norm < np.inf else 0
     x = np.ldexp(x, -squarings)
     total = term = np.broadcast_to(np.eye(np.shape(x)[-1]), np.shape(x))
     for k in range(1, 16):
