@@ -202,14 +202,11 @@ def _bind(
 
 def _maps(body: Iterable[Node]) -> dict[tuple[Hashable, int], Node]:
     """The functions that a body computes, under their names where they have one."""
-    maps = {n: (n.function.key, n.arguments[0].id) for n in body if isinstance(n, Map)}
-    found: dict[tuple[Hashable, int], Node] = {key: node for node, key in maps.items()}
-    found |= {
-        maps[node.definition]: node
-        for node in body
-        if isinstance(node, Name) and isinstance(node.definition, Map) and node.definition in maps
+    maps: dict[Node, tuple[Hashable, int]] = {
+        n: (n.function.key, n.arguments[0].id) for n in body if isinstance(n, Map)
     }
-    return found
+    names = {n.definition: n for n in body if isinstance(n, Name)}
+    return {key: names.get(node, node) for node, key in maps.items()}
 
 
 def _label(node: Node, mark: str) -> str:

@@ -167,15 +167,16 @@ def _is_zero(node: Node) -> bool:
 
 def _needed(carries: Sequence[Carry], roots: Iterable[Node]) -> int:
     """The bits of all that the roots depend on, through any number of layers."""
-    needed, more = 0, 0
+    needed = 0
     for root in roots:
-        more |= root.depends
-    while needed != more:
-        needed = more
+        needed |= root.depends
+    while True:
+        before = needed
         for carry in carries:
             if needed & carry.argument.depends:
-                more |= carry.next.depends
-    return needed
+                needed |= carry.next.depends
+        if needed == before:
+            return needed
 
 
 # ---- walking -----------------------------------------------------------------------------

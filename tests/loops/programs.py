@@ -59,6 +59,8 @@ PROGRAMS = {
     "nested stacks": Deep(
         "z = x; repeat l in N { repeat k in H { z = sin(z Q[l][k] + b[l]) } }; ||z||^2", "x Q b"
     ),
+    "only the last": Deep("u = V; repeat l in N { u = sin(V W[l]) }; ||x u||^2", "W V x"),
+    "a start taken away": Deep("z = x; repeat l in N { z = z - x }; ||z||^2 + sum(z)", "x"),
     "inside captured": Deep(
         "z = x; repeat l in N { u = V; repeat k in H { u = tanh(u U[k]) }; z = z u + b[l] }; "
         "||z||^2",

@@ -65,6 +65,24 @@ def test_prints(name: str, wrt: str) -> None:
     assert f"{derivative}\n" == GOLDENS[name, wrt]
 
 
+@pytest.mark.parametrize("name", ["network", "linear"])
+def test_what_stays_zero_is_not_carried(name: str) -> None:
+    """The second derivative of a piecewise linear state is 0 in each layer."""
+    for mode in ("reverse", "forward"):
+        text = md.diff(PROGRAMS[name].program(), "x", order=2, mode=mode).to("unicode")
+        assert "ddz" not in text
+        assert "[0] = 0" not in text
+
+
+@pytest.mark.parametrize("name", ["network", "linear", "two carries", "residual"])
+def test_tangents_have_the_names_of_what_they_are_tangents_of(name: str) -> None:
+    program = PROGRAMS[name].program()
+    for made in (md.diff(program, "x", mode="forward"), md.diff(program, "x").differential()):
+        text = made.to("unicode")
+        assert "\n      dz[0" in text or "where dz[0" in text
+        assert ("du[0" in text) == ("u[0" in text.replace("du[0", ""))
+
+
 def test_gradients_share_their_recurrences() -> None:
     derivatives = md.diff(PROGRAMS["network"].program(), ["x", "W", "b"])
     joint = present_joint({f"∂L/∂{name}": d.node for name, d in derivatives.items()})
