@@ -56,7 +56,7 @@ def _terms(node: Node, coefficient: Number, scalars: Sequence[Factor]) -> Iterat
     elif isinstance(node, Product):
         inner = [f for f in node.factors if f.labels]
         outer = [f for f in node.factors if not f.labels]
-        if len(inner) == 1 and _is_whole_sum(inner[0], node):
+        if len(inner) == 1 and inner[0].exponent == 1 and inner[0].labels == node.out:
             coefficient = coefficient * node.coefficient
             yield from _terms(inner[0].node, coefficient, [*scalars, *outer])
         else:
@@ -69,12 +69,6 @@ def _terms(node: Node, coefficient: Number, scalars: Sequence[Factor]) -> Iterat
             tuple(range(node.order)),
         )
         yield Term(f"{letters}->{letters}", (whole,))
-
-
-def _is_whole_sum(factor: Factor, node: Product) -> bool:
-    """Whether a product is scalars times a sum."""
-    inner = factor.node.definition if isinstance(factor.node, Name) else factor.node
-    return isinstance(inner, Sum) and factor.exponent == 1 and factor.labels == node.out
 
 
 def _outer(

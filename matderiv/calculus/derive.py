@@ -42,7 +42,6 @@ def derive(
     *,
     then: Sequence[Variable] = (),
     mode: str = "auto",
-    names: bool = True,
     choose: Callable[[Node, Node], Node] | None = None,
 ) -> list[Node]:
     """∂root/∂v of shape root + v, then by each variable of `then`, simplified jointly.
@@ -52,7 +51,7 @@ def derive(
     """
     (root,) = simplify([root])
     first = "forward" if mode == "forward" else "reverse"
-    current = simplify(derive_raw(root, wrt, first, names=names and not then))
+    current = simplify(derive_raw(root, wrt, first, names=not then))
     if mode == "auto" and choose is not None and root.order:
         other = simplify(derive_raw(root, wrt, "forward"))
         current = [a if a is b else choose(a, b) for a, b in zip(current, other, strict=True)]

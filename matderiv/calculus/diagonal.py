@@ -20,7 +20,7 @@ from matderiv.tensor.dims import Shape, dim_text
 from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term
 from matderiv.tensor.primitives import Primitive
 
-__all__ = ["diagonal", "diagonal_labels", "tied"]
+__all__ = ["diagonal_labels", "tied"]
 
 
 def diagonal_labels(value: Shape, by: Sequence[Shape]) -> tuple[int, ...]:
@@ -46,11 +46,6 @@ def diagonal_labels(value: Shape, by: Sequence[Shape]) -> tuple[int, ...]:
 
 def _text(shape: Shape) -> str:
     return f"({', '.join(map(dim_text, shape))})" if shape else "a number"
-
-
-def diagonal(derivative: Node, labels: Sequence[int]) -> Node:
-    """The entries of a mixed derivative at which axes of one label have one index."""
-    return tied(derivative, tuple(labels))
 
 
 class _Request(NamedTuple):
@@ -171,7 +166,7 @@ def _product_parts(node: Product, labels: Sequence[int]) -> list[tuple[Factor, _
 def _batch(node: Apply, labels: tuple[int, ...]) -> tuple[int, ...] | None:
     """The labels of the batch axes of a primitive, if those alone are equal."""
     primitive = node.primitive
-    if not isinstance(primitive, Primitive) or primitive.infer is not None or node.parameters:
+    if not isinstance(primitive, Primitive) or primitive.infer is not None:
         return None
     *inputs, output = primitive.cores
     lead = node.order - len(output)

@@ -18,7 +18,7 @@ from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term, rati
 __all__ = ["quotients"]
 
 _Atom = tuple[int, tuple[int, ...]]  # a value by its id, and the output axes it lies on
-_Monomial = tuple[tuple[_Atom, int], ...]  # positive powers of atoms, which are sorted
+_Monomial = tuple[tuple[_Atom, Number], ...]  # positive powers of atoms, which are sorted
 _MOST_STEPS = 12
 
 
@@ -83,9 +83,9 @@ def _polynomial(total: Node, nodes: dict[int, Node]) -> dict[_Monomial, Number] 
         term = as_product(child)
         if len(set(term.out)) < len(term.out):
             return None
-        monomial: dict[_Atom, int] = {}
+        monomial: dict[_Atom, Number] = {}
         for factor in term.factors:
-            if not isinstance(factor.exponent, int) or factor.exponent < 0:
+            if factor.exponent < 0:
                 return None
             if not set(factor.labels) <= set(term.out):
                 return None

@@ -66,12 +66,10 @@ def _summed_exponentials(node: Node) -> tuple[Node, int] | None:
     z = inside(summand, "exp")
     if z is None or exponent != 1 or len(set(labels)) != len(labels):
         return None
-    if len(node.out) != len(labels) - 1 or len(node.sizes) != len(labels):
+    summed = [axis for axis, label in enumerate(labels) if label not in node.out]
+    if len(summed) != 1 or node.out != tuple(label for label in labels if label in node.out):
         return None
-    (axis,) = (k for k, label in enumerate(labels) if label not in node.out)
-    if node.out != tuple(label for label in labels if label in node.out):
-        return None
-    return z, axis
+    return z, summed[0]
 
 
 def _along_last(arena: Arena, name: str, z: Node, axis: int) -> Node:

@@ -115,27 +115,22 @@ def _is_decimal(number: Number) -> bool:
 
 def _shared_scalars(nodes: list[Node]) -> list[Factor]:
     """The scalar factors of all terms, each with the exponent nearest to 0."""
-    common: dict[int, Factor] | None = None
-    for node in nodes:
+    common = _scalar_factors(nodes[0])
+    for node in nodes[1:]:
         scalars = _scalar_factors(node)
-        if common is None:
-            common = scalars
-            continue
         both = common.keys() & scalars.keys()
         common = {
             k: min(common[k], scalars[k], key=lambda f: abs(Fraction(f.exponent)))
             for k in common
             if k in both and (common[k].exponent > 0) == (scalars[k].exponent > 0)
         }
-        if not common:
-            return []
-    return list((common or {}).values())
+    return list(common.values())
 
 
 def _scalar_factors(node: Node) -> dict[int, Factor]:
     if isinstance(node, Product):
         scalars = {f.node.id: f for f in node.factors if not f.labels}
-        if scalars or not node.factors:
+        if scalars:
             return scalars
     return {} if node.order else {node.id: Factor(node, (), 1)}
 

@@ -203,6 +203,12 @@ def test_the_cotangents_of_a_scalar_have_names_where_they_are_asked_for(seed: in
             assert made <= (known if names and not program.root.order else set())
         tangents = forward(program.root, program.variables)
         assert all(n.role == "value" for n in reachable(tangents) if isinstance(n, Name))
+        for variable, plain in zip(program.variables, tangents, strict=True):
+            whole = {variable: program.arena.delta(variable.shape)}
+            (named,) = push_forward([program.root], whole, names=True)
+            made = {n.name for n in reachable([named]) if isinstance(n, Name) if n.role != "value"}
+            assert made <= {f"d{n.name}" for n in reachable([program.root]) if isinstance(n, Name)}
+            assert_close(program.at(named), program.at(plain))
 
 
 @pytest.mark.parametrize("order", [0, -1, True, False, 2.0, 1.5, "2", None, [1], 65, 10**30])

@@ -73,8 +73,14 @@ def test_axes_of_primitives_are_made_equal_too(primitive: Primitive, lead: int) 
     dense = evaluate([node], arrays, {"n": 3})[0]
     for labels in product(range(node.order), repeat=node.order):
         if list(dict.fromkeys(labels)) == list(range(len(set(labels)))):
-            got = evaluate([tied(node, labels)], arrays, {"n": 3})[0]
+            made = tied(node, labels)
+            got = evaluate([made], arrays, {"n": 3})[0]
             assert np.allclose(got, entries(dense, labels), rtol=0, atol=1e-12)
+            batch, core = labels[:lead], labels[lead:]
+            if len(set(core)) == len(core) and not set(core) & set(batch):
+                # It is then the primitive of the batches that are asked for, and no others.
+                kept = (*batch, *range(len(set(batch)), len(set(batch)) + order - lead))
+                assert made is arena.apply(primitive, tied(x, kept))
 
 
 def test_thousands_of_layers_do_not_recurse() -> None:

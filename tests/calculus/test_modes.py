@@ -36,9 +36,13 @@ def test_every_way_ends_in_one_value(seed: int) -> None:
     def second(one: Node, other: Node) -> Node:
         return other
 
-    reverse = derive(program.root, program.variables, mode="reverse", names=False)
-    ways = [derive(program.root, program.variables, mode="forward", names=False)]
+    reverse = derive(program.root, program.variables, mode="reverse")
+    ways = [derive(program.root, program.variables, mode="forward")]
     ways += [derive(program.root, program.variables, choose=choose) for choose in (first, second)]
+    kept = (reverse, ways[0]) if program.root.order else (reverse, reverse)
+    assert [[node.id for node in way] for way in ways[1:]] == [
+        [node.id for node in way] for way in kept
+    ]
     for way in ways:
         for found, wanted in zip(way, reverse, strict=True):
             assert relative_error(program.at(found), program.at(wanted)) < 1e-9

@@ -189,3 +189,18 @@ def test_a_sum_divides_its_multiples_and_nothing_else(seed: int) -> None:
         assert len(made) == (found if below_stays else 0)
         for node in made:
             assert expand(node - quotient, weight) is arena.zero(("n",))
+    apart = arena.product(1, [Factor(multiple, (0,), 1), Factor(divisor, (1,), -1)], (0, 1))
+    assert not list(quotients(as_product(apart), weight))  # no entry of one by one of the other
+
+
+def test_a_difference_of_roots_divides_that_of_the_values() -> None:
+    """(x - y)/(x^½ - y^½) = x^½ + y^½, and (x y - y)/(x^½ y - y) = x^½ + 1."""
+    arena, weight = Arena(), Weights()
+    x, y = arena.variable("x", ("n",)), arena.variable("y", ("n",))
+    half = Fraction(1, 2)
+    for above, below, want in (
+        (x - y, x**half - y**half, x**half + y**half),
+        (x * y - y, x**half * y - y, x**half + 1),
+    ):
+        made = list(quotients(as_product(above / below), weight))
+        assert want in made

@@ -95,6 +95,7 @@ def test_random_derivatives(seed: int) -> None:
     made = random_program(seed, names=True)
     for node in reverse(made.root, made.variables):
         terms = compressed(node)
+        assert compressed(made.arena.name("N", node)) == terms
         parts = [part for term in terms for part in term.parts]
         arrays = iter(evaluate(parts, made.arrays, made.sizes))
         filled = tuple((t.spec, tuple(next(arrays) for _ in t.parts)) for t in terms)

@@ -111,7 +111,7 @@ def test_a_product_of_powers_of_functions(first: Elementwise, t: int, c: int, fa
         for j in EXPONENTS:
             raised = g**j
             for i, power in powers.items():
-                node = power * raised
+                node = raised * power if c else power * raised
                 if isinstance(node, Product) and {(f, i), (g, j)} == _powers(node):
                     continue  # no rule has fired
                 want = array ** float(i) * other ** float(j)

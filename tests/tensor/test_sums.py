@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.nodes import Node, Number, Product, Sum
+from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum
 from tests.numerics import Array, lengths, relative_error, value
 
 SIZES = {"n": 3, "m": 2}
@@ -65,6 +65,20 @@ def test_form_is_independent_of_order(seed: int) -> None:
         assert raw.arena.sum([raw.terms[k] for k in order], SHAPE) is node
 
 
+def test_terms_stand_as_they_are_written() -> None:
+    """Values that the sum makes first stand in the order of its terms."""
+    arena = Arena()
+    x, y, z, w = (arena.variable(name, ("n",)) for name in "xyzw")
+
+    def term(number: int, *nodes: Node) -> Node:
+        return arena.product(number, [Factor(node, (0,), 1) for node in nodes], (0,))
+
+    made = arena.sum([(1, term(2, z, w)), (1, term(3, x, y)), (1, term(5, x, w))], ("n",))
+    assert isinstance(made, Sum)
+    assert [t.coefficient for t in made.terms] == [2, 3, 5]
+    assert [set(t.node.children) for t in made.terms] == [{z, w}, {x, y}, {x, w}]
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_rebuilding_a_sum_gives_the_sum(seed: int) -> None:
     raw = RawSum(seed)
@@ -109,6 +123,7 @@ def test_like_terms_merge_and_vanish() -> None:
     a, b = arena.variable("A", SHAPE), arena.variable("B", SHAPE)
     assert a + a is 2 * a
     assert a - a is arena.zero(SHAPE)
+    assert arena.sum([(1, a), (3, arena.zero(SHAPE))], SHAPE) is a
     assert (a + b) - b is not a  # only as the simplifier opens it
     assert arena.sum([(1, a + b), (-1, b)], SHAPE, frozenset({(a + b).id})) is a
 

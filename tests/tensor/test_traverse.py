@@ -9,12 +9,26 @@ import numpy as np
 import pytest
 
 import matderiv as md
+from matderiv.calculus.derivative import reverse
+from matderiv.errors import UnsupportedError
 from matderiv.language import canonical_name
 from matderiv.tensor.arena import Arena
+from matderiv.tensor.elementwise import AbstractElementwise
 from matderiv.tensor.evaluate import evaluate
-from matderiv.tensor.nodes import Apply, Loop, Map, Name, Node, Product, Size, Variable
+from matderiv.tensor.nodes import (
+    Apply,
+    Loop,
+    Map,
+    Name,
+    Node,
+    Product,
+    Size,
+    Stack,
+    Variable,
+)
 from matderiv.tensor.traverse import everything, reachable, remake, substitute, use_counts
 from tests.fuzz.grow import grow
+from tests.loops.programs import PROGRAMS
 from tests.numerics import value
 from tests.random_programs import random_program
 
@@ -70,6 +84,26 @@ def test_a_graph_made_anew_elsewhere_has_the_same_value(seed: int) -> None:
     arrays = {new[leaf.id]: array for leaf, array in program.arrays.items() if leaf.id in new}
     got = evaluate([root], arrays, program.sizes)[0]
     np.testing.assert_allclose(got, program.at(program.root), rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_everything_is_what_any_layer_computes(name: str) -> None:
+    """Of the gradients: the next values of all carries, and what is stacked, with all below."""
+    lowered = PROGRAMS[name].program().lowered(Arena())
+    roots = reverse(lowered.root, [lowered.variables[key] for key in PROGRAMS[name].wrt.split()])
+    found = list(everything(roots))
+    assert len(set(found)) == len(found)
+    for node in found:
+        bodies = [carry.next for carry in node.carries] if isinstance(node, Loop) else []
+        bodies += [node.body] if isinstance(node, Stack) else []
+        assert set(reachable([node, *bodies])) <= set(found)
+
+
+def test_an_abstract_function_without_an_implementation_is_refused() -> None:
+    arena = Arena()
+    x = arena.variable("x", ("n",))
+    with pytest.raises(UnsupportedError, match="phi"):
+        value(arena.map(AbstractElementwise("phi", (0,)), x), {x: np.ones(2)}, {"n": 2})
 
 
 @pytest.mark.parametrize("seed", SEEDS)
