@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -187,6 +190,14 @@ def test_cotangents_take_the_names_of_values() -> None:
     loss = arena.einsum("i->", arena.map("tanh", z))
     nodes = reachable(reverse(loss, [w, x], names=True))
     assert {n.name for n in nodes if isinstance(n, Name) and n.role == "cotangent"} == {"δz"}
+
+
+@pytest.mark.parametrize("first, second", [*permutations("abcd", 2)])
+def test_the_product_rule_stands_as_it_is_written(first: str, second: str) -> None:
+    """(a'x)² (b'x)³ has the slope of its first factor first, whatever they are called."""
+    shapes = dict.fromkeys("abcdx", ("n",))
+    text = md.diff(f"({first}' x)^2 ({second}' x)^3", "x", shapes=shapes).to("ascii")
+    assert re.findall(r"\) ([abcd])\b(?!')", text) == [first, second]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
