@@ -10,6 +10,7 @@ the text is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from matderiv.errors import ParseError
@@ -263,6 +264,12 @@ def _unpaired(bars: list[_Bar], tokens: list[Token]) -> ParseError:
         stack.append(("norm", bars[0], 1))
     shape, bar, count = stack[-1]
     place = span_of(tokens[bar.index])[0], span_of(tokens[bar.index + count - 1])[1]
+    for before, last in pairwise([bars[0], *bars]):
+        if last.suffix and last.sign == "|" and not before.twin:
+            return ParseError(
+                "|x| is the absolute value, which has no subscript; a norm is written ||x||_1",
+                span=span_of(tokens[last.index + 1]),
+            )
     sign = "||" if shape == "norm" else "|"
     article = "a norm is" if shape == "norm" else "an absolute value is"
     return ParseError(f"'{sign}': {article} opened here and never closed", span=place)

@@ -13,6 +13,7 @@ from matderiv.errors import ParseError
 from matderiv.language.alphabet import canonical_name, look_alike, plain
 from matderiv.language.bars import COMPARISON
 from matderiv.language.exponents import Exponents
+from matderiv.language.latex_commands import REFUSED
 from matderiv.language.tokens import Token, make, span_of
 
 __all__ = ["Emission"]
@@ -50,7 +51,16 @@ _BAD = {
     "∇": "∇ is not read: paste the function itself; the variable goes after wrt",
     '"': "this quote is never closed",
     "~": "~ is a space in LaTeX only",
-    "√": "√ is not read: write sqrt(x)",
+    "∏": f"∏ is not read: {REFUSED['prod']}",
+    "∫": f"∫ is not read: {REFUSED['int']}",
+    "∞": "∞ stands in a norm only, ||x||_∞",
+    "±": "± is two formulas: write + or -",
+    "⊕": "⊕ is not read: the Kronecker sum of A and B is A ⊗ I + I ⊗ B",
+    "!": "there are neither factorials nor comparisons here",
+    "ᵗ": "ᵗ is not read: write A' for the transpose",
+    **dict.fromkeys("•⋆⨂⨀⊠∧", "this product is not read: write A B, x' y, A .* B or A ⊗ B"),
+    **dict.fromkeys("⌊⌋⌈⌉", "rounding is not read: its derivative is 0 wherever there is one"),
+    **dict.fromkeys("→↦", f"arrows are not read: {REFUSED['partial']}"),
 }
 
 
@@ -167,6 +177,10 @@ class Emission(Exponents):
             "'=' assigns to one name at the start of a statement: z = A x", span=(start, end)
         )
 
+    def _root(self, token: Token, start: int, end: int) -> None:
+        """√(x' x), √n; √2 x is refused like sqrt 2 x."""
+        self.add("CALL" if self.peek_kind() == "LPAR" else "FUNCTION", "sqrt", start, end)
+
     # ---- operators with several forms --------------------------------------------
 
     def _star(self, token: Token, start: int, end: int) -> None:
@@ -185,8 +199,9 @@ class Emission(Exponents):
         elif token == "∞":
             raise ParseError("∞ stands in ‖x‖_∞ alone, the largest |x_i|", span=(start, end))
         else:
+            ones = f"; for the vector of ones write ones({made})" if self.last() == "NUMBER" else ""
             raise ParseError(
-                "a subscript stands directly after a name or a norm", span=(start, end)
+                f"a subscript stands directly after a name or a norm{ones}", span=(start, end)
             )
 
     def _underscore(self, token: Token, start: int, end: int) -> None:

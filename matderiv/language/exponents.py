@@ -11,7 +11,7 @@ from matderiv.language.words import Words
 
 __all__ = ["Exponents"]
 
-_SUPERSCRIPT_PART = re.compile("⁻?[⁰¹²³⁴-⁹]+|⁻?[ᵀ⊤]")
+_SUPERSCRIPT_PART = re.compile("⁻?[⁰¹²³⁴-⁹]+|⁻?[ᵀ⊤⊺]")
 _SUPERSCRIPT_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _CONJUGATE = (
     "the conjugate transpose is for complex matrices; these are real: write ' for the transpose"
@@ -84,11 +84,11 @@ class Exponents:
             position = match.end()
 
     def _superscript_part(self, text: str, start: int, end: int) -> None:
-        if text in ("ᵀ", "⊤"):
+        if text in ("ᵀ", "⊤", "⊺"):
             self.add("TRANSPOSE", "'", start, end)
         elif text == "⁻¹":
             self.add("INVERSE", "-1", start, end)
-        elif text in ("⁻ᵀ", "⁻⊤"):
+        elif text in ("⁻ᵀ", "⁻⊤", "⁻⊺"):
             self.add("INVERSE", "-T", start, end)
         else:
             self.add("POWER", "^", start, end)
@@ -147,7 +147,7 @@ class Exponents:
         end = span_of(token)[1]
         if token == "1":
             self.add("INVERSE", "-1", start, end)
-        elif token in ("T", "⊤") and not self.words.is_variable("T"):
+        elif token in ("T", "⊤", "⊺") and not self.words.is_variable("T"):
             self.add("INVERSE", "-T", start, end)
         else:
             return False
@@ -164,7 +164,7 @@ class Exponents:
                 raise ParseError(_CONJUGATE, span=(start, end))
             if text == "T":
                 self.words.check_transpose_letter(tokens[1])
-            if text in ("T", "⊤", "ᵀ", "'"):
+            if text in ("T", "⊤", "⊺", "ᵀ", "'"):
                 self.add("TRANSPOSE", "'", start, end)
                 self.position += 3
                 return True

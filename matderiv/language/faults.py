@@ -6,6 +6,8 @@ operand is missing, or something stands where an operand just ended.
 
 from __future__ import annotations
 
+import re
+
 from lark.exceptions import UnexpectedToken
 
 from matderiv.errors import ParseError
@@ -25,7 +27,11 @@ def explain(error: UnexpectedToken, tokens: list[Token], source: str) -> ParseEr
     if token.type == "$END":
         position = len(tokens)
     before = tokens[position - 1] if position else None
-    message, span = _fault(token, before, error, source)
+    raised = tokens[max(0, position - 3) : position]
+    if [known.type for known in raised[:2]] == ["FUNCTION", "POWER"] and len(raised) == 3:
+        message, span = _raised(raised[0], raised[2], source), span_of(raised[0])
+    else:
+        message, span = _fault(token, before, error, source)
     return ParseError(message, span=span, source=source)
 
 
@@ -48,6 +54,8 @@ def _fault(
     after = span_of(before)[1], span_of(before)[1] + 1
     sign = _text(before, source)
     if "PLUS" in error.accepts:  # there is no sign +, so an operand just ended
+        if token.type == "COMMA" and re.fullmatch(r"\d,\d", source[here[0] - 1 : here[1] + 1]):
+            return "a number has no comma: 0.5 is one half, 1000 a thousand", here
         if token.type == "COMMA":
             return "',' separates arguments in brackets, and declarations", here
         if token.type == "STRING":
@@ -74,6 +82,16 @@ def _fault(
     if at_end:
         return f"an expression is missing after '{sign}'", after
     return f"an operand is missing before {shown}", here
+
+
+def _raised(function: Token, exponent: Token, source: str) -> str:
+    """exp^x, which is e^x or exp(x) and no power of a function."""
+    name, above = _text(function, source), _text(exponent, source)
+    exponential = f"e^{above} or " if function == "exp" else ""
+    return (
+        f"{name}^{above} is {name} to a power, of nothing: write {exponential}{name}({above}); "
+        "sin^2 x is (sin x)^2"
+    )
 
 
 def _text(token: Token, source: str) -> str:

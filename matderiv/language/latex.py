@@ -162,6 +162,10 @@ class _Reader:
         elif token.type == "SUBSCRIPT":
             self._subscript(token)
         elif token.type == "UNDERSCORE":
+            if self._next("PLUS"):
+                raise ParseError(
+                    "_+ is not read: the positive part is relu(x), or max(x, 0)", span=(start, end)
+                )
             self._await("subscript", start)
         elif token.type == "BAR":
             self._bar(token, start, end)

@@ -204,6 +204,12 @@ def divide(check: Checker, node: Syntax) -> Shape:
                 right.at,
                 error=NameResolutionError,
             )
+        if right.kind == "row" and right.op == "transpose":
+            check.fail(
+                f"'/' divides by a scalar; {check.what(right)}: what is below the line stands in "
+                f"brackets, {check.text(left)}/({text} …)",
+                node.at,
+            )
         check.fail(
             f"'/' divides by a scalar; {check.what(right)}: "
             "./ divides entry by entry" + (", A \\ b solves" if right.kind == "matrix" else ""),

@@ -45,7 +45,12 @@ def power(check: Checker, node: Syntax) -> Shape:
             error=ParseError,
         )
     if exponent.kind != "scalar" and sign == "^":
-        check.fail(f"an exponent is a scalar; {check.what(exponent)}", node.at)
+        index = exponent.op == "input" and exponent.value[1] == "default" and base.op == "input"
+        check.fail(
+            f"an exponent is a scalar; {check.what(exponent)}"
+            + (f"; an index is written {check.text(base)}_{exponent.value[0]}" if index else ""),
+            node.at,
+        )
     node.op, node.value = "power", ".^"
     if base.kind == "scalar" and exponent.kind == "scalar":
         return SCALAR
@@ -62,11 +67,14 @@ def power(check: Checker, node: Syntax) -> Shape:
 
 def _matrix_power(check: Checker, node: Syntax) -> Shape:
     base, exponent = node.args
+    _refuse_raised_index(check, node)
     if base.kind != "matrix":
+        turned = f", {check.text(base)}' for the transpose" * (check.text(exponent) == "t")
         check.fail(
             f"^ is the power of a scalar or a square matrix; {check.what(base)}: "
-            "write .^ for the elementwise power",
+            f"write .^ for the elementwise power{turned}",
             node.at,
+            None if turned else _entrywise(check, node),
         )
     if not check.equate(*base.size):
         check.fail(
@@ -75,8 +83,9 @@ def _matrix_power(check: Checker, node: Syntax) -> Shape:
         )
     value = literal_value(exponent)
     if not isinstance(value, int):
+        turned = "A' for the transpose, " if check.text(exponent) == "t" else ""
         check.fail(
-            "the power of a matrix is an integer; write sqrtm(A) for the square root, "
+            f"the power of a matrix is an integer; write {turned}sqrtm(A) for the square root, "
             ".^ for the elementwise power",
             node.at,
         )
@@ -84,6 +93,39 @@ def _matrix_power(check: Checker, node: Syntax) -> Shape:
         check.fail("this power of a matrix is beyond 4096", node.at, error=ParseError)
     node.op, node.value, node.args = "matrix_power", value, (base,)
     return base.kind, base.size
+
+
+def _entrywise(check: Checker, node: Syntax) -> str | None:
+    """The same power entry by entry: x.^2 of x^2, sin(x).^2 of sin^2 x."""
+    base, exponent = node.args
+    value = literal_value(exponent)
+    if value is None:
+        raised = check.text(exponent)
+    else:
+        raised = str(value) if isinstance(value, int) and value >= 0 else f"({value})"
+    if base.args and node.at[1] <= base.args[0].span[0]:
+        argument = check.text(base.args[0])
+        argument = argument if base.args[0].bracketed else f"({argument})"
+        return f"{check.source[slice(*base.at)]}{argument}.^{raised}"
+    if base.op in ("input", "name") or base.bracketed:
+        return f"{check.text(base)}.^{raised}"
+    return None
+
+
+def _refuse_raised_index(check: Checker, node: Syntax) -> None:
+    """W^(2) and W^1: of layers and samples, papers raise an index."""
+    base, exponent = node.args
+    text, value = check.text(exponent), literal_value(exponent)
+    if base.op not in ("input", "name") or not isinstance(value, int) or value < 1:
+        return
+    if value == 1 or text == f"({value})":
+        name = check.text(base)
+        check.fail(
+            f"{name}^{text} has two readings: an index, as of layers and samples, written "
+            f"{name}_{value}, and the power ^{value}" + (f", which is {name}" * (value == 1)),
+            node.at,
+            error=ParseError,
+        )
 
 
 def is_raised_e(check: Checker, node: Syntax) -> bool:
@@ -117,6 +159,18 @@ NORMS = ("", "F", "op", "*", "inf")
 _ORDER = re.compile(r"\d{1,9}(\.\d{1,9}|/[1-9]\d{0,8})?")
 
 
+def _written_out(which: str, operand: Syntax, text: str) -> str:
+    """What other norms of papers are."""
+    if which == "max":
+        return f"; the largest entry is ||{text}||_inf"
+    text = text if operand.bracketed or operand.op in ("input", "name") else f"({text})"
+    if which == "2,1":
+        return f"; the sum of the norms of columns is sum(sqrt(sum({text}.^2, axis=0)))"
+    if which[:1].isupper() and operand.kind == "vector":
+        return f"; with a matrix it is written out, sqrt({text}' {which} {text})"
+    return ""
+
+
 def norm(check: Checker, node: Syntax) -> Shape:
     (operand,) = node.args
     which = str(node.value)
@@ -128,7 +182,7 @@ def norm(check: Checker, node: Syntax) -> Shape:
     if p is None and which not in NORMS:
         check.fail(
             f"there is no norm with the suffix _{node.value}; there are _1 _2 _F _op _* _inf, "
-            "and _p for a number p ≥ 1",
+            "and _p for a number p ≥ 1" + _written_out(which, operand, text),
             node.at,
             error=ParseError,
         )

@@ -90,7 +90,7 @@ def _emit(
             tokens.append(piece)
         else:
             paired = pair_bars(emission.expression(raw, *piece), source, check.notes)
-            refuse_glued(paired)
+            refuse_glued(paired, words.symbols)
             tokens += paired
     return tokens
 

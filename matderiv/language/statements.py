@@ -276,7 +276,8 @@ class _Walk:
             if not word:
                 raise self.fail(_DECLARATION)
             close = near(word, [*_KINDS, *ATTRIBUTES])
-            raise self.fail(f"{word} is no shape, kind or attribute{close}: {_DECLARATION}")
+            inner = "; the product A : B is <A, B>" if word.isupper() else ""
+            raise self.fail(f"{word} is no shape, kind or attribute{close}: {_DECLARATION}{inner}")
         start, end = span_of(self.tokens[self.position])
         self.position += 1
         if word == "scalar" and self.word() == "function":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import GREEK, canonical_name, is_single_name, leading_pieces, plain
 from matderiv.language.hints import near
+from matderiv.language.latex_commands import REFUSED
 from matderiv.language.symbols import ATTRIBUTES, Symbols
 from matderiv.language.tokens import Notes, Token, make, span_of
 
@@ -20,15 +21,23 @@ _MODULES = frozenset(("np", "numpy", "jnp", "torch", "nn", "math", "scipy", "tf"
 _VALUES = "the largest singular value is ||A||_op, their sum ||A||_*"
 _PARTS = "arrays are not joined: write W x + V y, not [W V] times x above y"
 _FLAT = "its derivative is 0 wherever there is one"
+_OBJECTIVE = REFUSED["argmin"]
+_SUBSCRIPTED = {  # sum_i, min_x -> what to write here
+    **{name: REFUSED[name] for name in ("sum", "prod", "min", "max", "argmin", "argmax", "lim")},
+    "log": "the logarithm to another base b is log(x)/log(b)",
+}
 _ELSEWHERE = {  # functions of other tools -> what to write here
     **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "eigenvalues", "svd"), _VALUES),
     **dict.fromkeys(("concat", "concatenate", "cat", "stack", "hstack", "vstack"), _PARTS),
     **dict.fromkeys(("floor", "ceil", "round", "rank"), _FLAT),
-    **dict.fromkeys(("argmax", "argmin"), "onehot_max(x) is 1 at the first largest entry"),
+    "argmax": f"onehot_max(x) is 1 at the first largest entry; {_OBJECTIVE}",
+    "argmin": f"onehot_max(-x) is 1 at the first smallest entry; {_OBJECTIVE}",
     **dict.fromkeys(("clip", "clamp"), "write min(max(x, a), b)"),
     **dict.fromkeys(("bce", "BCE", "logloss"), "write sum(softplus(z) - y .* z) for logits z"),
     **dict.fromkeys(("kl", "KL", "kldiv"), "write p' (log(p) - log(q))"),
     **dict.fromkeys(("conj", "real", "imag", "Re", "Im"), "all values are real"),
+    **dict.fromkeys(("log2", "log10", "lg"), "write log(x)/log(2), log(x)/log(10)"),
+    **dict.fromkeys(("lgamma", "gammaln", "digamma"), "there is no gamma function"),
     "cov": "write C' C / n where C = X - mean(X, axis=0)",
     "cumsum": "write tril(ones(n, n)) x",
     "frobenius": "write ||X||_F",
@@ -167,9 +176,12 @@ class Words:
     def _split(self, word: Token, called: bool) -> list[Token]:
         start, end = span_of(word)
         if called and word in _ELSEWHERE:
-            raise NameResolutionError(
-                f"{word} is no function here: {_ELSEWHERE[word]}", span=(start, end)
-            )
+            self._refuse_elsewhere(word)
+        head, _, below = plain(word).partition("_")
+        lowered = below.isdigit() or "=" in below or is_single_name(below)
+        if lowered and (head in self.functions or head in _SUBSCRIPTED):
+            instead = _SUBSCRIPTED.get(head, "functions have no subscripts here")
+            raise NameResolutionError(f"{_short(word)} is not read: {instead}", span=(start, end))
         prefix = self._function_prefix(word)
         pieces = leading_pieces(word)
         known = [name for name in (*self.symbols.declared, *self.symbols.assigned) if len(name) > 1]
@@ -200,6 +212,8 @@ class Words:
         strangers = [
             name for name in names[:-1] if "a" <= name[0] <= "z" and not self.symbols.knows(name)
         ]
+        if strangers and word in _ELSEWHERE:
+            self._refuse_elsewhere(word)
         if strangers and word in _STATEMENTS:
             raise NameResolutionError(
                 f"'{word}' has no meaning here: what is declared or named stands after 'where', "
@@ -212,6 +226,7 @@ class Words:
                 f"{strangers[0]} is not declared",
                 span=(start, end),
             )
+        self._check_lost_marks(word, pieces)
         self.splits.append(((start, end), _short(word)))
         self.note(f"{_short(word)} is read as {_short(' '.join(pieces))}")
         made, position = [], start
@@ -219,6 +234,25 @@ class Words:
             made.append(make("NAME", name, position, position + len(piece)))
             position += len(piece)
         return made
+
+    def _refuse_elsewhere(self, word: Token) -> None:
+        raise NameResolutionError(
+            f"{word} is no function here: {_ELSEWHERE[word]}", span=span_of(word)
+        )
+
+    def _check_lost_marks(self, word: Token, pieces: list[str]) -> None:
+        """XTX was XᵀX before it was copied, Id is the identity as often as I times d."""
+        symbols, text = self.symbols, ""
+        if word == "Id" and not symbols.is_variable("d"):
+            text, product = "I, the identity,", "I d"
+        elif "T" in pieces[1:] and not (symbols.is_variable("T") or "T" in symbols.used):
+            text = " ".join(pieces).replace(" T", "^T")
+            text, product = f"{text}, whose mark a copy lost,", " ".join(pieces)
+        if text:
+            raise NameResolutionError(
+                f"{_short(word)} has two readings: {text} and the product {product}",
+                span=span_of(word),
+            )
 
     def _function_prefix(self, word: str) -> str:
         longest = min(len(word) - 1, 16)

@@ -49,7 +49,26 @@ REFUSED = [
     ("t/2t^2", ShapeError, ["t/(2 t^2)", "(t/2) t^2"], "/"),
     ("X 1", ShapeError, ["X ones(n)", "the number 1"], " "),
     ("x' 1", ShapeError, ["x' ones(n)", "the number 1"], " "),
+    ("||X||F^2", ParseError, ["||…||_F", "||…|| F"], "F"),
+    ("||x||p", ParseError, ["||…||_p", "||…|| p"], "p"),
+    ("XTX", NameResolutionError, ["X^T X", "X T X"], "XTX"),
+    ("w' x + wTx", NameResolutionError, ["w^T x", "w T x"], "wTx"),
+    ("A - t Id", NameResolutionError, ["I, the identity", "I d"], "Id"),
+    ("x(1)", ParseError, ["an entry", "counted from 0", "1 x"], "("),
+    ("X(1, 2)", ParseError, ["an entry", "[ ]"], "("),
+    ("f'(x)", ParseError, ["f: elementwise", "f' x"], "f'"),
+    ("A^(2) x", ParseError, ["A_2", "^2"], "^"),
+    ("A^1 x", ParseError, ["A_1", "which is A"], "^"),
+    ("x^(1)' x", ParseError, ["x_1"], "^"),
+    ("x' A x/x' x", ShapeError, ["x' A x/(x' …)"], "/"),
+    ("√2 t", ParseError, ["√(2) t", "√(2 t)"], " "),
+    ("√x' x", ParseError, ["√(x') x", "√(x' x)"], " "),
     # operators
+    ("A^t B", ShapeError, ["A' for the transpose"], "^"),
+    ("x^t y", ShapeError, ["x' for the transpose"], "^"),
+    ("exp^x", ParseError, ["e^x or exp(x)"], "exp"),
+    ("tanh^x + y", ParseError, ["tanh(x)"], "tanh"),
+    ("x^(i)", ShapeError, ["an index is written x_i"], "^"),
     ("A^0.5", ShapeError, ["sqrtm(A)"], "^"),
     ("A^+", ParseError, ["pinv(A)"], "^"),
     ("A^†", ParseError, ["pinv(A)"], "^†"),
@@ -122,7 +141,29 @@ REFUSED = [
     ("sum(X, axis=2)", ShapeError, ["axis=2"], "sum"),
     ("sin^-1 t", ParseError, ["two readings"], "^-1"),
     ("x, y", ParseError, ["','"], ","),
+    # subscripts of functions, and what a minimum is of
+    ("log_2 t", NameResolutionError, ["log(x)/log(b)"], "log_2"),
+    ("log10(t)", NameResolutionError, ["log(x)/log(10)"], "log10"),
+    ("sum_i x", NameResolutionError, ["sum(…)", "x' y"], "sum_i"),
+    ("min_x x' x", NameResolutionError, ["the objective alone"], "min_x"),
+    ("argmin x' x", NameResolutionError, ["the objective alone"], "argmin"),
+    ("tanh_i(x)", NameResolutionError, ["no subscripts"], "tanh_i"),
+    ("lgamma(t)", NameResolutionError, ["no gamma function"], "lgamma"),
+    # norms and signs of papers
+    ("|x|_1", ParseError, ["absolute value", "||x||_1"], "_1"),
+    ("||x||_1 + |A|_F", ParseError, ["absolute value", "||x||_1"], "_F"),
+    ("||x - y||_A^2", ParseError, ["sqrt((x - y)' A (x - y))"], "_A"),
+    ("||X||_{2,1}", ParseError, ["sum(sqrt(sum(X.^2, axis=0)))"], "_{2,1}"),
+    ("||X||_{max}", ParseError, ["||X||_inf"], "_{max}"),
+    ("(x)_+", ParseError, ["relu(x)"], "_"),
+    ("x ± y", ParseError, ["+ or -"], "±"),
+    ("A ⊕ B", ParseError, ["A ⊗ I + I ⊗ B"], "⊕"),
+    ("x • y", ParseError, ["x' y"], "•"),
+    ("Aᵗ x", ParseError, ["A'"], "ᵗ"),
+    ("A:B", ParseError, ["<A, B>"], "B"),
+    ("1_n' x", ParseError, ["ones(n)"], "_n"),
     # numbers
+    ("0,5 t", ParseError, ["no comma"], ","),
     ("2 3", ParseError, ["two numbers"], "3"),
     ("1.2.3", ParseError, ["two numbers"], ".3"),
     ("0x1F", ParseError, ["hexadecimal"], "0x1F"),
@@ -254,7 +295,16 @@ def test_long_lines_are_cut_around_the_place() -> None:
     assert lines[1][len(lines[2]) - 1] == "*"
 
 
-HINTS = [("x A", "x' A"), ("A z where A: (m, n), z: (m)", "A' z"), ("X[0]", "X[0, :]")]
+HINTS = [
+    ("x^2", "x.^2"),
+    ("x^-2", "x.^(-2)"),
+    ("(x + y)²", "(x + y).^2"),
+    ("sin^2 x", "sin(x).^2"),
+    ("sin²(x + y)", "sin(x + y).^2"),
+    ("x A", "x' A"),
+    ("A z where A: (m, n), z: (m)", "A' z"),
+    ("X[0]", "X[0, :]"),
+]
 
 
 @pytest.mark.parametrize(("text", "hint"), HINTS)
