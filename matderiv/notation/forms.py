@@ -47,6 +47,7 @@ from matderiv.notation.terms import (
     Sum,
     Term,
     Zeros,
+    walk,
 )
 
 __all__ = [
@@ -299,18 +300,42 @@ def diagonal(term: Term) -> Term:
 
 
 def trace(term: Term) -> Term:
-    """The trace, its chain turned and rotated to the shortest; u v' under it is v' u."""
+    """The trace, its chain turned and rotated to the shortest; u v' under it is v' u.
+
+    Of equally short ones, that with less under transposes, and a quadratic form before
+    others: tr(X' L X), neither tr(X (L X)') nor tr(L X X').
+    """
     above, below, links = split(term)
-    candidates = list[Term]()
+    candidates = list[tuple[int, int, bool, Term]]()
     for ring in (links, _reversed(links)):
         for start in range(len(ring)):
-            turned = chain(ring[start:] + ring[:start])
-            candidates.append(turned if turned.order == 0 else _trace(turned))
-    best = min(candidates, key=lambda candidate: candidate.weight)
+            turned = ring[start:] + ring[:start]
+            closed = _trace(turned)
+            is_form = turned[0] == transpose(turned[-1])
+            candidates.append((closed.weight, _under_transposes(closed), not is_form, closed))
+    best = min(candidates, key=lambda candidate: candidate[:3])[3]
     return scale(Fraction(1), above, below, best) if above or below else best
 
 
-def _trace(term: Term) -> Term:
+def _under_transposes(term: Term) -> int:
+    """The tokens of products that are transposed."""
+    return sum(
+        part.body.weight
+        for part in walk(term)
+        if isinstance(part, Postfix) and part.mark is Mark.TRANSPOSE and part.body.weight > 1
+    )
+
+
+def _trace(links: Sequence[Term]) -> Term:
+    """The trace of a chain as it stands; of M' M it is ‖M‖²."""
+    half = len(links) // 2
+    if len(links) % 2 == 0 and list(links[:half]) == _reversed(links[half:]):
+        matrix = chain(links[half:])
+        if matrix.order == 2 and matrix.weight > 1:
+            return power(Bars(matrix), Fraction(2))
+    term = chain(links)
+    if term.order == 0:
+        return term
     return Call("tr", (term,), order=0, latex=r"\operatorname{{tr}}({x})", odd=True)
 
 

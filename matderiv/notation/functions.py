@@ -113,9 +113,15 @@ def _inverse(node: Apply, lift: Lift) -> Term:
 
 
 def _along_last(node: Apply, lift: Lift) -> Term:
-    """max(x) of a vector; max(X, axis=1) of the rows of a matrix."""
+    """max(x) of a vector, max(X) of all entries; max(X, axis=1) of the rows of a matrix."""
     assert isinstance(node.primitive, Primitive)
-    x = lift(node.arguments[0])
+    (argument,) = node.arguments
+    if isinstance(argument, Apply) and argument.primitive.key == "reshape" and argument.order == 1:
+        (inner,) = argument.arguments
+        if inner.order == 2:
+            latex = node.primitive.latex
+            return Call(node.primitive.name, (lift(inner),), order=0, latex=latex)
+    x = lift(argument)
     axis = x.order - 1 if x.order > 1 else None
     return Call(node.primitive.name, (x,), axis=axis, order=node.order, latex=node.primitive.latex)
 

@@ -29,6 +29,7 @@ from matderiv.notation.terms import (
     Symbol,
     Term,
     as_symmetric,
+    walk,
 )
 from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Size, Sum, Variable
 from matderiv.tensor.properties import is_distributed
@@ -44,6 +45,9 @@ _LETTERS = "ijklmnopqrstuvwxyzabcdefghABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def lift_all(roots: Iterable[Node], layers: Layers | None = None) -> Lifter:
     """Lift roots and all definitions below them; use counts settle in a second pass.
 
+    Equal factors may be printed as one, (X A⁻¹ c).^2: what is printed once after all
+    loses its name.
+
     `layers` are the lines of the loops that the roots have been freed of.
     """
     roots = [*roots, *(layers.below if layers is not None else ())]
@@ -52,14 +56,12 @@ def lift_all(roots: Iterable[Node], layers: Layers | None = None) -> Lifter:
     first = Lifter(_uses(nodes, starts, None), starts, layers)
     first.lift(starts)
     uses = _uses(nodes, starts, first.shared)
-    changed = first.changed(uses, nodes)
-    if not changed:
-        return first
-    second = Lifter(uses, starts, layers)
-    if layers is None:  # a name in layers may stand for a sum over them, which may have changed
-        second.adopt(first, (node for node in nodes if node.id not in changed))
-    second.lift(starts)
-    return second
+    second = first.again(uses, starts, nodes)
+    once = second.printed_once(starts)
+    if not once:
+        return second
+    uses.update({number: 1 - uses[number] for number in once})
+    return second.again(uses, starts, nodes)
 
 
 def _uses(nodes: list[Node], starts: list[Node], shared: Mapping[int, Term] | None) -> Counter[int]:
@@ -69,9 +71,29 @@ def _uses(nodes: list[Node], starts: list[Node], shared: Mapping[int, Term] | No
         if isinstance(node, Name):
             continue
         times = 1 if shared is None or node.id in shared else min(uses[node.id], 1000)
-        for child in node.children:
-            uses[child.id] = uses.get(child.id, 0) + times
+        for child, count in _occurrences(node).items():
+            uses[child.id] = uses.get(child.id, 0) + count * times
     return uses
+
+
+def _occurrences(node: Node) -> Counter[Node]:
+    """How often each child is printed: equal neighbours in a chain once, as a power."""
+    found = Counter(node.children)
+    if not isinstance(node, Product) or max(found.values(), default=0) < 2:
+        return found
+    ends: dict[int, list[Factor]] = {}
+    for factor in node.factors:
+        for label in factor.labels:
+            ends.setdefault(label, []).append(factor)
+    for label, held in ends.items():
+        if len(held) != 2 or label in node.out:
+            continue
+        (one, left, _), (other, right, _) = held
+        if one is other and len(set(left)) == 2 == len(set(right)):
+            along = left.index(label) != right.index(label)
+            if found[one] > 1 and (along or node.arena.is_symmetric(one)):
+                found[one] -= 1
+    return found
 
 
 class Lifter:
@@ -132,7 +154,37 @@ class Lifter:
                 found.add(number)
         return found
 
-    def adopt(self, other: Lifter, nodes: Iterable[Node]) -> None:
+    def again(self, uses: Counter[int], starts: Iterable[Node], nodes: Iterable[Node]) -> Lifter:
+        """The terms of nodes that are used so often; these where that is no change."""
+        nodes = list(nodes)
+        changed = self.changed(uses, nodes)
+        if not changed:
+            return self
+        other = Lifter(uses, starts, self.layers)
+        if self.layers is None:  # a name in layers may stand for a sum over them, which may change
+            other._adopt(self, (node for node in nodes if node.id not in changed))
+        other.lift(starts)
+        return other
+
+    def printed_once(self, starts: Iterable[Node]) -> set[int]:
+        """The nodes, by id, whose names stand in one place, where no name is needed."""
+        if self.layers is not None or not self.shared:
+            return set()
+        terms = [self.full[start.id] for start in starts]
+        found: Counter[str] = Counter()
+        for term in (*terms, *self.shared.values()):
+            for part in walk(term):
+                if isinstance(part, Einsum):  # printed by its entries
+                    return set()
+                if isinstance(part, Symbol):
+                    found[part.name] += 1
+        return {
+            number
+            for number, term in self.shared.items()
+            if found[f"#{number}"] == 1 and term.depth <= _DEEPEST
+        }
+
+    def _adopt(self, other: Lifter, nodes: Iterable[Node]) -> None:
         """Take over the terms of some nodes, and what names mean that are no nodes of their own."""
         for node in nodes:
             self.terms[node.id], self.full[node.id] = other.terms[node.id], other.full[node.id]

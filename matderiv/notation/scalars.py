@@ -69,6 +69,8 @@ def _summed(node: Node) -> tuple[Node, tuple[Dim, ...]] | None:
     labels = tuple(range(len(node.sizes)))
     if any(set(factor.labels) != set(labels) for factor in node.factors) or len(labels) > 2:
         return None
+    if any(len(factor.labels) > len(labels) for factor in node.factors):
+        return None  # a trace: tr(S)/n
     if len(node.factors) == 1 and node.factors[0].exponent == 2:
         return None  # a squared norm
     if len(node.factors) > 1 and all(factor.exponent > 0 for factor in node.factors):

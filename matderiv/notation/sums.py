@@ -8,6 +8,7 @@ identity or a diag, and where nothing else fixes the shape, the ones are printed
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from matderiv.notation.forms import MEAN, TOTAL, chain, multiply_number, transpose
@@ -17,8 +18,10 @@ from matderiv.notation.terms import (
     Hadamard,
     Identity,
     Juxtaposed,
+    Mark,
     Number,
     Ones,
+    Postfix,
     Power,
     Quotient,
     Sum,
@@ -67,7 +70,16 @@ def lift_sum(
             sign, term = settle(sign, term, spoil=False)
         place.append((sign, term))
     symmetric = node.arena.is_symmetric(node)
-    return add(first + last, node.order, symmetric)
+    return _turned_as_one(add(first + last, node.order, symmetric))
+
+
+def _turned_as_one(total: Term) -> Term:
+    """(A B + C)' of (A B)' + C'."""
+    if not isinstance(total, Sum) or any(part.order != 2 for _, part in total.members):
+        return total
+    inside = tuple((sign, transpose(part)) for sign, part in total.members)
+    turned = Postfix(replace(total, members=inside), Mark.TRANSPOSE, order=2)
+    return turned if turned.weight < total.weight and len(inside) > 1 else total
 
 
 def _as_row(term: Term) -> Term:
