@@ -121,3 +121,36 @@ def test_the_slope_of_a_named_norm_is_0_at_0(text: str) -> None:
     at = {"x": np.zeros(3)}
     assert not md.diff(text, "x").evaluate(at).any()
     assert not md.compile(text, "x").value_and_grad(at)[1]["x"].any()
+
+
+VALUES = [  # primitives whose derivative is told by their value
+    "P = softmax(A x); y' P",
+    "P = A^-1; tr(P B)",
+    "d = det(A); d^2",
+    "S = sqrtm(M); x' S x",
+    "L = chol(M); x' L x",
+    "r = ||X||_op; r^2",
+    "P = pinv(X); sum(P)",
+    "P = expm(A); y' P x",
+]
+
+
+@pytest.mark.parametrize("text", VALUES)
+def test_a_primitive_of_a_derivative_is_told_by_its_name(text: str) -> None:
+    """What the user named is written once, where the name is explained."""
+    where = " where A, B: (n, n), M: (n, n) posdef, X: (n, k), x, y: (n)"
+    program = md.parse(text + where)
+    wrt = next(name for name in "AMX" if name in program.inputs)
+    derivative = md.diff(program, wrt)
+    name, definition = text.split(";")[0].split(" = ")
+    head, _, below = derivative.to("ascii").partition(f" where {name} = ")
+    assert definition not in head
+    assert definition not in below[len(definition) :]
+    plain = text.split("; ")[1].replace(name, f"({definition})") + where
+    random = np.random.default_rng(3)
+    shapes = {key: [{"n": 3, "k": 2}[d] for d in e.shape] for key, e in program.inputs.items()}
+    at = {key: random.uniform(0.5, 1.5, size=shape) for key, shape in shapes.items()}
+    at |= {key: at[key] @ at[key].T + np.eye(3) for key in "AM" if key in at}
+    np.testing.assert_allclose(
+        derivative.evaluate(at), md.diff(plain, wrt).evaluate(at), rtol=1e-10, atol=1e-12
+    )

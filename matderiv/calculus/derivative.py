@@ -171,7 +171,7 @@ def _adjoints(
             found.append((child, _times(g, slope, lead, tuple(range(node.order)))))
         else:
             assert isinstance(node, Apply)
-            cotangent = node.primitive.pull_back(index, g, node)
+            cotangent = node.primitive.pull_back(index, g, node, named.get(node.id))
             if cotangent is not None:
                 found.append((child, cotangent))
     return found

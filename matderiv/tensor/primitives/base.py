@@ -57,8 +57,11 @@ class PrimitiveFunction(Protocol):
     def linear_in(self) -> tuple[int, ...]: ...
 
     def shape(self, shapes: tuple[Shape, ...], parameters: Parameters) -> Shape: ...
-    def pull_back(self, argument: int, g: Node, y: Apply) -> Node | None:
-        """The cotangent of an argument; None where the derivative is 0."""
+    def pull_back(self, argument: int, g: Node, y: Apply, value: Node | None = None) -> Node | None:
+        """The cotangent of an argument; None where the derivative is 0.
+
+        `value` is y by the name that its user gave it.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +151,11 @@ class Primitive:
             raise ValueError(f"{self.name}: the batches {batches[1:]} do not fit together")
         return batch + tuple(sizes[name] for name in output)
 
-    def pull_back(self, argument: int, g: Node, y: Apply) -> Node | None:
+    def pull_back(self, argument: int, g: Node, y: Apply, value: Node | None = None) -> Node | None:
         rule = self.adjoint[argument]
         if rule is None:
             return None
-        cotangent = rule(g, y, *y.arguments)
+        cotangent = rule(g, y if value is None or y.parameters else value, *y.arguments)
         # An argument without the batch was repeated along it: sum over the batch.
         lead = g.order - y.order
         shared = cotangent.order - lead - y.arguments[argument].order
@@ -183,7 +186,7 @@ class AbstractFunction:
     def shape(self, shapes: tuple[Shape, ...], parameters: Parameters) -> Shape:
         return tuple(dim for slot in self.slots for dim in shapes[slot])
 
-    def pull_back(self, argument: int, g: Node, y: Apply) -> Node | None:
+    def pull_back(self, argument: int, g: Node, y: Apply, value: Node | None = None) -> Node | None:
         arena = y.arena
         slots = tuple(sorted((*self.slots, argument)))
         higher = arena.apply(AbstractFunction(self.name, slots), *y.arguments)
