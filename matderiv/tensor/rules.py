@@ -54,13 +54,17 @@ def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
         if isinstance(result, int):
             return [*rest, Factor(node.arguments[0], labels, result)]
         if node.function.key == "pow" and exponent == 1:
-            # x^z x^k = x^(z + k)
+            # x^z x^k = x^(z + k), and x^z (-x)^k is that with the sign of (-1)^k
             base, raised_to = node.arguments
+            signs = {base.id: 1, arena.scale(-1, base).id: -1}
             for other in rest:
-                if other.node is base and other.labels == labels:
+                sign = signs.get(other.node.id, 0)
+                whole = isinstance(other.exponent, int)
+                if other.labels == labels and (sign > 0 or (sign < 0 and whole)):
                     rest.remove(other)
                     raised = arena.map("pow", base, raised_to + other.exponent)
-                    return [*rest, Factor(raised, labels, 1)]
+                    odd = sign < 0 and other.exponent % 2
+                    return [*rest, Factor(arena.scale(-1, raised) if odd else raised, labels, 1)]
         if node.function.name == "sign" and exponent == 1:
             for other in rest:
                 whole = isinstance(other.exponent, int) and other.exponent > 0

@@ -94,6 +94,12 @@ ELEMENTWISE_RULES = {
         lambda x: np.sign(x) / np.abs(x),
         (),
     ),
+    "x^z (-x)^k": Rule(
+        lambda s: s.m("pow", -s.m("expm1", -s.p), s.z) * s.m("expm1", -s.p) ** 3,
+        lambda s: -s.m("pow", -s.m("expm1", -s.p), s.z + 3),
+        lambda p, z: (-np.expm1(-p)) ** z * np.expm1(-p) ** 3,
+        ("pow",),
+    ),
     "x^z x^k": Rule(
         lambda s: s.m("pow", s.p, s.z) * s.p**-1,
         lambda s: s.m("pow", s.p, s.z - 1),
