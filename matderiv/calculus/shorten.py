@@ -81,15 +81,11 @@ class Shortener:
             yield from quotients(node, self.weight)
         expanded = expand(node, self.weight) if may_merge(node, self.weight) else node
         if expanded is not node:
-            yield expanded
-            if isinstance(expanded, Sum):
-                yield self.shorten(expanded)
-            elif isinstance(expanded, Product):
-                yield self._inside(expanded)
+            yield self._inside(expanded) if isinstance(expanded, Product) else self.shorten(expanded)
 
-    def _through_names(self, node: Node) -> Iterator[Node]:
+    def _through_names(self, node: Product) -> Iterator[Node]:
         """Σ c = 0 for c = x - mean(x): a scalar that is a number once its names are opened."""
-        if node.order or not isinstance(node, Product):
+        if node.order:
             return
         sums = {
             child.id: child.definition
@@ -411,7 +407,7 @@ def _port_patterns(term: Product, factor: Factor) -> Iterator[Ports]:
     exact = tuple(term.out.index(label) if term.out.count(label) == 1 else None for label in labels)
     if None not in exact:
         yield exact
-    if factor.exponent != 1 or len(set(labels)) != len(labels) or not labels:
+    if factor.exponent != 1 or len(set(labels)) != len(labels):
         return
     if len(labels) == 1:
         if exact == (None,) and term.order < 2 and labels[0] not in term.out:
