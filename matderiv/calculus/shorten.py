@@ -19,7 +19,7 @@ from matderiv.calculus.divide import quotients
 from matderiv.calculus.expand import as_product, expand, may_merge
 from matderiv.calculus.weight import Weights
 from matderiv.tensor.cancel import without_square
-from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Product, Sum, Term
+from matderiv.tensor.nodes import Apply, Factor, Map, Name, Node, Number, Product, Sum, Term
 from matderiv.tensor.properties import is_nonnegative
 from matderiv.tensor.rules import COMPLEMENTS, number_of
 from matderiv.tensor.traverse import reachable, remake
@@ -69,9 +69,10 @@ class Shortener:
 
     def _candidates(self, node: Node) -> Iterator[Node]:
         if isinstance(node, Sum):
-            yield from self._pulled(node)
-            yield from self._common_denominator(node)
-            yield from _collected_diagonals(node)
+            if node.order <= 2:  # a product over a taller sum would be distributed again
+                yield from self._pulled(node)
+                yield from self._common_denominator(node)
+                yield from _collected_diagonals(node)
             yield from self._complemented(node)
             yield from self._raised(node)
         elif isinstance(node, Product):
@@ -81,7 +82,9 @@ class Shortener:
             yield from quotients(node, self.weight)
         expanded = expand(node, self.weight) if may_merge(node, self.weight) else node
         if expanded is not node:
-            yield self._inside(expanded) if isinstance(expanded, Product) else self.shorten(expanded)
+            yield (
+                self._inside(expanded) if isinstance(expanded, Product) else self.shorten(expanded)
+            )
 
     def _through_names(self, node: Product) -> Iterator[Node]:
         """Σ c = 0 for c = x - mean(x): a scalar that is a number once its names are opened."""
@@ -172,23 +175,14 @@ class Shortener:
         """
         arena = node.arena
         order = node.order
-        free = [k for k, port in enumerate(ports) if port is None]
+        free = [k for k, port in enumerate(ports) if port is None]  # one axis at most
         owned = {port for port in ports if port is not None} if free else set()
-        for place in group:
+        for place, at in group.items():
             term = as_product(node.terms[place].node)
-            at = group[place]
             others = term.factors[:at] + term.factors[at + 1 :]
-            for port in tuple(owned):
-                label = term.out[port]
-                if term.out.count(label) > 1 and not free:
-                    return
-                if any(label in f.labels for f in others) or term.out.count(label) > 1:
-                    if free:
-                        return
-                    owned.discard(port)
+            if any(term.out[port] in f.labels for f in others for port in owned):
+                return
         axes = [k for k in range(order) if k not in owned]
-        if len(axes) + len(free) > 2:  # a product over such a sum would be distributed again
-            return
         leads = _leads(ports, as_product(node.terms[min(group)].node), group[min(group)], axes)
         inner_terms = []
         for place in sorted(group):
@@ -207,16 +201,15 @@ class Shortener:
             part = arena.product(term.coefficient, others, out, dict(enumerate(term.sizes)))
             inner_terms.append(Term(coefficient, part))
         inner = self.shorten(arena.sum(inner_terms, inner_terms[0].node.shape))
-        contracted = {k: order + i for i, k in enumerate(free)}
-        labels = tuple(contracted[k] if port is None else port for k, port in enumerate(ports))
-        summed = [contracted[k] for k in free]
+        labels = tuple(order if port is None else port for port in ports)
+        summed = [order] * len(free)
         inner_labels = (*summed, *axes) if leads else (*axes, *summed)
         pulled = arena.product(
             1,
             [Factor(factor.node, labels, factor.exponent), Factor(inner, inner_labels, 1)],
             range(order),
             dict(enumerate(node.shape)),
-            frozenset({inner.id}) if isinstance(inner, Product) else frozenset(),
+            frozenset({inner.id}),
         )
         rest = [term for place, term in enumerate(node.terms) if place not in group]
         if rest:
@@ -228,31 +221,20 @@ class Shortener:
 
     def _common_denominator(self, node: Sum) -> Iterator[Node]:
         """Σ t = s^e Σ t s^(-e) for the extreme power s^e of any term, then expand inside."""
-        if len(node.terms) > 12 or node.order > 2:
+        if len(node.terms) > 12:
             return
         cleared = _cleared(node)
         if isinstance(cleared, Product):
-            yield self._inside(cleared)
+            yield cleared
         elif isinstance(cleared, Sum) and cleared is not node:
             yield from self._common_denominator(cleared)
-        seen: dict[tuple[int, tuple[int, ...]], Factor] = {}
-        shared: set[tuple[int, tuple[int, ...]]] = set()
-        for _, original in node.terms:
-            term = as_product(original)
-            for factor, ports in _on_outputs(term):
-                if factor.exponent >= 0:
-                    continue
-                key = (factor.node.id, ports)
-                if key in seen or _is_part(factor.node, term):
-                    shared.add(key)
-                if key not in seen or factor.exponent < seen[key].exponent:
-                    seen[key] = Factor(factor.node, ports, factor.exponent)
         arena = node.arena
         axes = tuple(range(node.order))
-        for key, factor in seen.items():
-            if key not in shared:
+        for (below, ports), uses in _divisors(node).items():
+            if len(uses) == 1 and not _is_part(below, uses[0][1]):
                 continue  # nothing meets above the line
-            inverse = factor._replace(exponent=-factor.exponent)
+            lowest = min(exponent for exponent, _ in uses)
+            factor, inverse = Factor(below, ports, lowest), Factor(below, ports, -lowest)
             terms = []
             for coefficient, original in node.terms:
                 factors = [Factor(original, axes, 1), inverse]
@@ -260,8 +242,8 @@ class Shortener:
                 terms.append(Term(coefficient, expand(made, self.weight)))
             inline = frozenset(t.node.id for t in terms if isinstance(t.node, Sum))
             inner = self.shorten(arena.sum(terms, node.shape, inline))
-            inlined = frozenset({inner.id}) if isinstance(inner, Product) else frozenset[int]()
-            yield arena.product(1, [factor, Factor(inner, axes, 1)], axes, None, inlined)
+            factors = [factor, Factor(inner, axes, 1)]
+            yield arena.product(1, factors, axes, None, frozenset({inner.id}))
 
     def _multiplied_in(self, node: Product) -> Iterator[Node]:
         """f^p S^e = f^(p - k e) (f^k S)^e where f^k divides a term of the Sum S.
@@ -274,32 +256,22 @@ class Shortener:
             inverse = isinstance(total, Apply) and total.primitive.is_inverse
             if inverse:
                 total, power = total.children[0], -power
-            if not isinstance(total, Sum) or len(total.terms) > 12:
+            if not isinstance(total, Sum):
                 continue
-            for other in node.factors:
-                axes = tuple(
-                    factor.labels.index(k) if k in factor.labels else -1 for k in other.labels
-                )
-                if (
-                    other is factor
-                    or other.exponent * power <= 0
-                    or -1 in axes
-                    or (axes and inverse)
-                ):
+            for (below, ports), uses in _divisors(total).items():
+                labels = tuple(factor.labels[port] for port in ports)
+                other = next((f for f in node.factors if f[:2] == (below, labels)), None)
+                if other is None or other.exponent * power < 0 or (ports and inverse):
                     continue
-                if power.denominator != 1 and not is_nonnegative(arena, other.node):
+                if power.denominator != 1 and not is_nonnegative(arena, below):
                     continue  # the root of f^2 is not f
-                divisor = _divisor(total, other.node, axes)
-                if divisor is None:
-                    continue
-                made = _times(total, divisor._replace(exponent=-divisor.exponent))
-                if inverse:
-                    made, power_left = arena.apply("inv", made), -power
-                else:
-                    power_left = power
-                left = other._replace(exponent=other.exponent + divisor.exponent * power)
-                rest = [f for f in node.factors if f is not factor and f is not other]
-                factors = [*rest, left, Factor(made, factor.labels, power_left)]
+                lowest = min(exponent for exponent, _ in uses)
+                made = _times(total, Factor(below, ports, -lowest))
+                factors = [f for f in node.factors if f is not factor and f is not other]
+                factors += [
+                    other._replace(exponent=other.exponent + lowest * power),
+                    factor._replace(node=arena.apply("inv", made) if inverse else made),
+                ]
                 multiplied = arena.product(
                     node.coefficient, factors, node.out, dict(enumerate(node.sizes))
                 )
@@ -330,37 +302,28 @@ def _cleared(node: Sum) -> Node:
         for factor in term.factors:
             total, exponent = factor.node, factor.exponent
             while isinstance(total, Sum) and exponent < 0 and exponent.denominator == 1:
-                below = next(_below(total), None)
-                if below is None:
+                found = next(iter(_divisors(total).items()), None)
+                if found is None:
                     break
-                axes = tuple(factor.labels[axis] for axis in below.labels)
-                factors.append(Factor(below.node, axes, below.exponent * exponent))
-                total = _times(total, below._replace(exponent=-below.exponent))
+                (below, ports), uses = found
+                lowest = min(power for power, _ in uses)
+                axes = tuple(factor.labels[port] for port in ports)
+                factors.append(Factor(below, axes, lowest * exponent))
+                total = _times(total, Factor(below, ports, -lowest))
             factors.append(Factor(total, factor.labels, exponent))
         made = arena.product(term.coefficient, factors, term.out, dict(enumerate(term.sizes)))
         terms.append(Term(coefficient, made))
     return arena.sum(terms, node.shape)
 
 
-def _below(total: Sum) -> Iterator[Factor]:
-    """What stands below the line in a term of a sum, at its lowest power in any."""
-    for term in total.children:
-        for factor, ports in _on_outputs(as_product(term)):
+def _divisors(total: Sum) -> dict[tuple[Node, tuple[int, ...]], list[tuple[Number, Product]]]:
+    """What stands below the line in a sum, and on which axes: its powers, with their terms."""
+    found: dict[tuple[Node, tuple[int, ...]], list[tuple[Number, Product]]] = {}
+    for term in map(as_product, total.children):
+        for factor, ports in _on_outputs(term):
             if factor.exponent < 0:
-                lowest = _divisor(total, factor.node, ports)
-                assert lowest is not None
-                yield lowest
-
-
-def _divisor(total: Sum, node: Node, axes: tuple[int, ...]) -> Factor | None:
-    """The lowest power of a value below the line in any term of a Sum, on these axes."""
-    powers = [
-        factor.exponent
-        for term in total.children
-        for factor, ports in _on_outputs(as_product(term))
-        if factor.node is node and ports == axes and factor.exponent < 0
-    ]
-    return Factor(node, axes, min(powers)) if powers else None
+                found.setdefault((factor.node, ports), []).append((factor.exponent, term))
+    return found
 
 
 def _is_part(total: Node, term: Product) -> bool:
@@ -439,12 +402,10 @@ def _same_diagonal_use(node: Sum, group: Iterable[int]) -> bool:
 
 def _collected_diagonals(node: Sum) -> Iterator[Node]:
     """diag(u) + diag(v) = diag(u + v)."""
-    if node.order != 2:
-        return
     places = [
         place
         for place, (_, term) in enumerate(node.terms)
-        if isinstance(term, Product) and term.out[0] == term.out[1]
+        if isinstance(term, Product) and len(set(term.out)) < term.order
     ]
     if len(places) < 2:
         return
