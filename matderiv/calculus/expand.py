@@ -40,8 +40,7 @@ def may_merge(node: Node, weight: Weights) -> bool:
     factor meets itself, its inverse or a function of its argument in a term.
     """
     if isinstance(node, Sum):
-        products = [child for child in node.children if isinstance(child, Product)]
-        return any(may_merge(child, weight) for child in products) or _shares(node, weight)
+        return any(isinstance(child, Sum) or _opens(child) for child in node.children)
     if not isinstance(node, Product) or not _opens(node):
         return False
     factors = _flat(node, weight)
@@ -71,44 +70,6 @@ def may_merge(node: Node, weight: Weights) -> bool:
             if any(_meet(factor.node, labels, other) for other in others):
                 return True
     return False
-
-
-def _shares(node: Sum, weight: Weights) -> bool:
-    """Whether what opens in a term of a Sum has a part that another term has too.
-
-    Where it has none, the terms that come of it neither merge with others nor have more in
-    common with them than before.
-    """
-    parts = [_parts(child, weight) for child in node.children]
-    for place, child in enumerate(node.children):
-        if isinstance(child, Sum):
-            opened: list[Node] = [child]  # it stayed a Sum of its own, being shared
-        elif _opens(child):
-            opened = [f for f in child.children if isinstance(f, Product | Sum)]
-        else:
-            continue
-        own: set[int] = set().union(*(_parts(p, weight) for n in opened for p in n.children))
-        if isinstance(child, Product) and any(_has_constant(f.node) for f in _flat(child, weight)):
-            own = parts[place]  # times 1 a product is what is beside the Sum
-        if any(other is not parts[place] and own & other for other in parts):
-            return True
-    return False
-
-
-def _has_constant(node: Node) -> bool:
-    return isinstance(node, Sum) and not all(as_product(child).factors for child in node.children)
-
-
-def _parts(node: Node, weight: Weights) -> set[int]:
-    """The values that the terms of a node are made of, once it is expanded; by their ids."""
-    found: set[int] = set()
-    stack = [node]
-    while stack:
-        child = stack.pop()
-        found.add(child.id)
-        if isinstance(child, Product | Sum) and (child is node or weight(child) <= _OPAQUE):
-            stack.extend(child.children)
-    return found
 
 
 def _flat(node: Product, weight: Weights) -> tuple[Factor, ...]:

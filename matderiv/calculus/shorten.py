@@ -90,11 +90,7 @@ class Shortener:
         """Σ c = 0 for c = x - mean(x): a scalar that is a number once its names are opened."""
         if node.order:
             return
-        sums = {
-            child.id: child.definition
-            for child in node.children
-            if isinstance(child, Name) and isinstance(child.definition, Sum)
-        }
+        sums = {child.id: child.definition for child in node.children if isinstance(child, Name)}
         if sums:
             opened = expand(remake(node, sums), self.weight)
             if not opened.children:
@@ -352,8 +348,6 @@ def _common_factors(
         term = as_product(original)
         for at, factor in enumerate(term.factors):
             for ports in _port_patterns(term, factor):
-                if node.order == 0 and (len(factor.labels) > 1 or not factor.labels):
-                    continue
                 key = (factor.node.id, factor.exponent > 0, ports)
                 nearest = min if factor.exponent > 0 else max
                 least = found.setdefault(key, factor)
@@ -373,7 +367,7 @@ def _port_patterns(term: Product, factor: Factor) -> Iterator[Ports]:
     if factor.exponent != 1 or len(set(labels)) != len(labels):
         return
     if len(labels) == 1:
-        if exact == (None,) and term.order < 2 and labels[0] not in term.out:
+        if term.order < 2 and labels[0] not in term.out:
             yield (None,)
     elif len(labels) == 2:
         for held in (0, 1):

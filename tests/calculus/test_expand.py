@@ -76,7 +76,11 @@ FACTORED: dict[str, Callable[[Parts], Node]] = {
     "diag(x) M diag(y)": lambda k: k.e("ij,i,j->ij", k.M, k.x, k.y),
     "x' v y": lambda k: k.e("i,i,j->j", k.x, k.v, k.y),
     "exp(x) .* v": lambda k: k.arena.map("exp", k.x) * k.v,
-    "A^-1 v": lambda k: k.e("ij,j->i", k.arena.apply("inv", k.A), k.v),
+    # of scalars the constructor finds what all terms share, not what some do
+    "t r + cos(t)": lambda k: k.t * k.r + k.arena.map("cos", k.t),
+    "cos(t) r + t (x' y + 3)": lambda k: (
+        k.arena.map("cos", k.t) * k.r + k.t * (k.e("i,i->", k.x, k.y) + 3)
+    ),
 }
 
 
