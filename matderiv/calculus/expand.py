@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import TypeGuard
 
 from matderiv.calculus.squares import squared
 from matderiv.calculus.weight import Weights, has_diagonal
@@ -41,14 +42,16 @@ def may_merge(node: Node, weight: Weights) -> bool:
     """
     if isinstance(node, Sum):
         return any(isinstance(child, Sum) or _opens(child) for child in node.children)
-    if not isinstance(node, Product) or not _opens(node):
+    if not _opens(node):
         return False
-    factors = _flat(node, weight)
+    sizes = dict(enumerate(node.sizes))
+    monomial = node.coefficient, node.factors, node.out
+    coefficient, factors, ends = _flat(monomial, sizes, lambda n: weight(n) <= _OPAQUE)
     for child, _, exponent in node.factors:
         if isinstance(child, Product) and (exponent < 0 or len(set(child.out)) < child.order):
             return True  # 1 / (a / b) is b / a; a diagonal makes two axes one
-    if len(factors) > len(node.factors) and _may_shrink(factors):
-        merged = _merged(node, weight)
+    if len(factors) > len(node.factors):
+        merged = node.arena.product(coefficient, factors, ends, sizes)
         if not isinstance(merged, Product) or len(merged.factors) < len(factors):
             return True
     sums = [f for f in factors if isinstance(f.node, Sum)]
@@ -72,33 +75,6 @@ def may_merge(node: Node, weight: Weights) -> bool:
     return False
 
 
-def _flat(node: Product, weight: Weights) -> tuple[Factor, ...]:
-    """The factors of a Product and of the light Products among them."""
-    axes = tuple(range(node.order))
-    sizes = dict(enumerate(node.shape))
-    monomial: _Monomial = (1, (Factor(node, axes, 1),), axes)
-    place = 0
-    while place < len(monomial[1]):
-        child, _, exponent = monomial[1][place]
-        light = child is node or weight(child) <= _OPAQUE
-        if isinstance(child, Product) and light and _merges(child, exponent):
-            monomial = _merge_in(monomial, place, child, sizes)
-            place = 0
-        else:
-            place += 1
-    return monomial[1]
-
-
-def _may_shrink(factors: Sequence[Factor]) -> bool:
-    """Whether some of these factors may be one in a product, or none."""
-    nodes = {factor.node.id: factor.node for factor in factors}
-    return (
-        len(nodes) < len(factors)
-        or sum(isinstance(node, Map) for node in nodes.values()) > 1
-        or any(isinstance(node, Apply) and node.primitive.is_inverse for node in nodes.values())
-    )
-
-
 def _meet(node: Node, labels: tuple[int, ...], other: Factor) -> bool:
     """Whether two factors of one product may merge or cancel."""
     if node is other.node:
@@ -116,18 +92,7 @@ def _meet(node: Node, labels: tuple[int, ...], other: Factor) -> bool:
     )
 
 
-def _merged(node: Product, weight: Weights) -> Node:
-    """A Product with the light Products among its factors merged in."""
-    inner = frozenset(
-        f.node.id
-        for f in node.factors
-        if isinstance(f.node, Product) and _merges(f.node, f.exponent) and weight(f.node) <= _OPAQUE
-    )
-    sizes = dict(enumerate(node.sizes))
-    return node.arena.product(node.coefficient, node.factors, node.out, sizes, inner)
-
-
-def _opens(node: Node) -> bool:
+def _opens(node: Node) -> TypeGuard[Product]:
     return isinstance(node, Product) and any(
         _merges(f.node, f.exponent)
         if isinstance(f.node, Product)
@@ -139,37 +104,49 @@ def _opens(node: Node) -> bool:
 def expand(node: Node, weight: Weights) -> Node:
     """Products distributed over sums, squares of sums opened, like terms merged.
 
-    Gives the node back where nothing opens or the result is too long to be of use.
+    Gives the node back where the result is too long to be of use.
     """
     arena = node.arena
     axes = tuple(range(node.order))
     sizes = dict(enumerate(node.shape))
     terms: list[tuple[Number, Node]] = []
     stack: list[_Monomial] = [(1, (Factor(node, axes, 1),), axes)]
-    opened = False
+
+    def may_open(child: Node) -> bool:
+        return child is node or weight(child) <= _OPAQUE
+
     while stack:
         if len(stack) + len(terms) > _MOST_TERMS:
             return node
-        monomial = stack.pop()
-        step = _open(monomial, sizes, lambda child: child is node or weight(child) <= _OPAQUE)
+        coefficient, factors, ends = monomial = _flat(stack.pop(), sizes, may_open)
+        step = _distributed(monomial, may_open)
         if step is None:
-            coefficient, factors, ends = monomial
             terms.append((1, squared(arena.product(coefficient, factors, ends, sizes))))
         else:
-            opened = opened or len(step) > 1 or len(step[0][1]) > 1
             stack += reversed(step)
-    return arena.sum(terms, node.shape) if opened else node
+    return arena.sum(terms, node.shape)
 
 
-def _open(
+def _flat(
     monomial: _Monomial, sizes: dict[int, Dim], may_open: Callable[[Node], bool]
-) -> list[_Monomial] | None:
-    """A product with its first Product merged in, or over the terms of its first Sum."""
+) -> _Monomial:
+    """A product with the Products among its factors merged in."""
+    place = 0
+    while place < len(monomial[1]):
+        child, _, exponent = monomial[1][place]
+        if isinstance(child, Product) and _merges(child, exponent) and may_open(child):
+            monomial = _merge_in(monomial, place, child, sizes)
+            place = 0
+        else:
+            place += 1
+    return monomial
+
+
+def _distributed(monomial: _Monomial, may_open: Callable[[Node], bool]) -> list[_Monomial] | None:
+    """A product over the terms of its first Sum."""
     coefficient, factors, ends = monomial
     for place, (child, labels, exponent) in enumerate(factors):
-        if isinstance(child, Product) and _merges(child, exponent) and may_open(child):
-            return [_merge_in(monomial, place, child, sizes)]
-        if isinstance(child, Sum) and child.terms and exponent in (1, 2) and may_open(child):
+        if isinstance(child, Sum) and exponent in (1, 2) and may_open(child):
             others = factors[:place] + factors[place + 1 :]
             if exponent == 2:
                 others = (Factor(child, labels, 1), *others)
