@@ -15,7 +15,7 @@ natural numbers.  So the rounds end.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from matderiv.calculus.shorten import Shortener
 from matderiv.tensor.loops import build_loop, captured_by, in_order, projections
@@ -129,14 +129,7 @@ def settle_names(roots: Sequence[Node], keep_all: bool = False) -> list[Node]:
     once = {name.id for name in cotangents if counts[name.id] < 2}
     keep_all = keep_all or any(_is_long(root, once | bare) for root in roots)
     dropped = bare if keep_all else bare | once
-    if dropped or any(
-        child.id in names
-        for node in reachable(roots)
-        if not isinstance(node, Name)
-        for child in node.children
-    ):
-        return _rename(roots, names, lambda node, name: name.id not in dropped)
-    return list(roots)
+    return _rename(roots, names, dropped)
 
 
 def _is_long(root: Node, through: Container[int]) -> bool:
@@ -150,7 +143,7 @@ def _is_long(root: Node, through: Container[int]) -> bool:
             count += 1
         else:
             stack.extend(node.children)
-    return bool(stack) or count > _READABLE
+    return count > _READABLE
 
 
 def _is_multiple(node: Node) -> bool:
@@ -166,9 +159,9 @@ def _is_abstract(node: Node) -> bool:
 
 
 def _rename(
-    roots: Sequence[Node], names: Mapping[int, Name], due: Callable[[Node, Name], bool]
+    roots: Sequence[Node], names: Mapping[int, Name], dropped: Container[int]
 ) -> list[Node]:
-    """Rebuild graphs with the names that are due, each wherever its definition stands."""
+    """Rebuild graphs with the names that are not dropped, each wherever its definition stands."""
     new: dict[int, Node] = {}
     for node in reachable(roots):
         if isinstance(node, Name):
@@ -177,7 +170,7 @@ def _rename(
             continue
         made = remake(node, new)
         name = names.get(node.id)
-        if name is not None and due(node, name):
+        if name is not None and name.id not in dropped:
             made = node.arena.name(name.name, made, name.role)
         new[node.id] = made
     return [new[root.id] for root in roots]
@@ -198,16 +191,15 @@ def flatten(roots: Sequence[Node]) -> list[Node]:
                 made.id
                 for child in node.children
                 if counts[child.id] == 1
-                and type(made := new.get(child.id, child)) is kind
+                and type(made := new[child.id]) is kind
                 and len(made.children) <= _LARGEST
             ]
         )
 
     new: dict[int, Node] = {}
-    if any(merged(node, new) for node in nodes):
-        for node in nodes:
-            new[node.id] = remake(node, new, merged(node, new))
-    return [new.get(root.id, root) for root in roots]
+    for node in nodes:
+        new[node.id] = remake(node, new, merged(node, new))
+    return [new[root.id] for root in roots]
 
 
 def distribute(roots: Sequence[Node]) -> list[Node]:

@@ -8,10 +8,19 @@ import pytest
 import matderiv as md
 from matderiv.calculus.derivative import forward, reverse
 from matderiv.calculus.derive import derive
-from matderiv.calculus.simplify import distribute, flatten, simplify, substitute
+from matderiv.calculus.simplify import (
+    _LARGEST,
+    _READABLE,
+    distribute,
+    flatten,
+    settle_names,
+    simplify,
+    substitute,
+)
 from matderiv.calculus.weight import Weights
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.nodes import Factor, Node, Product, Sum, Term
+from matderiv.tensor.evaluate import evaluate
+from matderiv.tensor.nodes import Factor, Name, Node, Product, Sum, Term
 from matderiv.tensor.traverse import reachable, rebuild
 from tests.numerics import Array
 from tests.random_programs import random_program
@@ -124,6 +133,119 @@ def test_distribution_leaves_no_tall_sum_in_a_product() -> None:
             assert not any(isinstance(f.node, Sum) and f.node.order > 2 for f in made.factors)
 
 
+@pytest.mark.parametrize("kind", ["sum", "product"])
+@pytest.mark.parametrize("count", [2, 29, 30, 31, 32, 33, 64, 100])
+def test_flattening_merges_what_is_used_once_up_to_a_bound(kind: str, count: int) -> None:
+    """x_1 + (x_2 + (x_3 + …)), one by one: a node that is full is a child of the next."""
+    arena = Arena()
+    variables = [arena.variable(f"x{k}", ("n",)) for k in range(count)]
+    chain: Node = variables[0]
+    for variable in variables[1:]:
+        if kind == "sum":
+            chain = arena.sum([Term(1, variable), Term(1, chain)], ("n",))
+        else:
+            chain = arena.product(1, [Factor(variable, (0,), 1), Factor(chain, (0,), 1)], (0,))
+    (flat,) = flatten([chain])
+    most = 1 + _LARGEST
+    made = [node for node in reachable([flat]) if node.children]
+    lengths = sorted(len(node.children) for node in made)
+    full, left = divmod(count - 1, most - 1)
+    assert lengths == sorted([most] * full + [left + 1] * (left > 0))
+
+
+@pytest.mark.parametrize("count", [1, 2, _LARGEST - 1, _LARGEST, _LARGEST + 1, 2 * _LARGEST])
+def test_tall_sums_are_distributed_up_to_a_bound(count: int) -> None:
+    arena = Arena()
+    shape = ("n", "m", "k")
+    x, u = arena.variable("x", ("n",)), arena.variable("u", ("m", "k"))
+    # a sum of tensors alone stays whole: this has an outer product in it
+    outer = Term(1, arena.einsum("i,jk->ijk", x, u))
+    tensors = [Term(1, arena.variable(f"T{k}", shape)) for k in range(count)]
+    tall = arena.sum([outer, *tensors], shape)
+    node = arena.product(1, [Factor(tall, (0, 1, 2), 1), Factor(x, (0,), 1)], (1, 2))
+    (spread,) = distribute([node])
+    assert isinstance(spread, Sum) == (count + 1 <= _LARGEST)
+    assert (spread is node) == (count + 1 > _LARGEST)
+
+
+@pytest.mark.parametrize("exponent", [-1, 1, 2, 3])
+def test_powers_of_tall_sums_keep_their_value(exponent: int) -> None:
+    arena = Arena()
+    t = arena.variable("T", ("n", "m", "k"))
+    x, u = arena.variable("x", ("n",)), arena.variable("u", ("m", "k"))
+    tall = arena.sum([Term(2, t), Term(1, arena.einsum("i,jk->ijk", x, u))], t.shape)
+    factors = [Factor(tall, (0, 1, 2), exponent), Factor(x, (0,), 1)]
+    (spread,) = distribute([arena.product(1, factors, (1, 2))])
+    random = np.random.default_rng(0)
+    sizes = {"n": 2, "m": 3, "k": 4}
+    T, X, U = (random.normal(size=size) for size in ((2, 3, 4), (2,), (3, 4)))
+    (got,) = evaluate([spread], {t: T, x: X, u: U}, sizes)
+    power = (2 * T + np.einsum("i,jk->ijk", X, U)) ** float(exponent)
+    assert_close(got, np.einsum("ijk,i->jk", power, X))
+
+
+# ----- names --------------------------------------------------------------------------
+def _names(roots: list[Node]) -> set[str]:
+    return {node.name for node in reachable(roots) if isinstance(node, Name)}
+
+
+@pytest.mark.parametrize("keep_all", [False, True])
+@pytest.mark.parametrize("uses", [1, 2])
+@pytest.mark.parametrize("mentions", [*range(1, 6), *range(16, 26)])
+def test_a_cotangent_used_once_is_named_in_long_formulas(
+    mentions: int, uses: int, keep_all: bool
+) -> None:
+    """A formula of more than `_READABLE` names, where those used once count as what they name."""
+    arena = Arena()
+    shape = ("n",)
+    values = [arena.variable(f"x{k}", shape) for k in range(mentions)]
+    definition = arena.map("exp", arena.sum([Term(1, x) for x in values], shape))
+    delta = arena.name("delta", definition, "cotangent")
+    roots = [arena.map(name, delta) for name in ("sin", "cos")[:uses]]
+    due = keep_all or uses > 1 or mentions > _READABLE
+    kept = settle_names(roots, keep_all)
+    assert _names(kept) == ({"delta"} if due else set())
+    user = [arena.map(name, arena.name("h", definition, "user")) for name in ("sin", "cos")[:uses]]
+    assert _names(settle_names(user, keep_all)) == {"h"}
+
+
+@pytest.mark.parametrize("keep_all", [False, True])
+def test_a_multiple_of_a_name_needs_no_name(keep_all: bool) -> None:
+    """2 c is as short as a name; 2 sin(c), c .* c, 1 ./ c and the transpose of C are not."""
+    arena = Arena()
+    c, C = arena.variable("c", ("n",)), arena.variable("C", ("n", "n"))
+    h = arena.name("h", arena.map("exp", c))
+    for definition, due in (
+        (2 * c, False),
+        (2 * h, False),
+        (-c, False),
+        (2 * arena.map("sin", c), True),
+        (c * c, True),
+        (1 / c, True),
+        (2 * arena.einsum("ij->ji", C), True),
+        (2 * C, False),
+        (2 * c + c * c, True),
+    ):
+        delta = arena.name("delta", definition, "cotangent")
+        roots = [arena.map(name, delta) for name in ("sin", "cos")]
+        assert ("delta" in _names(settle_names(roots, keep_all))) == due
+
+
+def test_every_use_of_a_named_value_goes_through_its_name() -> None:
+    """Values that stand beside their name, below it and in another root."""
+    arena = Arena()
+    x = arena.variable("x", ("n",))
+    value = arena.map("exp", x)
+    named = arena.name("h", value)
+    beside = arena.map("sin", value) * named
+    roots = settle_names([beside, arena.map("cos", value), value])
+    for node in reachable(roots):
+        if not isinstance(node, Name):
+            assert value not in node.children
+    assert roots[2] is named
+    assert settle_names(roots) == roots
+
+
 # ----- attributes ---------------------------------------------------------------------
 def test_distribution_copies_no_sums_of_sums_that_are_shared() -> None:
     """s ← A s + B s, for each layer: expanded whole, layer k has 2^k terms."""
@@ -180,8 +302,6 @@ def test_attributes_say_where_not_whereto(build: object, attribute: str, order: 
     for node in reachable([root]):
         if node is not plain and not node.children and node.order:
             arrays[node] = random.normal(size=(3,) * node.order)
-    from matderiv.tensor.evaluate import evaluate
-
     want = evaluate([reverse(root, [plain])[0]], arrays, {"n": 3})[0]
     if order == 2:
         (second,) = reverse(reverse(root, [plain])[0], [plain])
