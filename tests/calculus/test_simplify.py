@@ -21,6 +21,7 @@ from matderiv.calculus.weight import Weights
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.evaluate import evaluate
 from matderiv.tensor.nodes import Factor, Name, Node, Product, Sum, Term
+from matderiv.tensor.primitives import AbstractFunction
 from matderiv.tensor.traverse import reachable, rebuild
 from tests.numerics import Array
 from tests.random_programs import random_program
@@ -211,7 +212,7 @@ def test_a_cotangent_used_once_is_named_in_long_formulas(
 
 @pytest.mark.parametrize("keep_all", [False, True])
 def test_a_multiple_of_a_name_needs_no_name(keep_all: bool) -> None:
-    """2 c is as short as a name; 2 sin(c), c .* c, 1 ./ c and the transpose of C are not."""
+    """2 c and ∂f/∂c are as short as a name; 2 sin(c), c .* c, 1 ./ c and C' are not."""
     arena = Arena()
     c, C = arena.variable("c", ("n",)), arena.variable("C", ("n", "n"))
     h = arena.name("h", arena.map("exp", c))
@@ -221,6 +222,10 @@ def test_a_multiple_of_a_name_needs_no_name(keep_all: bool) -> None:
         (-c, False),
         (2 * arena.map("sin", c), True),
         (c * c, True),
+        (c * h, True),
+        (c * arena.map("sin", c), True),
+        (arena.apply("softmax", c), True),
+        (arena.apply(AbstractFunction("f", (0,)), c), False),
         (1 / c, True),
         (2 * arena.einsum("ij->ji", C), True),
         (2 * C, False),
