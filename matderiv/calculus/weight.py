@@ -130,10 +130,8 @@ class Weights:
 
     def _product(self, node: Product) -> int:
         number = node.coefficient
-        above = below = 0
-        if number not in (1, -1):
-            above, below = int(abs(number.numerator) != 1), int(number.denominator != 1)
-        if not node.out and number == 1 and is_sum_of_squares(node):
+        above, below = int(abs(number.numerator) != 1), int(number.denominator != 1)
+        if number == 1 and is_sum_of_squares(node):
             norm = self._norm(node, 1)
             if norm is not None:
                 return norm
@@ -171,7 +169,7 @@ class Weights:
         return above, below + sum(1 if power == 1 else 3 for power in whole.values() if power)
 
     def _power(self, node: Node, exponent: Number) -> int:
-        if isinstance(node, Product) and not node.out and is_sum_of_squares(node):
+        if isinstance(node, Product) and is_sum_of_squares(node):
             norm = self._norm(node, exponent)
             if norm is not None:
                 return norm
@@ -246,8 +244,7 @@ def _restored(node: Product) -> int:
     """The ones that are not written beside a full array: X + b, and the mean of columns."""
     axes = _uncarried(node)
     if len(axes) == node.order:  # a scalar
-        bare = not node.factors and abs(node.coefficient) == 1
-        return (1 if node.order == 1 else 3) - bare
+        return (1 if node.order == 1 else 3) - (not node.factors)
     if axes != [0]:
         return 0
     # A row: 𝟏 r' is r, and 𝟏 𝟏' X/n is mean(X, axis=0).
@@ -294,7 +291,7 @@ def _structure(node: Product, tensors: Sequence[Factor], written: bool) -> int:
             total += bool(out) and node.out.count(label) < 2  # 𝟏
         elif v and m and (o or m > 1):
             total += 1  # diag, or ⊙ with a product
-        elif not o and not m and v > 1:
+        elif not o and not m:
             total -= 1  # u'v
         elif not v and (m > 2 or (m == 2 and label in node.out[:1])):
             total += 1

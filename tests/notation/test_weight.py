@@ -65,6 +65,8 @@ FORMS = [
     "3 ones(n) ones(n)'", "2 ones(m) ones(n)'", "diag(x)/t", "tr(A .* B)", "sum(A' x)",
     "ones(n)' A x", "diag(A' B)", "(A x) .* (B x)", "(A x) .* y .* (B x)",
     "sum((A x) .* (B x))", "diag(A x) B", "diag(A x) + A", "(A x)(B y)'", "A (x .* (B y))",
+    "zeros(n)", "zeros(m, n)", "-2 x", "-2 x/3", "A B - 3", "x .* y + 2", "A x + t", "A x - 2",
+    "2 A B + t", "A .* B - 3", "2 A x + 1", "A' x + t + 1", "x .* y - sum(x)", "A x + x' x",
 ]  # fmt: skip
 SHAPES = (
     {"s": (), "t": (), "u": ("m",), "X": ("m", "n")}
