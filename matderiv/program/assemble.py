@@ -168,7 +168,7 @@ def _is_own(step: Step) -> bool:
 def _own(tape: Tape, ref: Ref, taken: set[int], held: set[int]) -> Ref:
     """A result that nobody else holds: a copy of inputs, kept values, repeated results."""
     if ref.value in held or ref.value in taken:
-        ref = tape.fresh("copy", ref, shape=tape.shape(ref))
+        ref = tape.copy(ref)
     taken.add(ref.value)
     return ref
 

@@ -15,7 +15,7 @@ from fractions import Fraction
 from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.tensor.dims import Shape, least_dim
 
-__all__ = ["UFUNCS", "WEIGHTS", "contraction_flops", "count"]
+__all__ = ["REDUCTIONS", "UFUNCS", "WEIGHTS", "contraction_flops", "count"]
 
 ARITHMETIC = frozenset(
     {

@@ -81,7 +81,8 @@ TORCH = Backend(
         "heaviside": "({0} > 0).to({0}.dtype)",
         "empty": "torch.empty({0}, **kind)",
         "zeros": "torch.zeros({0}, **kind)",
-        "full": "torch.full({0}, {1}, **kind)",
+        "full": "torch.broadcast_to({1}, {0}).clone()",
+        "full_number": "torch.full({0}, {1}, **kind)",
         "eye": "torch.eye({call}, **kind)",
         "take": "torch.nn.functional.embedding({1}, {0})",  # compiles where t[i] does not
         "take_indices": "{0}.index_select({axis}, torch.tensor({indices}, device={0}.device))",

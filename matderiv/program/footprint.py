@@ -5,8 +5,7 @@
     hidden      buffers and copies that live only during the call
     workspace   copies inside BLAS and LAPACK, which Python's accounting does not see
 
-Rules are those of NumPy 2, measured with `tracemalloc`.  A function that the caller
-supplies is taken to allocate its result alone.
+What is hidden is found by the rules of `inside.py`, how results lie by those of `strides.py`.
 """
 
 from __future__ import annotations
@@ -15,73 +14,41 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
+from matderiv.program.folding import folds
+from matderiv.program.inside import (
+    COPY,
+    DOUBLE,
+    axes_of,
+    dot_copies,
+    kronecker,
+    masked,
+    taken_inside,
+)
 from matderiv.program.polynomial import ZERO, Polynomial
-from matderiv.program.steps import Ref, Step, Strips, operands_of
+from matderiv.program.steps import Ref, Step, Strips, column_slices, operands_of
 from matderiv.program.strides import (
     Layout,
-    buffer_bytes,
     by_rows,
     contracted,
+    copied,
     elementwise,
+    reduced,
     reshaped,
     seen,
+    stacked,
 )
 from matderiv.tensor.dims import Dim, Shape, dim_value
 
 __all__ = ["Footprint", "Footprints", "item_size"]
 
 _MASKS = frozenset({"equal", "greater"})
-_ITERATOR = 800  # the iterator of a call whose operands do not lie alike
-_KRON = 1840  # the views in which a Kronecker product is one elementwise call
-_DOUBLE = 8
-_SCALAR = 104  # a Python number as an operand
-_COPY = 100  # the array objects of a copy that is made flat
 # What is kept beside a number: the tuple of a sign and a logarithm, and what det leaves.
 _KEPT = {"linalg.slogdet": 300, "linalg.det": 100}
 _TRIPLE = 500  # of U, s and V'
-# Bytes hidden in a call, besides what depends on its operands.
-_CALLS = {
-    **dict.fromkeys(("amax", "amin", "argmax"), 740),
-    **dict.fromkeys(("linalg.inv", "linalg.cholesky", "linalg.svdvals"), 680),
-    "sum": 640,
-    "inverse_of_lower": 700,
-    "linalg.det": 360,
-    "linalg.slogdet": 240,
-    "vdot": 200,
-    "vecdot": 300,
-    "take": 450,
-    "tensordot": 280,
-    "linalg.solve": 910,
-    "linalg.svd": 780,
-    "einsum": 1440,
-    "eye": 5280,
-    "scipy.linalg.expm": 2500,
-    "scipy.linalg.expm_frechet": 7500,
-    "scipy.linalg.solve_sylvester": 4850,
-}
-# Copies of the first operand's size that a function makes inside; of an exponential that is
-# scaled and squared, as its FLOPs are counted, and of a Sylvester equation of equal sides.
-_COPIES = {
-    "scipy.linalg.expm": 7,
-    "scipy.linalg.expm_frechet": 28,
-    "scipy.linalg.solve_sylvester": 7,
-}
-# Copies of a matrix, the first operand, made where tracemalloc does not look.
-_WORKSPACES = {
-    "linalg.inv": 2,
-    "linalg.det": 1,
-    "linalg.slogdet": 1,
-    "linalg.cholesky": 1,
-    "linalg.svdvals": 1,
-    "scipy.linalg.sqrtm": 3,
-}
 # Results laid out row by row, whatever the operands are.
-_BY_ROWS = frozenset(
-    {
-        *("matmul", "vecdot", "vdot", "kron", "take", "zeros", "full", "eye"),
-        *("tensordot", "argmax", "tril", "triu"),
-    }
-)
+_BY_ROWS = frozenset({"vdot", "take", "zeros", "full", "eye", "tensordot", "argmax"})
+# Functions of stacks of matrices or vectors: how many axes one of the operands has.
+_STACKED = {"matmul": 2, "vecdot": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +98,7 @@ class Footprints:
         self._arrays: dict[int, tuple[int, Shape]] = {}
         self._shapes = dict(given)
         self._loops: dict[int, Step] = {}
+        self._slices: frozenset[int] = frozenset()
         for number, shape in given.items():
             self.layouts[number] = by_rows(self.numbers(shape), item)
             self._found[number] = Footprint(0, 0, 0, 0, Polynomial({}))
@@ -138,6 +106,8 @@ class Footprints:
 
     def measure(self, steps: Iterable[Step]) -> None:
         """Find what these steps take, those known already left out."""
+        steps = list(steps)
+        self._slices |= column_slices(steps)
         for step in steps:
             if step.value not in self._found:
                 self._found[step.value] = self._measure(step)
@@ -177,12 +147,14 @@ class Footprints:
         refs = step.refs
         operands = [self.seen(ref) for ref in refs]
         item = item_size(step.function, self.item)
-        layout, copied = self._laid_out(step, operands, item)
+        layout, is_copy = self._laid_out(step, operands, item)
         self.layouts[step.value] = layout
         views = sum(
             _header(seen.shape) for ref, seen in zip(refs, operands, strict=True) if ref.axes
         )
-        hidden, workspace = _inside(step, operands, layout, self.item)
+        hidden, workspace = taken_inside(step, operands, layout, self.item, self._slices)
+        if step.function == "tensordot":
+            hidden += self._folded(step)
         if step.function == "output":  # its arrays are in the tuple as long as that lives
             from matderiv.program.loop_memory import output_footprint
 
@@ -194,13 +166,13 @@ class Footprints:
         if step.function == "linalg.svd":  # a tuple, whose arrays the parts own
             polynomial = item * _three_factors(step.shape, self._width(refs[0]))
             whole = int(polynomial.at(self.sizes))
-            hidden += whole * (item < _DOUBLE)
+            hidden += whole * (item < DOUBLE)
             return Footprint(whole, _TRIPLE, views + hidden, workspace, polynomial)
-        if step.function.startswith("linalg.") and item < _DOUBLE:
+        if step.function.startswith("linalg.") and item < DOUBLE:
             hidden += layout.data
         if step.buffer is not None:  # there before the call
             return Footprint(0, 0, views + hidden, workspace, Polynomial({}))
-        if step.alias is not None and step.item is None and not copied:
+        if step.alias is not None and step.item is None and not is_copy:
             header = 0 if step.writes else _header(layout.shape)
             return Footprint(0, header, views + hidden, workspace, Polynomial({}))
         polynomial = Polynomial.of(item, *step.shape)
@@ -239,9 +211,22 @@ class Footprints:
             if k in self._shapes
         }
         found = Footprints((), given, sizes, self.item)
+        found._slices = self._slices
         found.layouts |= {number: self.layouts[number] for number in given}
         found.measure(strips.steps)
         return found
+
+    def _folded(self, step: Step) -> int:
+        """What a sum over some axes copies of operands that do not fold as they lie."""
+        total, matrices = 0, []
+        for fold in folds(step, self._shapes):
+            matrix = self.seen(fold.ref)
+            if fold.groups:
+                shape = tuple(prod(self.numbers(lengths)) for lengths, _ in fold.groups)
+                matrix, copies = reshaped(matrix, shape)
+                total += (matrix.data + COPY) * copies
+            matrices.append(seen(matrix, (1, 0)) if fold.turned else matrix)
+        return total + dot_copies(matrices)
 
     def _width(self, ref: Ref) -> Dim:
         """The size of the last axis of an operand, through its view."""
@@ -277,9 +262,23 @@ class Footprints:
                 return _diagonal(spec, operands[0], shape), False
             return contracted(spec, operands, shape), False
         if function in ("sum", "amax", "amin"):
-            return _reduced(step, operands[0], shape), False
-        if function in _BY_ROWS or function.startswith(("linalg.", "scipy.linalg.")):
+            summed = axes_of(dict(step.options).get("axis"), operands[0])
+            return reshaped(reduced(operands[0], summed), shape)[0], False
+        if function == "copy":
+            return copied(operands[0], item), False
+        if function in ("tril", "triu"):
+            return masked(operands[0]), False
+        if function == "kron":
+            return reshaped(kronecker(operands)[2], shape)[0], False
+        if function in _BY_ROWS or function.startswith("scipy.linalg."):
             return by_rows(shape, item), False
+        core = _STACKED.get(function, 2 if function.startswith("linalg.") else 0)
+        if core:
+            cores = [min(core, len(operand.shape)) for operand in operands]
+            outer = max(len(a.shape) - own for a, own in zip(operands, cores, strict=True))
+            if not outer:
+                return by_rows(shape, item), False
+            return stacked(operands, cores, shape, len(shape) - outer), False
         return elementwise(operands, shape, item), False
 
 
@@ -301,125 +300,3 @@ def _diagonal(spec: str, base: Layout, shape: tuple[int, ...]) -> Layout:
     for letter, stride in zip(inputs, base.strides, strict=True):
         steps[letter] = steps.get(letter, 0) + stride
     return Layout(shape, tuple(steps[letter] for letter in output), base.item)
-
-
-def _reduced(step: Step, operand: Layout, shape: tuple[int, ...]) -> Layout:
-    axes = {k % len(operand.shape) for k in _axes(dict(step.options).get("axis"), operand)}
-    left = [k for k in range(len(operand.shape)) if k not in axes]
-    lengths, strides = (tuple(own[k] for k in left) for own in (operand.shape, operand.strides))
-    result = elementwise([Layout(lengths, strides)], lengths, operand.item)
-    return result if result.shape == shape else reshaped(result, shape)[0]
-
-
-def _axes(option: object, operand: Layout) -> tuple[int, ...]:
-    """An `axis` option as a tuple; all axes if there is none."""
-    if isinstance(option, tuple):
-        return option
-    return (option,) if isinstance(option, int) else tuple(range(len(operand.shape)))
-
-
-def _inside(step: Step, operands: Sequence[Layout], result: Layout, item: int) -> tuple[int, int]:
-    """Bytes hidden in a call, and those of its workspace."""
-    function = step.function
-    if step.callee is not None or step.is_view or function == "copyto":
-        return 0, 0
-    if function == "copy" and step.reuses:  # the array itself
-        return 0, 0
-    first = operands[0].data if operands else 0
-    hidden = _CALLS.get(function, 0) + _COPIES.get(function, 0) * first
-    workspace = _WORKSPACES[function] * _matrix(operands[0]) if function in _WORKSPACES else 0
-    if function == "linalg.solve":
-        workspace = sum(map(_matrix, operands))
-    elif function in ("linalg.svd", "linalg.pinv"):
-        workspace = _singular(operands[0])
-        hidden += _pseudo_inverse(operands[0]) if function == "linalg.pinv" else 0
-    if function.startswith("linalg.") and item < _DOUBLE:  # NumPy computes these in double
-        hidden += 2 * sum(a.data for a in operands)
-        workspace *= 2
-    elif function == "matmul":
-        workspace = sum(a.data for a in operands if not _for_blas(a))
-    elif function == "vdot":
-        hidden += sum(a.data + _COPY for a in operands if not a.is_by_rows)
-    elif function == "tensordot":
-        hidden += _unfolded(step, operands)
-    elif function == "inverse_of_lower":
-        hidden += _row_blocks(operands[0].shape[0], result.item)
-    elif function in ("tril", "triu"):
-        hidden += _masked(operands[0], item)
-    elif function == "kron":
-        hidden += _kron_buffers(operands, item)
-    elif function not in _CALLS and function not in _BY_ROWS and "." not in function:
-        axes = [a for a in operands if a.shape]
-        whole = operands[0] if step.writes else result
-        copied = buffer_bytes(axes, whole, item) if axes else 0
-        hidden += copied + (_ITERATOR if copied else 0)
-        hidden += _SCALAR if len(axes) < len(step.operands) else 0
-    return hidden, workspace
-
-
-def _for_blas(matrix: Layout) -> bool:
-    """Whether BLAS can read a matrix where it lies: one of its last two axes has stride 1."""
-    pairs = list(zip(matrix.shape, matrix.strides, strict=True))[-2:]
-    return any(length == 1 or stride == 1 for length, stride in pairs)
-
-
-def _row_blocks(n: int, item: int) -> int:
-    """What `_inverse_of_lower` holds at most: inverses of blocks, and products with rows."""
-    found = [0]
-    for start in range(0, n, 64) if n > 64 else ():
-        rows, last = min(64, n - start), 64 * max(0, start - 64)
-        found.append(rows * rows + max(rows * (rows + start), last + rows * start))
-    return item * max(found) + 600 * (n > 64)  # of slices
-
-
-def _masked(operand: Layout, item: int) -> int:
-    """The mask of a triangle, and the buffers in which rows meet an operand that lies otherwise."""
-    rows = by_rows(operand.shape, item)
-    return prod(operand.shape[-2:]) + 1900 + buffer_bytes([rows, operand], rows, item)
-
-
-def _matrix(operand: Layout) -> int:
-    """Bytes of one matrix: a stack is worked on one after the other."""
-    return operand.item * prod(operand.shape[-2:])
-
-
-def _singular(operand: Layout) -> int:
-    """Copies of the matrix, of U and of V', and 5/2 r² numbers for divide and conquer."""
-    m, n = operand.shape[-2:]
-    r = min(m, n)
-    return operand.item * (m * n + m * r + r * n + 5 * r * r // 2)
-
-
-def _pseudo_inverse(operand: Layout) -> int:
-    """U (m, r), V' (r, n) and U' over the singular values, whose product is the result."""
-    *batch, m, n = operand.shape
-    r = min(m, n)
-    return prod(batch) * (operand.item * (2 * m * r + r * n) + 9 * r) + 2000
-
-
-def _unfolded(step: Step, operands: Sequence[Layout]) -> int:
-    """Copies that tensordot makes of operands which do not unfold into matrices as they lie."""
-    total = 0
-    sides = dict(step.options)["axes"]
-    assert isinstance(sides, tuple)
-    for side, (option, operand) in enumerate(zip(sides, operands, strict=True)):
-        axes = _axes(option, operand)
-        rest = tuple(k for k in range(len(operand.shape)) if k not in axes)
-        order = (*axes, *rest) if side else (*rest, *axes)
-        moved = seen(operand, order)
-        summed = prod(operand.shape[k] for k in axes)
-        free = operand.size // max(summed, 1)
-        if reshaped(moved, (summed, free) if side else (free, summed))[1]:
-            total += operand.data
-    return total
-
-
-def _kron_buffers(operands: Sequence[Layout], item: int) -> int:
-    """A Kronecker product is an outer product of arrays with axes of size 1 put in."""
-    order = max(len(a.shape) for a in operands)
-    shapes = [(1,) * (order - len(a.shape)) + a.shape for a in operands]
-    left = by_rows([n for length in shapes[0] for n in (length, 1)], item)
-    right = by_rows([n for length in shapes[1] for n in (1, length)], item)
-    pairs = zip(shapes[0], shapes[1], strict=True)
-    full = by_rows([n for pair in pairs for n in pair], item)
-    return _KRON + buffer_bytes([left, right], full, item)

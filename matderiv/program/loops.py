@@ -144,7 +144,7 @@ def _own(inner: Lowering, ref: Ref) -> Ref:
     made = {step.value: step for step in inner.tape.steps}
     if ref.value in made and not made[ref.value].is_view:
         return ref
-    return inner.tape.fresh("copy", ref, shape=inner.tape.shape(ref))
+    return inner.tape.copy(ref)
 
 
 def _parted(

@@ -124,6 +124,9 @@ class NumbaWriter(Writer):
             return "0.0" if function == "zeros" else self.expression(step.operands[1])
         if function == "zeros":
             return f"np.zeros({self.expression(step.operands[0])}, kind)"
+        if function == "full" and self._order(step.operands[1]):
+            shape, source = map(self.expression, step.operands)
+            return f"np.broadcast_to({source}, {shape}).copy()"
         if function == "full":
             return f"np.full({', '.join(map(self.expression, step.operands))}, kind)"
         if function == "eye":

@@ -36,6 +36,7 @@ __all__ = [
     "Ref",
     "Step",
     "Strips",
+    "column_slices",
     "executed",
     "is_number",
     "nested",
@@ -60,7 +61,7 @@ class Ref(NamedTuple):
     value: int
     axes: tuple[int | None, ...] | None = None
 
-    def shape(self, shapes: Sequence[Shape]) -> Shape:
+    def shape(self, shapes: Sequence[Shape] | Mapping[int, Shape]) -> Shape:
         """The shape of the view, given those of all values."""
         own = shapes[self.value]
         return own if self.axes is None else tuple(1 if a is None else own[a] for a in self.axes)
@@ -328,6 +329,11 @@ def operands_of(step: Step) -> list[int]:
     if step.writes and step.alias is not None:
         used.append(step.alias)
     return used
+
+
+def column_slices(steps: Iterable[Step]) -> frozenset[int]:
+    """The values that leave out columns of a matrix: `np.dot` would copy them, `np.matmul` not."""
+    return frozenset(s.value for s in steps if s.function == "getitem" and any(s.index[1:]))
 
 
 def nested(steps: Iterable[Step]) -> Iterator[Step]:

@@ -1,22 +1,21 @@
 """How arrays lie in memory, without arrays: shapes and strides as NumPy chooses them.
 
-An elementwise result takes the order of axes of its operands ("K" order), a view shares
-its base's strides, everything else is laid out row by row.  Strides count elements.
+An elementwise result takes the order of axes of its operands ("K" order), a stack that of
+the stacks it is made of, a view shares its base's strides, everything else is laid out row by
+row.  Strides count elements.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
 __all__ = [
-    *("BUFFER", "Layout", "buffer_bytes", "by_rows", "contracted", "elementwise"),
-    *("reshaped", "seen"),
+    *("Layout", "axis_order", "broadcast", "by_rows", "contracted", "copied", "elementwise"),
+    *("reduced", "reshaped", "seen", "stacked"),
 ]
-
-BUFFER = 8192  # elements of one buffer of NumPy's iterator
 
 
 class Layout(NamedTuple):
@@ -115,7 +114,7 @@ def reshaped(layout: Layout, shape: tuple[int, ...]) -> tuple[Layout, bool]:
     return Layout(tuple(shape), tuple(strides), layout.item), False
 
 
-def _broadcast(layout: Layout, shape: Sequence[int]) -> tuple[int, ...]:
+def broadcast(layout: Layout, shape: Sequence[int]) -> tuple[int, ...]:
     """Strides over the axes of a larger shape: 0 where the array repeats."""
     missing = len(shape) - len(layout.shape)
     own = [
@@ -125,7 +124,7 @@ def _broadcast(layout: Layout, shape: Sequence[int]) -> tuple[int, ...]:
     return (*[0] * missing, *own)
 
 
-def _axis_order(strides: Sequence[Sequence[int]], count: int) -> list[int]:
+def axis_order(strides: Sequence[Sequence[int]], count: int) -> list[int]:
     """The axes from slowest to fastest, by the rule of NumPy's iterator.
 
     An axis moves outside another if some operand steps further along it and no operand
@@ -159,8 +158,57 @@ def elementwise(operands: Sequence[Layout], shape: tuple[int, ...], item: int) -
     >>> elementwise([columns, row], (3, 4), 8).strides
     (1, 3)
     """
-    strides = [_broadcast(operand, shape) for operand in operands if operand.shape]
-    return _filled(shape, _axis_order(strides, len(shape)), item)
+    strides = [broadcast(operand, shape) for operand in operands if operand.shape]
+    return _filled(shape, axis_order(strides, len(shape)), item)
+
+
+def copied(layout: Layout, item: int) -> Layout:
+    """The layout of a copy: axes from the longest stride to the shortest.
+
+    >>> row, columns = Layout((3, 4), (0, 1)), Layout((3, 4), (1, 3))
+    >>> copied(row, 8).strides, copied(columns, 8).strides
+    ((1, 3), (1, 3))
+    """
+    if layout.is_by_rows:
+        return by_rows(layout.shape, item)
+    order = range(len(layout.shape))
+    if not layout.is_by_columns:
+        return _filled(layout.shape, sorted(order, key=lambda k: -layout.strides[k]), item)
+    return _filled(layout.shape, order[::-1], item)
+
+
+def reduced(layout: Layout, axes: Collection[int]) -> Layout:
+    """The layout of a sum over some axes: the others keep their order.
+
+    >>> reduced(Layout((2, 3, 4), (1, 2, 6)), [0]).strides
+    (1, 3)
+    """
+    order = axis_order([broadcast(layout, layout.shape)], len(layout.shape))
+    left = [axis for axis in order if axis not in axes]
+    kept = sorted(left)
+    places = [kept.index(axis) for axis in left]
+    return _filled([layout.shape[axis] for axis in kept], places, layout.item)
+
+
+def stacked(
+    operands: Sequence[Layout], cores: Sequence[int], shape: tuple[int, ...], core: int
+) -> Layout:
+    """The layout of a stack of results, of one for each matrix or vector in the operands.
+
+    `cores` and `core` are how many axes one of the operands and one of the results has: the
+    axes before them lie as in the operands, those of a result row by row.
+
+    >>> first = Layout((2, 3, 5, 7), (35, 70, 7, 1))
+    >>> stacked([first], [2], (2, 3), 0).strides
+    (1, 2)
+    """
+    batch = shape[: len(shape) - core]
+    strides = []
+    for operand, own in zip(operands, cores, strict=True):
+        end = len(operand.shape) - own
+        outer = Layout(operand.shape[:end], operand.strides[:end])
+        strides.append([*broadcast(outer, batch), *[0] * core])
+    return _filled(shape, axis_order(strides, len(shape)), operands[0].item)
 
 
 def contracted(spec: str, operands: Sequence[Layout], shape: tuple[int, ...]) -> Layout:
@@ -176,57 +224,8 @@ def contracted(spec: str, operands: Sequence[Layout], shape: tuple[int, ...]) ->
     strides = []
     for term, operand in zip(terms, operands, strict=True):
         own = dict.fromkeys(letters, 0)
-        for letter, stride in zip(term, _broadcast(operand, operand.shape), strict=True):
+        for letter, stride in zip(term, broadcast(operand, operand.shape), strict=True):
             own[letter] += stride
         strides.append(list(own.values()))
-    order = [axis for axis in _axis_order(strides, len(letters)) if axis < len(output)]
+    order = [axis for axis in axis_order(strides, len(letters)) if axis < len(output)]
     return _filled(shape, order, operands[0].item)
-
-
-def buffer_bytes(operands: Sequence[Layout], result: Layout, item: int = 8) -> int:
-    """Bytes of the buffers in which the iterator gathers operands that do not lie as the rest.
-
-    Axes that every operand runs through in one stride count as one; the iterator then
-    takes as its inner loop the axes of least (1 + operands to be copied) / length, where
-    a copied stretch is no longer than a buffer and a multiple of the axes that fit into
-    one.  (Measured with NumPy 2.4; at most 64 KiB an operand.)
-
-    >>> matrix, row = by_rows((300, 200)), by_rows((200,))
-    >>> buffer_bytes([matrix, row], matrix), buffer_bytes([matrix, matrix], matrix)
-    (64000, 0)
-    """
-    arrays = [operand for operand in operands if operand.shape]
-    cast = sum(item * min(a.size, BUFFER) for a in arrays if a.item != item)
-    alike = [a for a in arrays if a.item == item]
-    if all(a.shape == result.shape for a in alike) and (
-        all(a.is_by_rows for a in alike) or all(a.is_by_columns for a in alike)
-    ):
-        return cast
-    strides = [_broadcast(operand, result.shape) for operand in [*alike, result]]
-    order = _axis_order(strides, len(result.shape))[::-1]
-    loops: list[tuple[int, list[int]]] = []
-    for axis in order:
-        length, steps = result.shape[axis], [own[axis] for own in strides]
-        if length == 1:
-            continue
-        if loops and all(s == t * loops[-1][0] for s, t in zip(steps, loops[-1][1], strict=True)):
-            loops[-1] = (loops[-1][0] * length, loops[-1][1])
-        else:
-            loops.append((length, steps))
-    if len(loops) < 2:
-        return cast
-    size = block = stretch = loops[0][0]
-    best, copied = 1 / size, 0
-    uniform = [True] * len(strides)
-    for length, steps in loops[1:]:
-        inner = size
-        size *= length
-        for k, step in enumerate(steps):
-            uniform[k] = uniform[k] and step == loops[0][1][k] * inner
-        count = uniform.count(False)
-        cost = (1 + count) / (min(size, BUFFER) if count else size)
-        if size <= BUFFER:
-            block = size
-        if cost <= best:
-            best, copied, stretch = cost, count, min(size, block * (BUFFER // block))
-    return cast + copied * item * stretch

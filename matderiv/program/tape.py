@@ -13,7 +13,7 @@ from math import prod
 from string import ascii_letters
 from typing import Any, NamedTuple, TypeVar
 
-from matderiv.program.counting import contraction_flops, count
+from matderiv.program.counting import REDUCTIONS, contraction_flops, count
 from matderiv.program.polynomial import ZERO, Polynomial
 from matderiv.program.steps import (
     NUMBER_FUNCTIONS,
@@ -140,6 +140,9 @@ class Tape:
         )
         if number:
             flops = evaluations = ZERO  # 2/n is no work on arrays
+        if function in REDUCTIONS:
+            operand, options = _as_it_lies(operands[0], options)
+            operands = (operand, *operands[1:])
         first = operands[0] if operands else None
         made = self._record(
             Step(
@@ -248,6 +251,15 @@ class Tape:
         self.steps.append(step)
         return Ref(step.value)
 
+    def copy(self, ref: Ref) -> Ref:
+        """Record an array of its own with these entries; what is stretched is filled in."""
+        shape = self.shape(ref)
+        made = next((step for step in reversed(self.steps) if step.value == ref.value), None)
+        if made is not None and made.function == "broadcast_to" and ref.axes is None:
+            source, dims = made.operands
+            return self.fresh("full", dims, source, shape=shape)
+        return self.fresh("copy", ref, shape=shape)
+
     def _record(self, step: Step) -> Ref:
         key = (
             step.function,
@@ -265,6 +277,29 @@ class Tape:
             self.shapes.append(step.shape)
             self.steps.append(step)
         return Ref(known)
+
+
+def _as_it_lies(operand: Operand, options: dict[str, Option]) -> tuple[Operand, dict[str, Option]]:
+    """A reduction of an array seen in another order as one of the array itself.
+
+    Sums of the rows of x' are sums of the columns of x; the axes that are left keep their
+    order.
+
+    >>> _as_it_lies(Ref(3, (1, 0)), {"axis": -1})
+    (Ref(value=3, axes=None), {'axis': 0})
+    """
+    if not isinstance(operand, Ref) or operand.axes is None or options.get("keepdims"):
+        return operand, options
+    axes = [axis for axis in operand.axes if axis is not None]
+    named = options.get("axis", tuple(range(len(axes))))
+    places = named if isinstance(named, tuple) else (named,)
+    reduced = sorted(axes[place] for place in places if isinstance(place, int))
+    left = [axis for axis in axes if axis not in reduced]
+    if len(axes) < len(operand.axes) or left != sorted(left):
+        return operand, options
+    if "axis" in options:
+        options = {**options, "axis": reduced[0] if len(reduced) == 1 else tuple(reduced)}
+    return Ref(operand.value), options
 
 
 def volume(shape: Shape, sizes: Numbers) -> int:

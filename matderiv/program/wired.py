@@ -73,6 +73,8 @@ def dense(tape: Tape, wired: Wired, shape: Shape, fresh: bool = False) -> Ref:
         return tape.fresh("full", Dims(shape), wired.source, shape=shape)
     ref = aligned(Piece(wired.source, wired.labels), wired.out)
     if len(wired.labels) < len(wired.out):
+        if fresh:
+            return tape.fresh("full", Dims(shape), ref, shape=shape)
         ref = tape.view("broadcast_to", ref, Dims(shape), base=ref, shape=shape)
     return tape.fresh("copy", ref, shape=shape) if fresh else ref
 

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from matderiv.program.backend import Backend
 from matderiv.program.counting import UFUNCS
+from matderiv.program.folding import folds, unfolds
 from matderiv.program.loop_text import loop_lines
 from matderiv.program.names import Names
-from matderiv.program.pieces import seen
 from matderiv.program.steps import (
     Dims,
     Length,
@@ -18,6 +18,7 @@ from matderiv.program.steps import (
     Option,
     Ref,
     Step,
+    column_slices,
     is_number,
     nested,
 )
@@ -62,6 +63,7 @@ class Writer:
             self.views = {step.value: step for step in steps if step.value in targets}
         self._diagonals = _diagonals(steps, targets)
         loops = {step.value for step in steps if step.strips is not None}
+        self._slices = column_slices(steps)
         self._gathered = {step.value for step in steps if step.alias in loops}
 
     # ---- statements ------------------------------------------------------------------
@@ -147,29 +149,20 @@ class Writer:
         return step.operands
 
     def _folded(self, step: Step) -> str:
-        """A sum over some axes as a product of matrices, into which the operands fold.
-
-        It is what `np.tensordot` does behind microseconds of Python.  The second operand
-        is read as it lies where its summed axes come last.
-        """
-        matrices, folded = [], False
-        for side, (operand, axes) in enumerate(_contracted(step)):
-            lengths = operand.shape(self.names.shapes)
-            free = [k for k in range(len(lengths)) if k not in axes]
-            if max(len(free), len(axes)) < 2:
-                order = [*axes, *free] if side else [*free, *axes]
-                matrices.append(self.expression(seen(operand, order)))
-                continue
-            as_it_lies = [*free, *axes] == list(range(len(lengths)))
-            turned = side and free and not as_it_lies
-            text = self.expression(seen(operand, [*axes, *free] if turned else [*free, *axes]))
-            rows = [" * ".join(self.size(lengths[k]) for k in free)] if free else []
-            shape = ", ".join(["-1", *rows] if turned else [*rows, "-1"])
-            text = f"{text}.reshape({shape})"
-            matrices.append(f"{text}.T" if side and rows and not turned else text)
-            folded = folded or len(free) > 1
+        """A sum over some axes as a product of matrices, into which the operands fold."""
+        shapes = self.names.shapes
+        matrices = []
+        for fold in folds(step, shapes):
+            text = self.expression(fold.ref)
+            if fold.groups:
+                parts = [
+                    "-1" if summed else " * ".join(map(self.size, lengths))
+                    for lengths, summed in fold.groups
+                ]
+                text = f"{text}.reshape({', '.join(parts)})"
+            matrices.append(f"{text}.T" if fold.turned else text)
         product = f"{self.backend.module}.dot({', '.join(matrices)})"
-        if not folded:
+        if not unfolds(step, shapes):
             return product
         return f"{product}.reshape({', '.join(map(self.size, step.shape))})"
 
@@ -198,7 +191,8 @@ class Writer:
         keys = [*(f"{step.function}_{mark}" for mark in marks), step.function]
         if step.value in self._diagonals:
             keys.insert(0, "written_diagonal")
-        if step.function == "matmul" and all(self._order(o) <= 2 for o in step.operands):
+        flat = step.function == "matmul" and all(self._order(o) <= 2 for o in step.operands)
+        if flat and self._slices.isdisjoint(ref.value for ref in step.refs):
             keys.insert(0, "dot")
         if step.function == "sum" and not step.options:
             keys.insert(0, "total")
@@ -313,16 +307,6 @@ def _diagonals(steps: Sequence[Step], targets: Collection[int]) -> set[int]:
         if step.value in targets and step.alias in whole and step.operands[0] == "aa->a":
             found.add(step.value)
     return found
-
-
-def _contracted(step: Step) -> Iterator[tuple[Ref, tuple[int, ...]]]:
-    """The operands of a tensordot, each with its axes that are summed over."""
-    sides = dict(step.options)["axes"]
-    assert isinstance(sides, tuple)
-    for operand, axes in zip(step.operands, sides, strict=True):
-        assert isinstance(operand, Ref)
-        assert isinstance(axes, tuple)
-        yield operand, tuple(axis for axis in axes if axis is not None)
 
 
 def _infix(template: str) -> bool:

@@ -9,8 +9,9 @@ import pytest
 
 import matderiv as md
 from matderiv.errors import MatderivError
+from matderiv.program.buffers import buffer_bytes
 from matderiv.program.compiled import CompiledFunction
-from matderiv.program.strides import Layout, buffer_bytes, contracted, elementwise
+from matderiv.program.strides import Layout, contracted, elementwise
 from tests.program.measuring import PROGRAMS, SECOND_ORDER, arguments, measure, sizes_from
 
 
