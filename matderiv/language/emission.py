@@ -53,7 +53,6 @@ _BAD = {
     "~": "~ is a space in LaTeX only",
     "∏": f"∏ is not read: {REFUSED['prod']}",
     "∫": f"∫ is not read: {REFUSED['int']}",
-    "∞": "∞ stands in a norm only, ||x||_∞",
     "±": "± is two formulas: write + or -",
     "⊕": "⊕ is not read: the Kronecker sum of A and B is A ⊗ I + I ⊗ B",
     "!": "there are neither factorials nor comparisons here",
