@@ -7,6 +7,8 @@ could surprise is refused instead of being split.
 
 from __future__ import annotations
 
+import re
+
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import GREEK, canonical_name, is_single_name, leading_pieces, plain
 from matderiv.language.hints import near
@@ -18,6 +20,7 @@ __all__ = ["Words"]
 
 _KEYWORDS = frozenset(("where", "repeat", "in"))
 _MODULES = frozenset(("np", "numpy", "jnp", "torch", "nn", "math", "scipy", "tf"))
+_INDEXED = re.compile(r"([^\W\d_])_([i-n]{1,4})")
 _VALUES = "the largest singular value is ||A||_op, their sum ||A||_*"
 _PARTS = "arrays are not joined: write W x + V y, not [W V] times x above y"
 _FLAT = "its derivative is 0 wherever there is one"
@@ -124,6 +127,7 @@ class Words:
             return [make("NUMBER", "e", *place)]
         if is_single_name(word):
             self._check_eigenvalue(word, following)
+            self._check_indices(name, word)
             self._note_product(name, word, following)
             return [make("NAME", name, *place)]
         if name[0] == "d" and self._is_differential(name, place):
@@ -156,6 +160,21 @@ class Words:
                 f"{word} is an unknown function; {_VALUES}; put a space for a product",
                 span=span_of(word),
             )
+
+    def _check_indices(self, name: str, word: Token) -> None:
+        """A_ij B_jk and A_ij x_i are sums over entries, no products of what has these names."""
+        own = _INDEXED.fullmatch(name)
+        if own is None or len(own[2]) == 1:
+            return
+        for used in sorted(self.symbols.used - {name}):
+            other = _INDEXED.fullmatch(used)
+            if other and set(other[2]) & set(own[2]):
+                raise NameResolutionError(
+                    f"{name} and {used} share an index, and indices are not read: write A B for "
+                    "the matrix product, A .* B entry by entry, tr(A' B) for its sum; or declare "
+                    f"{name} and {used}, two names",
+                    span=span_of(word),
+                )
 
     def _is_differential(self, name: str, place: tuple[int, int]) -> bool:
         """`dX` is one name where X is a name of the program."""

@@ -68,6 +68,8 @@ REFUSED = [
     ("x^t y", ShapeError, ["x' for the transpose"], "^"),
     ("exp^x", ParseError, ["e^x or exp(x)"], "exp"),
     ("tanh^x + y", ParseError, ["tanh(x)"], "tanh"),
+    ("A_ij B_jk", NameResolutionError, ["A_ij", "B_jk", "A .* B", "declare"], "A_ij"),
+    ("A_{ij} x_i", NameResolutionError, ["A_ij", "x_i"], "A_{ij}"),
     ("x^(i)", ShapeError, ["an index is written x_i"], "^"),
     ("A^0.5", ShapeError, ["sqrtm(A)"], "^"),
     ("A^+", ParseError, ["pinv(A)"], "^"),
