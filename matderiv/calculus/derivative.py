@@ -189,7 +189,7 @@ def _slope_of_root(node: Product, named: Mapping[int, Name]) -> Node | None:
     if value is None or len(node.factors) != 1:
         return None
     _, labels, exponent = node.factors[0]
-    if abs(exponent.numerator) != 1 or exponent == 1 or labels != node.out:
+    if abs(exponent.numerator) != 1 or labels != node.out:
         return None
     k = int(1 / exponent)
     factor = Factor(value, labels, 1 - k)

@@ -19,6 +19,9 @@ from matderiv.calculus.derive import derive_raw
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import dim_value
 from matderiv.tensor.evaluate import evaluate
+from matderiv.tensor.nodes import Last, Stack
+from matderiv.tensor.traverse import everything
+from tests.loops.programs import PROGRAMS
 from tests.numerics import Array
 
 SIZES = {"n": 7, "d": 3, "k": 2}
@@ -190,3 +193,13 @@ def test_no_form_is_less_accurate_than_the_users_own(source: str, wrt: str, orde
     if derivative.node.order <= 2:
         printed = derivative.program.reread(derivative.to("ascii"))
         assert _error(printed.evaluate(values), reference) <= allowed, str(derivative)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_values_of_a_loop_are_taken_for_inputs(name: str) -> None:
+    """Nothing is known of how they cancel."""
+    root = PROGRAMS[name].program().lowered(Arena()).root
+    found = [node for node in everything([root]) if isinstance(node, Last | Stack)]
+    assert found
+    for node in found:
+        assert Degrees()(node) == (1, 1)

@@ -83,6 +83,15 @@ def test_axes_of_primitives_are_made_equal_too(primitive: Primitive, lead: int) 
                 assert made is arena.apply(primitive, tied(x, kept))
 
 
+def test_what_is_not_made_equal_keeps_its_name() -> None:
+    """The diagonal of X' diag(v) X is (X.^2)' v, for a v that has a name."""
+    arena = Arena()
+    a, x = arena.variable("A", ("m", "n")), arena.variable("X", ("m", "n"))
+    v = arena.name("v", arena.einsum("ij,j->i", a, arena.variable("x", ("n",))))
+    made = tied(arena.einsum("ai,a,aj->ij", x, v, x), (0, 0))
+    assert made is arena.einsum("ai,a->i", x**2, v)
+
+
 def test_thousands_of_layers_do_not_recurse() -> None:
     arena = Arena()
     node = A = arena.variable("A", ("n", "n"))

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from matderiv.tensor.elementwise import ELEMENTWISE, Elementwise
-from matderiv.tensor.nodes import Map, Node, Number, Product
+from matderiv.tensor.nodes import Factor, Map, Node, Number, Product
 from matderiv.tensor.primitives import PRIMITIVES
 from tests.numerics import Array, value
 from tests.tensor.setting import SIZES, Setting
@@ -106,12 +106,11 @@ def test_a_product_of_powers_of_functions(first: Elementwise, t: int, c: int, fa
     for second in UNARY:
         g = c + factor * s.arena.map(second, t * s.x)
         others.append((second.name, g, c + factor * second.reference(t * x)))
-    powers = {i: f**i for i in EXPONENTS}
     for name, g, other in others:
         for j in EXPONENTS:
-            raised = g**j
-            for i, power in powers.items():
-                node = raised * power if c else power * raised
+            for i in EXPONENTS:
+                factors = [Factor(f, (0,), i), Factor(g, (0,), j)]
+                node = s.arena.product(1, factors[::-1] if c else factors, (0,))
                 if isinstance(node, Product) and {(f, i), (g, j)} == _powers(node):
                     continue  # no rule has fired
                 want = array ** float(i) * other ** float(j)
