@@ -56,6 +56,9 @@ PROGRAMS = {
         "z = x; repeat l in N { z = tanh(z W[l]); repeat k in H { z = z + sin(z U[k]) } }; ||z||^2",
         "x W U",
     ),
+    "outer state inside": Deep(
+        "z = x; repeat l in N { u = z; repeat k in H { z = z + sin(u U[k]) } }; ||z||^2", "x U"
+    ),
     "nested stacks": Deep(
         "z = x; repeat l in N { repeat k in H { z = sin(z Q[l][k] + b[l]) } }; ||z||^2", "x Q b"
     ),
