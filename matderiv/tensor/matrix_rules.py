@@ -107,9 +107,8 @@ def _of_kronecker(arena: Arena, name: str, x: Node) -> Node | None:
     if found is None:
         return None
     coefficient, *parts = found
-    if any(part.order != 2 for part in parts):
-        return None
-    if name == "inv" and any(part.shape != part.shape[::-1] for part in parts):
+    square = name == "inv"
+    if any(part.order != 2 or (square and part.shape != part.shape[::-1]) for part in parts):
         return None
     left, right = (arena.apply(name, part) for part in parts)
     outer = arena.scale(1 / coefficient, arena.einsum("ij,kl->ikjl", left, right))
