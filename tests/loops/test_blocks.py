@@ -18,7 +18,8 @@ from tests.loops.programs import PROGRAMS, SIZES, values
 from tests.program.counting import count
 from tests.program.measuring import measure
 
-CUT = [name for name, deep in PROGRAMS.items() if not deep.program().shape]
+LINEAR = "a start taken away"  # its gradients read no state
+CUT = [name for name, deep in PROGRAMS.items() if not deep.program().shape and name != LINEAR]
 COUNTS = pytest.mark.parametrize("blocks", [None, 3], ids=["root", "three"])
 NETWORK = "z = x; repeat l in N { z = tanh(z W[l] + b[l]) }; ||z C - y||^2"
 
@@ -31,6 +32,12 @@ def _functions(name: str, blocks: int | None) -> tuple[CompiledFunction, Compile
     cut = in_blocks(without_reuse(plain.plan), blocks)
     assert cut is not None
     return plain, CompiledFunction(reusing(cut, Memory(cut).footprints))
+
+
+def test_where_no_state_is_read_nothing_is_cut() -> None:
+    deep = PROGRAMS[LINEAR]
+    plain = md.compile(deep.program(), deep.wrt.split())
+    assert in_blocks(without_reuse(plain.plan), None) is None
 
 
 @COUNTS
