@@ -59,7 +59,7 @@ def differential_quotient(wrt: Sequence[str], function: str = "") -> str:
     >>> differential_quotient(["x", "y"], "f")
     '∂²f/(∂x ∂y)'
     """
-    power = superscript(len(wrt)) if len(wrt) > 1 else ""
+    power = _power(wrt)
     if len(set(wrt)) == 1:
         return f"∂{power}{function}/∂{wrt[0]}{power}"
     return f"∂{power}{function}/({' '.join(f'∂{name}' for name in wrt)})"
@@ -86,8 +86,7 @@ def index_rule(layout: str, value_order: int, wrt: Sequence[tuple[str, int]]) ->
         index = f"[{','.join(mixed[at : at + order])}]" if order else ""
         below.append(f"∂{name}{index}")
         at += order
-    power = f"∂{superscript(len(wrt)) if len(wrt) > 1 else ''}"
-    return f"entry [{stands}] is {power}f{above}/{' '.join(below)}"
+    return f"entry [{stands}] is ∂{_power(wrt)}f{above}/{' '.join(below)}"
 
 
 def diagonal_rule(layout: str, value_order: int, wrt: Sequence[tuple[str, int]]) -> str:
@@ -104,12 +103,17 @@ def diagonal_rule(layout: str, value_order: int, wrt: Sequence[tuple[str, int]])
     stands = _LETTERS[:order]
     index = ",".join(stands[axis] for axis in _inverse(layout_axes(layout, 0, order)))
     above = f"[{index}]" if value_order else ""
-    power = superscript(len(wrt)) if len(wrt) > 1 else ""
+    power = _power(wrt)
     if len({name for name, _ in wrt}) == 1:
         below = f"∂{wrt[0][0]}[{index}]{power}"
     else:
         below = " ".join(f"∂{name}[{index}]" for name, _ in wrt)
     return f"entry [{','.join(stands)}] is ∂{power}f{above}/{below}"
+
+
+def _power(wrt: Sequence[object]) -> str:
+    """The order of a derivative as it stands after ∂; nothing for the first."""
+    return superscript(len(wrt)) if len(wrt) > 1 else ""
 
 
 def _inverse(axes: Sequence[int]) -> list[int]:
