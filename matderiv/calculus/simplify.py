@@ -54,11 +54,12 @@ def simplify(roots: Sequence[Node], *, short: bool = True, all_names: bool = Fal
     current = list(roots)
     if not current:
         return current
-    shortener = current[0].arena.keeper(Shortener)
+    arena = current[0].arena
+    merger, shortener = arena.keeper(Merger), arena.keeper(Shortener)
     for _ in range(_ROUNDS):
         before = current
         current = _simplify_bodies(current, short)
-        current = flatten(distribute(settle_names(current, all_names)))
+        current = merger(settle_names(current, all_names))
         if short:
             current = shortener.shorten_all(current)
         if all(a is b for a, b in zip(before, current, strict=True)):
@@ -174,6 +175,19 @@ def _rename(
             made = node.arena.name(name.name, made, name.role)
         new[node.id] = made
     return [new[root.id] for root in roots]
+
+
+class Merger:
+    """Flattens after distributing, each graph once: code is often made of what is read."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], list[Node]] = {}
+
+    def __call__(self, roots: Sequence[Node]) -> list[Node]:
+        asked = tuple(root.id for root in roots)
+        if asked not in self._known:
+            self._known[asked] = flatten(distribute(roots))
+        return self._known[asked]
 
 
 def flatten(roots: Sequence[Node]) -> list[Node]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import combinations
 from typing import NamedTuple
@@ -51,13 +52,16 @@ Trees = Mapping[int, tuple[int, Tree]]  # number -> members and tree
 Choice = tuple[float, float, int, int, Tree]
 
 
-def cheapest_tree(operands: Sequence[Operand], out: int, sizes: Mapping[int, int]) -> Tree:
-    """Return the tree of joins; `out` masks the labels of the result.
+@lru_cache(maxsize=1024)
+def cheapest_tree(operands: tuple[Operand, ...], out: int, sizes: tuple[int, ...]) -> Tree:
+    """Return the tree of joins; `out` masks the labels of the result, `sizes` are the labels'.
+
+    Remembered: the graphs of a formula, and the attempts to lower one, have products in common.
 
     A product A B x is joined from the right:
 
     >>> A, B, x = Operand(0b011), Operand(0b110), Operand(0b100)
-    >>> tree = cheapest_tree([A, B, x], 0b001, {0: 50, 1: 60, 2: 70})
+    >>> tree = cheapest_tree((A, B, x), 0b001, (50, 60, 70))
     >>> tree.left.leaf, (tree.right.left.leaf, tree.right.right.leaf)
     (0, (1, 2))
     """
@@ -69,7 +73,7 @@ def cheapest_tree(operands: Sequence[Operand], out: int, sizes: Mapping[int, int
 
 
 class _Search:
-    def __init__(self, operands: Sequence[Operand], out: int, sizes: Mapping[int, int]) -> None:
+    def __init__(self, operands: Sequence[Operand], out: int, sizes: Sequence[int]) -> None:
         self.operands = operands
         self.out = out
         self.sizes = sizes

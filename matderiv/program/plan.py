@@ -149,15 +149,16 @@ class Problem:
         sizes = self.sizes(given)
         if not given:
             return self.cheapest(sizes)
-
-        def planned(attempts: _Attempts, assumed: Mapping[str, int]) -> Plan:
-            return replace(_best(attempts, assumed), sizes=sizes)
-
-        usual = self.sizes({})
-        plans = [(a, planned(a, assumed)) for assumed in (sizes, usual) for a in self._attempts]
-        attempts, best = min(plans, key=lambda pair: weight(pair[1]))
-        others = [planned(attempts, regime) for regime in self.regimes(list(sizes))]
-        return min([best, *others], key=weight)
+        found: dict[int, tuple[_Attempts, Plan]] = {}
+        for assumed in (sizes, self.sizes({})):
+            for attempts in self._attempts:
+                made = _best(attempts, assumed)
+                found.setdefault(id(made), (attempts, made))
+        attempts, best = min(found.values(), key=lambda pair: _weight(pair[1], sizes))
+        others = [_best(attempts, regime) for regime in self.regimes(list(sizes))]
+        distinct = {id(made): made for made in (best, *others)}
+        best = min(distinct.values(), key=lambda made: _weight(made, sizes))
+        return replace(best, sizes=sizes)
 
     def regimes(self, free: Sequence[str]) -> list[dict[str, int]]:
         """Sizes that differ widely: each name large among small ones, and small among large."""
@@ -174,7 +175,8 @@ class Problem:
 
     def cheapest(self, sizes: Mapping[str, int]) -> Plan:
         """The plan of fewest FLOPs, its steps as they were recorded."""
-        return min((_best(attempts, sizes) for attempts in self._attempts), key=weight)
+        found = (_best(attempts, sizes) for attempts in self._attempts)
+        return replace(min(found, key=lambda made: _weight(made, sizes)), sizes=dict(sizes))
 
     @cached_property
     def _attempts(self) -> list[_Attempts]:
@@ -191,23 +193,23 @@ def _distinct(graphs: Iterable[Graph]) -> list[Graph]:
 
 def weight(made: Plan) -> float:
     """FLOPs at the sizes assumed, function evaluations included."""
+    return _weight(made, made.sizes)
+
+
+def _weight(made: Plan, sizes: Mapping[str, int]) -> float:
     total = 0.0
     for step in executed(made.steps):
-        total += float(step.flops.at(made.sizes))
+        total += float(step.flops.at(sizes))
         if step.evaluations:
-            total += WEIGHTS[step.function] * float(step.evaluations.at(made.sizes))
+            total += WEIGHTS[step.function] * float(step.evaluations.at(sizes))
     return total
 
 
 class _Attempt(NamedTuple):
-    """A graph lowered with some inverses computed, planned for some sizes."""
+    """A graph lowered with some inverses computed, and its plan, which other sizes may share."""
 
     lowering: Lowering
     plan: Plan
-
-    @property
-    def weight(self) -> float:
-        return weight(self.plan)
 
 
 class _Attempts:
@@ -218,28 +220,26 @@ class _Attempts:
     ) -> None:
         self._graph, self._cotangent = graph, cotangent
         self._leaves = (*inputs, cotangent) if cotangent is not None else tuple(inputs)
-        self._made: dict[tuple[frozenset[int], ...], list[tuple[Lowering, Plan]]] = {}
+        self._made: dict[tuple[frozenset[int], ...], list[_Attempt]] = {}
 
     def at(
         self, sizes: Mapping[str, int], computed: frozenset[int], factored: frozenset[int]
     ) -> _Attempt:
         known = self._made.setdefault((computed, factored), [])
         agreed, alike = 0, None
-        for pair in known:
-            decisions = pair[0].tape.agreed(sizes)
-            if decisions == pair[0].tape.decisions:
-                break
+        for attempt in known:
+            tape = attempt.lowering.tape
+            decisions = tape.agreed(sizes)
+            if decisions == tape.decisions:
+                return attempt
             if decisions >= agreed:
-                agreed, alike = decisions, pair[0]
+                agreed, alike = decisions, attempt.lowering
+        if alike is None:
+            lowering = Lowering(self._graph.roots, self._leaves, sizes, computed, factored)
         else:
-            if alike is None:
-                lowering = Lowering(self._graph.roots, self._leaves, sizes, computed, factored)
-            else:
-                lowering = alike.again(sizes, agreed)
-            pair = (lowering, self._planned(lowering))
-            known.append(pair)
-        lowering, made = pair
-        return _Attempt(lowering, replace(made, sizes=dict(sizes)))
+            lowering = alike.again(sizes, agreed)
+        known.append(_Attempt(lowering, self._planned(lowering)))
+        return known[-1]
 
     def _planned(self, lowering: Lowering) -> Plan:
         graph = self._graph
@@ -258,16 +258,19 @@ def _best(attempts: _Attempts, sizes: Mapping[str, int]) -> Plan:
     So without Cholesky factors, and with those of all matrices known to be positive definite.
     """
 
+    def weight(attempt: _Attempt) -> float:
+        return _weight(attempt.plan, sizes)
+
     def cheapest(factored: frozenset[int]) -> _Attempt:
         best = attempts.at(sizes, frozenset(), factored)
         solvable = sorted(best.lowering.solvable)
         trials = [[k] for k in solvable] if len(solvable) <= _MOST_INVERSES else [solvable]
         for trial in trials:
             other = attempts.at(sizes, best.lowering.computed | frozenset(trial), factored)
-            best = min(best, other, key=lambda attempt: attempt.weight)
+            best = min(best, other, key=weight)
         return best
 
     best = cheapest(frozenset())
     if best.lowering.factorable:
-        best = min(best, cheapest(best.lowering.factorable), key=lambda attempt: attempt.weight)
+        best = min(best, cheapest(best.lowering.factorable), key=weight)
     return best.plan

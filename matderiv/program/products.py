@@ -399,15 +399,14 @@ def _order(
     """The order of joins at given sizes, and the labels in the order wanted of results."""
     rank = list(dict.fromkeys([*out, *(k for p in pieces for k in p.labels)]))
     bit = {label: 1 << position for position, label in enumerate(rank)}
-    leaves = [
+    leaves = tuple(
         Leaf(sum(bit[k] for k in piece.labels), piece.inverted, piece.inverse) for piece in pieces
-    ]
+    )
     dims = [_dim(tape, work, label) for label in rank]
     mask = sum(bit[label] for label in set(out))
 
     def order(sizes: Numbers) -> Tree:
-        numbers = {position: dim_value(dim, sizes) for position, dim in enumerate(dims)}
-        return cheapest_tree(leaves, mask, numbers)
+        return cheapest_tree(leaves, mask, tuple(dim_value(dim, sizes) for dim in dims))
 
     return order, rank
 

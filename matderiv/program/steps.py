@@ -325,7 +325,8 @@ class Step:
 def operands_of(step: Step) -> list[int]:
     """The values that a step reads, repeats included."""
     used = [operand.value for operand in step.operands if isinstance(operand, Ref)]
-    used += [option.value for _, option in step.options if isinstance(option, Ref)]
+    if step.options:
+        used += [option.value for _, option in step.options if isinstance(option, Ref)]
     if step.writes and step.alias is not None:
         used.append(step.alias)
     return used

@@ -53,13 +53,12 @@ def test_no_tree_is_cheaper(seed: int) -> None:
     for label in sizes:
         if sum(mask >> label & 1 for mask in masks) == 1:
             out |= 1 << label
-    tree = cheapest_tree([Operand(mask) for mask in masks], out, sizes)
+    tree = cheapest_tree(tuple(map(Operand, masks)), out, tuple(sizes.values()))
     assert tree.cost == _brute_force(masks, out, sizes)
 
 
 def test_many_factors_are_joined_greedily_and_a_chain_stays_linear() -> None:
     """x' A B … y with matrices of one size: from a vector on, never matrix by matrix."""
-    sizes = dict.fromkeys(range(12), 10)
     masks = [0b1, *(0b11 << k for k in range(11)), 1 << 11]
-    tree = cheapest_tree([Operand(mask) for mask in masks], 0, sizes)
+    tree = cheapest_tree(tuple(map(Operand, masks)), 0, (10,) * 12)
     assert tree.cost < 12 * 2 * 10**2
