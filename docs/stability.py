@@ -149,6 +149,14 @@ CASES = (
         lambda xp, f, x: xp.sum(xp.log(f.sigmoid(x))),
         (*FAR, *TAIL),
     ),
+    Case(
+        "log(exp + exp)",
+        "sum(log(exp(x) + exp(y .* x)))",
+        lambda x: mp.fsum(_logsumexp([v, v * y]) for v, y in zip(x, LABELS, strict=True)),
+        lambda xp, f, x: xp.sum(xp.log(xp.exp(x) + xp.exp(f.y * x))),
+        FAR,
+        {"y": LABELS},
+    ),
     Case("tanh", "sum(tanh(x))", _each(mp.tanh), lambda xp, f, x: xp.sum(xp.tanh(x)), FAR),
     Case(
         "log cosh",

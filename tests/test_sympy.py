@@ -121,6 +121,7 @@ def test_expressions_read_as_sympy_users_write(text: str, expected: str) -> None
         "X[0:2, :] Y'", "X[0, :] + x[0:1] X[1, :]", "normcdf(x) + normpdf(x)", "x .^ s",
         "adj(A)", "sqrt(square(X))", "diag(A) .* diag(x)", "z' X where z = X x",
         "log1p(x) + expm1(x)", "softplus(x) .* sigmoid(x)", "<X, Y> + ||s||",
+        "logaddexp(x, relu(x))", "logaddexp(s, 2)",
     ],
 )  # fmt: skip
 def test_value_of_a_program_in_sympy(text: str) -> None:

@@ -28,6 +28,7 @@ REDUCTIONS = frozenset({"sum", "amax", "amin", "argmax"})
 WEIGHTS: dict[str, int] = {
     "sqrt": 4,
     "power": 20,
+    "logaddexp": 30,
     **dict.fromkeys(("exp", "expm1", "log", "log1p"), 10),
     **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan"), 15),
     **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), 15),

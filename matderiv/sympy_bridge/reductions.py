@@ -11,6 +11,7 @@ from typing import Any
 import sympy as sp
 
 from matderiv.language.typed import Typed
+from matderiv.sympy_bridge.functions import FUNCTIONS
 from matderiv.sympy_bridge.parts import (
     column,
     column_of_ones,
@@ -133,6 +134,16 @@ def _extremum(function: Any) -> Rule:
     return rule
 
 
+def _logaddexp(of: Of, part: Typed, options: Options) -> Any:
+    """log(eˢ + eᵗ); of entries s + log(1 + eᵗ⁻ˢ), as SymPy maps functions of one argument."""
+    first, second = map(of, part.args)
+    if part.kind == "scalar":
+        return sp.log(sp.exp(first) + sp.exp(second))
+    if not (first.is_Matrix and second.is_Matrix):
+        raise refuse("logaddexp of a number and an array")
+    return first + each(FUNCTIONS["softplus"], second - first)
+
+
 def _of_matrix(
     function: Callable[[Any], Any],
 ) -> Rule:
@@ -146,6 +157,7 @@ RULES: dict[str, Rule] = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "logsumexp": _logsumexp,
+    "logaddexp": _logaddexp,
     "mse": _mse,
     "cross_entropy": _cross_entropy,
     "diag": _diag,

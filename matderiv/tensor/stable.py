@@ -6,7 +6,8 @@
     log det X          logdet(X)           log(1 - sigmoid(t))    -softplus(t)
     log cosh t         logcosh(t)         sigmoid(t) e⁻ᵗ         sigmoid(-t)
     log Φ(t)           lognormcdf(t)      sinh(t)/cosh(t)        tanh(t)
-    log(1 - Φ(t))     lognormcdf(-t)
+    log(1 - Φ(t))      lognormcdf(-t)     log(eˢ + e⁻ˢ)          log 2 + logcosh(s)
+    log(eˢ + eᵗ)       logaddexp(s, t)    eˢ/(eˢ + eᵗ)           sigmoid(s - t)
 
 Recognition happens in the constructors, so a user's formula and a derivative meet the
 same rules, and each leaves fewer exponentials, logarithms or determinants.
@@ -72,6 +73,16 @@ def _summed_exponentials(node: Node) -> tuple[Node, int] | None:
     return z, summed[0]
 
 
+def _two_exponentials(node: Node) -> tuple[Node, Node] | None:
+    """(s, t) where node is eˢ + eᵗ."""
+    if not isinstance(node, Sum) or len(node.terms) != 2:
+        return None
+    first, second = (inside(term.node, "exp") for term in node.terms)
+    if first is None or second is None or any(term.coefficient != 1 for term in node.terms):
+        return None
+    return first, second
+
+
 def _along_last(arena: Arena, name: str, z: Node, axis: int) -> Node:
     """A primitive of the last axis, applied along another; the axis stays where it was."""
     order = [k for k in range(z.order) if k != axis] + [axis]
@@ -107,6 +118,21 @@ def _merge_cosh(arena: Arena, factors: list[Factor], index: int, t: Node) -> lis
     return None
 
 
+def _merge_share(
+    arena: Arena, factors: list[Factor], index: int, pair: tuple[Node, Node]
+) -> list[Factor] | None:
+    """eˢ/(eˢ + eᵗ) = σ(s - t), which a numerator that overflows does not spoil."""
+    total = factors[index]
+    for place, other in enumerate(factors):
+        if other.labels == total.labels and other.exponent == 1:
+            for s, t in (pair, pair[::-1]):
+                if inside(other.node, "exp") is s:
+                    rest = [f for k, f in enumerate(factors) if k not in (index, place)]
+                    left = total._replace(exponent=total.exponent + 1)
+                    return [*rest, left, Factor(arena.map("sigmoid", s - t), total.labels, 1)]
+    return None
+
+
 def _inverse(order: list[int]) -> list[int]:
     return sorted(range(len(order)), key=order.__getitem__)
 
@@ -132,6 +158,11 @@ def stable_log(arena: Arena, x: Node) -> Node | None:
             return -arena.map("softplus", inner)
         if sign < 0 and (inner := inside(other, "normcdf")) is not None:
             return arena.map("lognormcdf", -inner)
+    if (pair := _two_exponentials(x)) is not None:
+        first, second = pair
+        if first is -second:
+            return arena.map("logcosh", first) + arena.map("log", arena.constant(2, x.shape))
+        return arena.map("logaddexp", first, second)
     if (sums := _summed_exponentials(x)) is not None:
         return _along_last(arena, "logsumexp", *sums)
     return None
@@ -158,6 +189,10 @@ def stable_factors(arena: Arena, factors: list[Factor]) -> list[Factor]:
         if found is not None and found[0] > 0 and (t := inside(found[1], "exp")) is not None:
             # 1/(1 + e^t) = σ(-t), which an e^t beside it makes σ(t).
             return [*rest, Factor(arena.map("sigmoid", -t), labels, -exponent)]
+        if (pair := _two_exponentials(node)) is not None:
+            merged = _merge_share(arena, factors, index, pair)
+            if merged is not None:
+                return merged
         sums = _summed_exponentials(node)
         if sums is not None:
             z, axis = sums

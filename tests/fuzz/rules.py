@@ -121,6 +121,9 @@ for name in [*_SMOOTH.split(), "normpdf", *_GUARDS]:
     entrywise = _ENTRYWISE[name]
     for kind in _KINDS:
         rule(kind, f"{name}({{0:s}})", kind, entrywise, guards=_GUARDS.get(name, "."), weight=0.25)
+for kind in _KINDS:
+    for text in ("logaddexp({0:s}, {1:s})", "log(exp({0:s}) + exp({1:s}))"):
+        rule(kind, text, f"{kind}; {kind}", np.logaddexp, weight=0.15)
 for name, same in _OTHER_NAMES.items():
     entrywise = _ENTRYWISE.get(same, np.log)
     for kind in _KINDS[:2]:

@@ -13,7 +13,20 @@ from typing import Any
 import numpy as np
 
 EVALUATED = {
-    *("exp", "expm1", "log", "log1p", "sqrt", "power", "sin", "cos", "tan", "sinh", "cosh"),
+    *(
+        "exp",
+        "expm1",
+        "log",
+        "log1p",
+        "sqrt",
+        "power",
+        "logaddexp",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+    ),
     *("tanh", "arcsin", "arccos", "arctan"),
 }
 REDUCTIONS = {"reduce", "argmax", "argmin"}

@@ -152,7 +152,17 @@ def reductions(name: str) -> Iterator[Case]:
 
 def cases() -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = {name: list(reductions(name)) for name in REDUCTIONS}
-    two = {"add", "subtract", "divide", "maximum", "minimum", "heaviside", "power", "equal"}
+    two = {
+        "add",
+        "subtract",
+        "divide",
+        "maximum",
+        "minimum",
+        "heaviside",
+        "power",
+        "equal",
+        "logaddexp",
+    }
     for name in UFUNCS:
         operands = 2 if name in two | {"multiply", "greater"} else 1
         found[name] = [Case(of_shape(name), [FLAT] * operands, [0] if name in two else ())]

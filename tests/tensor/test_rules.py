@@ -218,6 +218,24 @@ STABLE_RULES = {
         lambda x: np.log(np.cosh(x)),
         (),
     ),
+    "log(exp + exp)": Rule(
+        lambda s: s.m("log", s.m("exp", s.x) + s.m("exp", s.z)),
+        lambda s: s.m("logaddexp", s.x, s.z),
+        lambda x, z: np.log(np.exp(x) + np.exp(z)),
+        (),
+    ),
+    "log(exp + exp of the opposite)": Rule(
+        lambda s: s.m("log", s.m("exp", s.x) + s.m("exp", -s.x)),
+        lambda s: s.m("logcosh", s.x) + s.m("log", s.arena.constant(2, ("n",))),
+        lambda x: np.log(np.exp(x) + np.exp(-x)),
+        (),
+    ),
+    "exp over a sum with another": Rule(
+        lambda s: s.m("exp", s.z) / (s.m("exp", s.x) + s.m("exp", s.z)),
+        lambda s: s.m("sigmoid", s.z - s.x),
+        lambda x, z: np.exp(z) / (np.exp(x) + np.exp(z)),
+        (),
+    ),
     "log normcdf": Rule(
         lambda s: s.m("log", s.m("normcdf", s.x)),
         lambda s: s.m("lognormcdf", s.x),
@@ -707,6 +725,9 @@ def test_guards() -> None:
     named = AbstractElementwise("log", (0,))  # a function of the user's, whatever its name
     assert n.map(named, s.m("exp", s.x)) is not s.x
     assert s.m("log", 1 + 2 * s.m("exp", s.x)) is not s.m("softplus", s.x)
+    for sum_ in (s.m("exp", s.x) - s.m("exp", s.z), s.m("exp", s.x) + 2 * s.m("exp", s.z)):
+        assert s.m("log", sum_) is not s.m("logaddexp", s.x, s.z)
+        assert s.m("exp", s.x) / sum_ is not s.m("sigmoid", s.x - s.z)
     halves = s.m("exp", s.X) / s.e("ij->", s.m("exp", s.X))
     assert halves is not s.f("softmax", s.X)  # summed over both axes
     assert s.e("ij->j", s.P) is not n.ones("m")  # columns do not sum to 1

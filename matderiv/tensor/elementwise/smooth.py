@@ -57,6 +57,15 @@ EXPONENTIAL = (
         latex=r"\operatorname{{log1p}}({x})",
     ),
     elementwise(
+        "logaddexp",
+        lambda y, x, z: of("sigmoid", x - z),
+        lambda y, x, z: of("sigmoid", z - x),
+        reference=np.logaddexp,
+        numpy="logaddexp(x, z)",
+        latex=r"\log\left(e^{{{x}}} + e^{{{z}}}\right)",
+        weight=30,
+    ),
+    elementwise(
         "expm1",
         lambda y, x: 1 + y,
         reference=np.expm1,
