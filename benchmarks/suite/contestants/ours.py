@@ -16,6 +16,7 @@ __all__ = [
     "checks",
     "compiled",
     "jax_code",
+    "loading",
     "numba_code",
     "numpy_code",
     "torch_code",
@@ -62,6 +63,12 @@ def checks(case: Case, values: Values) -> Call:
     function, arguments = compiled(case, values, "numpy")
     receive = function.module._inputs
     return lambda: receive(*arguments)
+
+
+def loading(case: Case, values: Values) -> Call:
+    """What import does with the NumPy module: Python reads its text and runs it."""
+    text = compiled(case, values, "numpy")[0].source
+    return lambda: exec(compile(text, "<generated>", "exec"), {})
 
 
 numpy_code = partial(_on_arrays, backend="numpy")
