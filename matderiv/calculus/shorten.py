@@ -12,7 +12,7 @@ expand everything and merge like terms.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from matderiv.calculus.accuracy import Degrees
 from matderiv.calculus.divide import quotients
@@ -223,23 +223,29 @@ class Shortener:
         if isinstance(cleared, Product):
             yield cleared
         elif isinstance(cleared, Sum) and cleared is not node:
+            yield from self._pulled(cleared)
             yield from self._common_denominator(cleared)
-        arena = node.arena
-        axes = tuple(range(node.order))
         for (below, ports), uses in _divisors(node).items():
-            if len(uses) == 1 and not _is_part(below, uses[0][1]):
-                continue  # nothing meets above the line
             lowest = min(exponent for exponent, _ in uses)
-            factor, inverse = Factor(below, ports, lowest), Factor(below, ports, -lowest)
-            terms = []
-            for coefficient, original in node.terms:
-                factors = [Factor(original, axes, 1), inverse]
-                made = arena.product(1, factors, axes, None, frozenset({original.id}))
-                terms.append(Term(coefficient, expand(made, self.weight)))
-            inline = frozenset(t.node.id for t in terms if isinstance(t.node, Sum))
-            inner = self.shorten(arena.sum(terms, node.shape, inline))
-            factors = [factor, Factor(inner, axes, 1)]
-            yield arena.product(1, factors, axes, None, frozenset({inner.id}))
+            inverse = Factor(below, ports, -lowest)
+            if len(uses) > 1 or _is_part(below, uses[0][1]):  # or nothing meets above the line
+                yield self._divided(node, inverse, lambda term: expand(term, self.weight))
+            if lowest.denominator != 1:  # a √n + b/√n = √n (a + b/n), a mean
+                yield self._divided(node, inverse._replace(exponent=-lowest - 1), lambda term: term)
+
+    def _divided(self, node: Sum, factor: Factor, opened: Callable[[Node], Node]) -> Node:
+        """Σ t = Σ (t f)/f for a factor on axes of the sum."""
+        arena, axes = node.arena, tuple(range(node.order))
+        terms = []
+        for coefficient, term in node.terms:
+            made = arena.product(
+                1, [Factor(term, axes, 1), factor], axes, None, frozenset({term.id})
+            )
+            terms.append(Term(coefficient, opened(made)))
+        inline = frozenset(t.node.id for t in terms if isinstance(t.node, Sum))
+        inner = self.shorten(arena.sum(terms, node.shape, inline))
+        factors = [factor._replace(exponent=-factor.exponent), Factor(inner, axes, 1)]
+        return arena.product(1, factors, axes, None, frozenset({inner.id}))
 
     def _multiplied_in(self, node: Product) -> Iterator[Node]:
         """f^p S^e = f^(p - k e) (f^k S)^e where f^k divides a term of the Sum S.
@@ -297,9 +303,11 @@ def _cleared(node: Sum) -> Node:
         factors: list[Factor] = []
         for factor in term.factors:
             total, exponent = factor.node, factor.exponent
-            while isinstance(total, Sum) and exponent < 0 and exponent.denominator == 1:
+            while isinstance(total, Sum) and exponent < 0:
                 found = next(iter(_divisors(total).items()), None)
-                if found is None:
+                if found is None or not (
+                    exponent.denominator == 1 or is_nonnegative(arena, found[0][0])
+                ):
                     break
                 (below, ports), uses = found
                 lowest = min(power for power, _ in uses)

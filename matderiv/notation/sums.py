@@ -118,7 +118,7 @@ def without_broadcast(node: Node) -> Node:
 
 def _is_diagonal(term: Term) -> bool:
     if isinstance(term, Juxtaposed):
-        return _is_diagonal(term.factors[-1])
+        return all(not factor.order or _is_diagonal(factor) for factor in term.factors)
     if isinstance(term, Quotient):
         return _is_diagonal(term.top)
     return isinstance(term, Identity) or (isinstance(term, Call) and term.function == "diag")
