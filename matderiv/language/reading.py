@@ -10,6 +10,7 @@ from lark.exceptions import UnexpectedToken
 
 from matderiv.errors import MatderivError, NameResolutionError, ParseError
 from matderiv.language.alphabet import canonical_name
+from matderiv.language.attributes import ATTRIBUTES, attributes_in, no_attribute
 from matderiv.language.bars import pair_bars
 from matderiv.language.checker import Checker
 from matderiv.language.emission import Emission
@@ -17,11 +18,10 @@ from matderiv.language.faults import explain
 from matderiv.language.functions import METHODS, spellings
 from matderiv.language.glued import refuse_glued
 from matderiv.language.grammar import parse_tokens, raw_tokens
-from matderiv.language.hints import near
 from matderiv.language.inference import Given, infer
 from matderiv.language.latex import plain_tokens
 from matderiv.language.statements import read_statements
-from matderiv.language.symbols import ATTRIBUTES, Piece, Symbols, find_uses
+from matderiv.language.symbols import Piece, Symbols, find_uses
 from matderiv.language.tokens import Token, span_of
 from matderiv.language.typed import TypedProgram
 from matderiv.language.words import Words
@@ -116,13 +116,11 @@ def _given(
         given[_name(name)] = tuple(_dim(dim, name) for dim in dims), frozenset()
     for name, marks in attributes.items():
         texts = (marks,) if isinstance(marks, str) else _members(marks, "attributes", name)
-        words = [word for text in texts for word in str(text).replace(",", " ").split()]
+        said = [word for text in texts for word in str(text).replace(",", " ").split()]
+        words = list(attributes_in(said))
         for word in words:
             if word not in ATTRIBUTES:
-                raise NameResolutionError(
-                    f"{word:.40} is no attribute{near(word, ATTRIBUTES)}; there are "
-                    f"{', '.join(sorted(ATTRIBUTES))}"
-                )
+                raise NameResolutionError(no_attribute(word))
         key = _name(name)
         dims_or_none = given[key][0] if key in given else None
         given[key] = dims_or_none, frozenset(words)

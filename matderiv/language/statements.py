@@ -10,8 +10,9 @@ import re
 
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import canonical_name, is_single_name
+from matderiv.language.attributes import ATTRIBUTES, PHRASES, is_meant, no_attribute
 from matderiv.language.hints import near
-from matderiv.language.symbols import ATTRIBUTES, CLOSES, OPENS, Piece, Symbols
+from matderiv.language.symbols import CLOSES, OPENS, Piece, Symbols
 from matderiv.language.tokens import Token, make, span_of
 
 __all__ = ["is_unfinished", "read_statements"]
@@ -214,12 +215,21 @@ class _Walk:
             self._space()
         else:
             self.take("COLON")
-            kind = self._shape_or_kind()
-        while self.word() in ATTRIBUTES:
-            self.take("ATTRIBUTE")
+            if not self._attributes() or self.kind() == "LPAR":
+                kind = self._shape_or_kind()
+        self._attributes()
         self._end_declaration()
         for name in names:
             self._declare(name, kind)
+
+    def _attributes(self) -> bool:
+        """Take the attributes that stand here; whether there are any."""
+        first = self.position
+        while self.word() in ATTRIBUTES:
+            phrase = PHRASES.get((self.word(), self.word(1)))
+            self.take("ATTRIBUTE", phrase)
+            self.position += phrase is not None
+        return self.position > first
 
     def _definition(self, heading: int) -> bool:
         """`f(t) = t^2 sin(t): elementwise`; False, and nothing taken, if no colon follows."""
@@ -270,11 +280,11 @@ class _Walk:
             self._shape()
             return ""
         word = self.word()
-        if word in ATTRIBUTES:
-            return ""
         if word not in _KINDS:
             if not word:
                 raise self.fail(_DECLARATION)
+            if is_meant(word):
+                raise self.fail(no_attribute(word))
             close = near(word, [*_KINDS, *ATTRIBUTES])
             inner = "; the product A : B is <A, B>" if word.isupper() else ""
             raise self.fail(f"{word} is no shape, kind or attribute{close}: {_DECLARATION}{inner}")
@@ -341,10 +351,7 @@ class _Walk:
         if kind == "COMMA":
             self._separate()
         elif kind == "WORD" and self.word() != "where":
-            close = near(self.word(), ATTRIBUTES)
-            raise self.fail(
-                f"{self.word()} is no attribute{close}; there are {', '.join(sorted(ATTRIBUTES))}"
-            )
+            raise self.fail(no_attribute(self.word()))
         elif kind not in ("", "NEWLINE", "SEMICOLON", "WORD", "RBRACE"):
             raise self.fail(_DECLARATION)
 

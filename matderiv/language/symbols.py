@@ -13,10 +13,8 @@ from matderiv.language.alphabet import canonical_name, is_single_name, leading_p
 from matderiv.language.syntax import Span
 from matderiv.language.tokens import Token, span_of
 
-__all__ = ["ATTRIBUTES", "CLOSES", "OPENS", "Piece", "Symbols", "find_uses", "size_of"]
+__all__ = ["CLOSES", "OPENS", "Piece", "Symbols", "find_uses", "size_of"]
 
-_WORDS = "symmetric posdef diagonal orthogonal lower upper positive integer stochastic"
-ATTRIBUTES = frozenset(_WORDS.split())
 OPENS, CLOSES = frozenset(("LPAR", "LSQB", "LBRACE")), frozenset(("RPAR", "RSQB", "RBRACE"))
 _SHAPED = {"eye": 0, "ones": 0, "zeros": 0, "commutation": 0, "reshape": 1}
 _VALUES = frozenset(("True", "False", "None", "true", "false"))

@@ -11,9 +11,10 @@ import re
 
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import GREEK, canonical_name, is_single_name, leading_pieces, plain
+from matderiv.language.attributes import ATTRIBUTES
 from matderiv.language.hints import near
 from matderiv.language.latex_commands import REFUSED
-from matderiv.language.symbols import ATTRIBUTES, Symbols
+from matderiv.language.symbols import Symbols
 from matderiv.language.tokens import Notes, Token, make, span_of
 
 __all__ = ["Words"]
@@ -242,7 +243,8 @@ class Words:
         if strangers:
             raise NameResolutionError(
                 f"{_short(word)} is unknown{close}; it is not split into a product because "
-                f"{strangers[0]} is not declared",
+                f"{strangers[0]} is not declared; a name of several letters is declared, as in "
+                f"{_short(word)}: ()",
                 span=(start, end),
             )
         self._check_lost_marks(word, pieces)

@@ -345,6 +345,23 @@ def test_attributes() -> None:
     assert program.inputs["P"].attributes == {"posdef", "symmetric"}
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("A: symmetric (n, n)", {"symmetric"}),
+        ("A: lower (n, n) positive", {"lower", "positive"}),
+        ("A: (n, n) lower triangular", {"lower"}),
+        ("A: upper triangular", {"upper"}),
+        ("A: symmetric positive definite (n, n)", {"symmetric", "posdef"}),
+        ("A: (n, n) positive definite positive", {"symmetric", "posdef", "positive"}),
+    ],
+)
+def test_attributes_before_the_shape_and_in_two_words(said: str, meant: set[str]) -> None:
+    assert read(f"A x where {said}").inputs["A"].attributes == meant
+    words = said.partition(":")[2].replace("(n, n)", "")
+    assert read("A x", attributes={"A": words}).inputs["A"].attributes == meant
+
+
 def test_attributes_make_a_matrix_square() -> None:
     program = read("S x", attributes={"S": ["symmetric"]})
     assert program.inputs["S"].shape == ("n", "n")
