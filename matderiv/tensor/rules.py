@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from matderiv.tensor.elementwise import ElementwiseFunction
 from matderiv.tensor.nodes import Factor, Map, Node, Number, Product, Sum
+from matderiv.tensor.properties import is_factor_nonnegative
 from matderiv.tensor.stable import inside, stable_log
 
 if TYPE_CHECKING:
@@ -128,7 +129,48 @@ def _exp(arena: Arena, x: Node) -> Node | None:
 
 
 def _log(arena: Arena, x: Node) -> Node | None:
-    return inside(x, "exp") or _constant(arena, x, {1: 0}) or stable_log(arena, x)
+    return inside(x, "exp") or _constant(arena, x, {1: 0}) or _stable_log(arena, x)
+
+
+def _stable_log(arena: Arena, x: Node) -> Node | None:
+    return stable_log(arena, x) or _log_of_product(arena, x)
+
+
+def _log_of_product(arena: Arena, x: Node) -> Node | None:
+    """log(c fᵖ gᵠ) = log c + p log f + q log g for a scalar c, the others in stable forms.
+
+    Of c and f g one is known to be no less than 0, so that both sides exist for the same inputs.
+    """
+    if not isinstance(x, Product) or x.coefficient <= 0 or len(set(x.out)) != len(x.out):
+        return None
+    total: Node = arena.constant(0, x.shape)
+    scalars: list[Factor] = []
+    rest: list[Factor] = []
+    for factor in x.factors:
+        log = _stable_log(arena, factor.node) if factor.labels == x.out else None
+        if log is not None:
+            total += factor.exponent * log
+        else:
+            (rest if factor.labels else scalars).append(factor)
+    if rest:
+        log = stable_log(arena, arena.product(1, rest, x.out, dict(enumerate(x.sizes))))
+        if log is None:
+            return None
+        total += log
+    signed = [f for f in scalars if not is_factor_nonnegative(arena, f)]
+    others = [f for f in x.factors if f not in scalars]
+    if not others or (signed and not all(is_factor_nonnegative(arena, f) for f in others)):
+        return None
+    number = x.coefficient
+    known: list[tuple[Node, Number]] = [
+        (arena.constant(number.numerator, ()), 1),
+        (arena.constant(number.denominator, ()), -1),
+        (arena.product(1, signed, ()), 1),
+        *((f.node, f.exponent) for f in scalars if f not in signed),
+    ]
+    for node, exponent in known:
+        total += arena.broadcast(exponent * arena.map("log", node), x.shape, ())
+    return total
 
 
 def _even(name: str) -> Callable[[Arena, Node], Node | None]:

@@ -8,6 +8,7 @@
     log Φ(t)           lognormcdf(t)      sinh(t)/cosh(t)        tanh(t)
     log(1 - Φ(t))      lognormcdf(-t)     log(eˢ + e⁻ˢ)          log 2 + logcosh(s)
     log(eˢ + eᵗ)       logaddexp(s, t)    eˢ/(eˢ + eᵗ)           sigmoid(s - t)
+    log(c fᵖ)          log c + p log f    where log f is one of these, and c ≥ 0 a scalar
 
 Recognition happens in the constructors, so a user's formula and a derivative meet the
 same rules, and each leaves fewer exponentials, logarithms or determinants.

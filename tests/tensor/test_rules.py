@@ -14,7 +14,7 @@ import scipy.special
 from matderiv.tensor import matrix_rules, rules
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.elementwise import AbstractElementwise
-from matderiv.tensor.nodes import Factor, Node
+from matderiv.tensor.nodes import Factor, Map, Node
 from tests.numerics import Array, relative_error, value
 from tests.tensor.setting import SIZES, Setting
 
@@ -46,6 +46,11 @@ def slogdet(a: Array) -> Any:
 
 def softmax(a: Array, axis: int) -> Array:
     return np.exp(a) / np.exp(a).sum(axis, keepdims=True)
+
+
+def _scalars(s: Setting) -> list[Node]:
+    """One that is no less than 0, and two of which nothing is known."""
+    return [s.m("exp", s.e("i->", s.m("log", s.p))), s.e("ii->", s.A), s.e("ii->", s.B)]
 
 
 ELEMENTWISE_RULES = {
@@ -228,6 +233,39 @@ STABLE_RULES = {
         lambda s: s.m("log", s.m("exp", s.x) + s.m("exp", -s.x)),
         lambda s: s.m("logcosh", s.x) + s.m("log", s.arena.constant(2, ("n",))),
         lambda x: np.log(np.exp(x) + np.exp(-x)),
+        (),
+    ),
+    "log of a mean of exponentials": Rule(
+        lambda s: s.m("log", s.e("i->", s.m("exp", s.x)) / s.arena.size("n")),
+        lambda s: s.f("logsumexp", s.x) - s.m("log", s.arena.size("n")),
+        lambda x: np.log(np.exp(x).mean()),
+        (),
+    ),
+    "log of a product of stable functions": Rule(
+        lambda s: s.m("log", s.m("sigmoid", s.x) ** 3 * s.m("cosh", s.z) * 5 / 2),
+        lambda s: (
+            s.m("logcosh", s.z)
+            - 3 * s.m("softplus", -s.x)
+            + s.arena.broadcast(s.m("log", s.arena.constant(5, ())), ("n",), ())
+            - s.arena.broadcast(s.m("log", s.arena.constant(2, ())), ("n",), ())
+        ),
+        lambda x, z: np.log(2.5 * np.cosh(z) / (1 + np.exp(-x)) ** 3),
+        (),
+    ),
+    "log of a determinant beside a scalar": Rule(
+        lambda s: s.m("log", s.e("i,i->", s.p, s.p) * s.f("det", s.A) ** HALF),
+        lambda s: HALF * s.f("logdet", s.A) + s.m("log", s.e("i,i->", s.p, s.p)),
+        lambda p, A: np.log(p @ p * np.sqrt(np.linalg.det(A))),
+        (),
+    ),
+    "log of a sum of exponentials beside scalars of any sign": Rule(
+        lambda s: s.m("log", s.e(",,,->", *_scalars(s), s.e("i->", s.m("exp", s.z)))),
+        lambda s: (
+            s.f("logsumexp", s.z)
+            + s.m("log", s.arena.product(1, [Factor(c, (), 1) for c in _scalars(s)[1:]], ()))
+            + s.m("log", _scalars(s)[0])
+        ),
+        lambda p, z, A, B: np.log(np.prod(p) * np.exp(z).sum() * np.trace(A) * np.trace(B)),
         (),
     ),
     "exp over a sum with another": Rule(
@@ -728,6 +766,9 @@ def test_guards() -> None:
     for sum_ in (s.m("exp", s.x) - s.m("exp", s.z), s.m("exp", s.x) + 2 * s.m("exp", s.z)):
         assert s.m("log", sum_) is not s.m("logaddexp", s.x, s.z)
         assert s.m("exp", s.x) / sum_ is not s.m("sigmoid", s.x - s.z)
+    signed = s.e("i,i->", s.x, s.z)  # no logarithm of its own
+    for product in (signed * s.f("det", s.A), -2 * s.f("det", s.A), s.x * s.m("sigmoid", s.z)):
+        assert isinstance(s.m("log", product), Map)
     halves = s.m("exp", s.X) / s.e("ij->", s.m("exp", s.X))
     assert halves is not s.f("softmax", s.X)  # summed over both axes
     assert s.e("ij->j", s.P) is not n.ones("m")  # columns do not sum to 1
