@@ -147,6 +147,7 @@ NOT_DEFINITE: dict[str, Form] = {
     "t S - C": lambda k: k.e(",ij->ij", k.t, k.S) - k.C,
     "diag(x)": lambda k: k.e("i->ii", k.x),
     "-diag(p)": lambda k: -k.e("i->ii", k.p),
+    "diag(-p named)": lambda k: k.e("i->ii", k.arena.name("q", -k.p)),
     "diag(x p)": lambda k: k.e("i,i->ii", k.x, k.p),
     "diag(p) - I": lambda k: k.e("i->ii", k.p) - k.I,
     "S x": lambda k: k.e("ij,j->i", k.S, k.x),
@@ -244,6 +245,7 @@ SEMIDEFINITE: dict[str, Form] = {
     "A'A": lambda k: k.e("ki,kj->ij", k.A, k.A),
     "2 A A'": lambda k: 2 * k.e("ik,jk->ij", k.A, k.A),
     "x x'": lambda k: k.e("i,j->ij", k.x, k.x),
+    "x x'/2": lambda k: k.e("i,j->ij", k.x, k.x) / 2,
     "t x x'": lambda k: k.e(",i,j->ij", k.t, k.x, k.x),
     "r^2 x x'": lambda k: k.e(",i,j->ij", k.r**2, k.x, k.x),
     "A'A + x x'": lambda k: k.e("ki,kj->ij", k.A, k.A) + k.e("i,j->ij", k.x, k.x),
@@ -279,6 +281,10 @@ NOT_SEMIDEFINITE: dict[str, Form] = {
     "-diag(p)": lambda k: -k.e("i->ii", k.p),
     "C": lambda k: k.C,
     "1/A'A": lambda k: k.e("ki,kj->ij", k.A, k.A) ** -1,
+    "(1 + p p').^(1/2)": lambda k: (1 + k.e("i,j->ij", k.p, k.p)) ** HALF,
+    "Σ A_ik A_jm B_il B_jl A_kl A_mo S_lo": lambda k: k.e(
+        "ik,jm,il,jl,kl,mo,lo->ij", k.A, k.A, k.B, k.B, k.A, k.A, k.S
+    ),
     "x": lambda k: k.x,
     "r": lambda k: k.r,
 }
@@ -343,6 +349,11 @@ ENTRIES: dict[str, tuple[Form, bool]] = {
     "tr(X)": (lambda k: k.e("ii->", k.A), False),
     "||X||_*": (lambda k: k.arena.apply("norm_nuclear", k.X), True),
     "det(A)": (lambda k: k.arena.apply("det", k.A), False),
+    "1 - det(A)": (lambda k: 1 - k.arena.apply("det", k.A), False),
+    "1 - sigmoid(x), the 1 made first": (
+        lambda k: k.arena.ones("n") - k.arena.map("sigmoid", k.x),
+        True,
+    ),
 }
 MAYBE = {"2 - sigmoid(x)"}  # true, and not proved
 

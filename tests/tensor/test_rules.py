@@ -779,6 +779,35 @@ def test_guards() -> None:
     assert relative_error(value(crossed, s.arrays, SIZES), want) <= 1e-12
 
 
+@pytest.mark.parametrize("outer", [-2, -1, 1, 2, 3])
+@pytest.mark.parametrize("inner", [-2, -1, 1, 2, 3])
+def test_powers_beside_each_other_keep_their_value(inner: int, outer: int) -> None:
+    """σ(t)^a (e⁻ᵗ)^b, (1 + eᵗ)^a (eᵗ)^b, sinh(t)^a cosh(t)^b: also on different axes."""
+    s = Setting()
+    x = s.array("x")
+    pairs = [
+        (s.m("sigmoid", s.x), 1 / (1 + np.exp(-x)), s.m("exp", -s.x), np.exp(-x)),
+        (1 + s.m("exp", s.x), 1 + np.exp(x), s.m("exp", s.x), np.exp(x)),
+        (s.m("sinh", s.x), np.sinh(x), s.m("cosh", s.x), np.cosh(x)),
+    ]
+    for f, left, g, right in pairs:
+        got = value(f**inner * g**outer, s.arrays, SIZES)
+        assert relative_error(got, left**inner * right**outer) <= 1e-12
+        got = value(s.e("i,j->ij", f**inner, g**outer), s.arrays, SIZES)
+        assert relative_error(got, np.outer(left**inner, right**outer)) <= 1e-12
+
+
+def test_the_logarithm_of_a_diagonal_of_sums_is_infinite_beside_it() -> None:
+    s = Setting()
+    for spec, on in (("kii->ii", s.W), ("kij->kk", s.W), ("ij->ii", s.X)):
+        node = s.m("log", s.e(spec, s.m("exp", on)))
+        array = np.exp(s.arrays[on])
+        sums = np.einsum(spec[: spec.index(">") + 2], array)
+        with np.errstate(divide="ignore"):
+            got, want = value(node, s.arrays, SIZES), np.log(np.diag(sums))
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
 def test_inverses_of_a_batch_cancel_nothing() -> None:
     """W⁻¹_kij V_kjl with another batch axis in the place of a row."""
     s = Setting()
