@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cache
 
 from matderiv.notation.forms import chain, inverse, multiply_number, transpose
-from matderiv.notation.signs import add, negate
+from matderiv.notation.signs import add
 from matderiv.notation.slices import selection
 from matderiv.notation.sums import without_broadcast
 from matderiv.notation.terms import Bars, Call, Kronecker, Partial, Power, Symbol, Term
@@ -166,32 +166,28 @@ def _kronecker_sum(node: Apply, lift: Lift) -> Term | None:
 
 def _kronecker(node: Apply, lift: Lift) -> Term | None:
     """A ⊗ B, where the reshaped value is one; a vector is a row or a column of its own."""
-    found = kronecker_factors(node)
-    if found is None:
+    factors = kronecker_factors(node)
+    if factors is None:
         return None
-    coefficient, *factors = found
     left, right = (lift(factor) for factor in factors)
     if left.order < node.order:
         left = transpose(left)
     if right.order < node.order:
         right = transpose(right)
-    scaled = multiply_number(abs(coefficient), Kronecker(left, right, order=node.order))
-    return scaled if coefficient > 0 else negate(scaled)
+    return Kronecker(left, right, order=node.order)
 
 
 def _dyad(node: Apply, lift: Lift) -> Term | None:
     """vec(X) vec(Y)'"""
-    found = dyad_factors(node)
-    if found is None:
+    factors = dyad_factors(node)
+    if factors is None:
         return None
-    coefficient, *factors = found
     arena = node.arena
     left, right = (
         lift(arena.reshape(factor, 2, (dim,)))
         for factor, dim in zip(factors, node.shape, strict=True)
     )
-    scaled = multiply_number(abs(coefficient), chain((left, transpose(right))))
-    return scaled if coefficient > 0 else negate(scaled)
+    return chain((left, transpose(right)))
 
 
 def _stacked(inner: Node, lift: Lift) -> Term | None:

@@ -103,22 +103,20 @@ def _inv(arena: Arena, x: Node) -> Node | None:
 
 def _of_kronecker(arena: Arena, name: str, x: Node) -> Node | None:
     """(A ⊗ B)⁻¹ = A⁻¹ ⊗ B⁻¹ for square A and B, and pinv(A ⊗ B) = pinv(A) ⊗ pinv(B)."""
-    found = kronecker_factors(x)
-    if found is None:
+    parts = kronecker_factors(x)
+    if parts is None:
         return None
-    coefficient, *parts = found
     square = name == "inv"
     if any(part.order != 2 or (square and part.shape != part.shape[::-1]) for part in parts):
         return None
     left, right = (arena.apply(name, part) for part in parts)
-    outer = arena.scale(1 / coefficient, arena.einsum("ij,kl->ikjl", left, right))
-    return arena.reshape(outer, 4, x.shape[::-1])
+    return arena.reshape(arena.einsum("ij,kl->ikjl", left, right), 4, x.shape[::-1])
 
 
 def _split_inverse(arena: Arena, x: Product) -> Node | None:
     """(A⁻¹ M)⁻¹ = M⁻¹ A and (M A⁻¹)⁻¹ = A M⁻¹, also for an orthogonal A⁻¹; M may be diagonal."""
     for factor in x.factors:
-        if factor.exponent != 1 or len(factor.labels) != 2 or factor.labels[0] == factor.labels[1]:
+        if factor.exponent != 1 or len(factor.labels) != 2:
             continue
         inverse = arena.apply("inv", factor.node) if _invertible_for_free(factor.node) else None
         if inverse is None:

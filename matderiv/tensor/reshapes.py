@@ -10,7 +10,6 @@ vec(X)' vec(Y) = Σ X_ij Y_ij without a rule for either.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.canonical import connected
@@ -243,8 +242,8 @@ def fuse_outputs(
     return None
 
 
-def kronecker_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
-    """c, A and B where a value is c A ⊗ B: the fusion of A[i,j] B[k,l] at [i,k,j,l].
+def kronecker_factors(node: Node) -> tuple[Node, Node] | None:
+    """A and B where a value is A ⊗ B: the fusion of A[i,j] B[k,l] at [i,k,j,l].
 
     A factor of a matrix may be a vector, its row or its column: A[i,j] b[k] at [i,j,k].
 
@@ -253,7 +252,7 @@ def kronecker_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
     >>> A, B = arena.variable("A", ("m", "n")), arena.variable("B", ("p", "q"))
     >>> rows, columns = arena.total_size(("m", "p")), arena.total_size(("n", "q"))
     >>> kron = arena.reshape(arena.einsum("ij,kl->ikjl", A, B), 4, (rows, columns))
-    >>> kronecker_factors(kron)[1:] == (A, B)
+    >>> kronecker_factors(kron) == (A, B)
     True
     """
     if not isinstance(node, Apply) or node.primitive.key != "reshape":
@@ -263,12 +262,12 @@ def kronecker_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
         return None
     for ends in _sides(node, outer):
         if (parts := _apart(outer, *ends)) is not None:
-            return Fraction(outer.coefficient), *parts
+            return parts
     return None
 
 
-def dyad_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
-    """c, A and B where a value is c vec(A') vec(B')': the fusion of A[i,j] B[k,l] at [i,j,k,l]."""
+def dyad_factors(node: Node) -> tuple[Node, Node] | None:
+    """A and B where a value is vec(A') vec(B')': the fusion of A[i,j] B[k,l] at [i,j,k,l]."""
     if not isinstance(node, Apply) or node.primitive.key != "reshape" or node.order != 2:
         return None
     (outer,) = node.arguments
@@ -276,8 +275,7 @@ def dyad_factors(node: Node) -> tuple[Fraction, Node, Node] | None:
         return None
     if node.shape != (multiply_dims(*outer.shape[:2]), multiply_dims(*outer.shape[2:])):
         return None
-    parts = _apart(outer, outer.out[:2], outer.out[2:])
-    return parts and (Fraction(outer.coefficient), *parts)
+    return _apart(outer, outer.out[:2], outer.out[2:])
 
 
 def _apart(outer: Product, *ends: tuple[int, ...]) -> tuple[Node, Node] | None:

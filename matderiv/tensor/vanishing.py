@@ -51,6 +51,7 @@ LOG_BESIDE = Elementwise(
     reference=lambda x, z: np.where(z == 0, 0.0, np.log(x)),
     numpy="a = equal(z, 0.0); b = add(x, a); log(b)",
     latex=r"\log({x})",
+    domain="positive",
 )
 """log x beside z, a factor that vanishes where x does: 0 where z is."""
 RECIPROCAL_BESIDE = Elementwise(
@@ -59,6 +60,7 @@ RECIPROCAL_BESIDE = Elementwise(
     reference=lambda x, z: np.where(z == 0, 0.0, 1 / np.where(z == 0, 1.0, x)),
     numpy="a = equal(z, 0.0); b = add(x, a); c = reciprocal(b); subtract(c, a)",
     latex=r"{x}^{{-1}}",
+    domain="nonzero",
 )
 """1/x beside z, a factor of x: 0 where z is."""
 _LOGS = ("log", LOG_BESIDE.key)

@@ -27,6 +27,10 @@ def _kron(s: Setting, a: Node, b: Node) -> Node:
     return s.arena.reshape(order, 4, (rows, columns))
 
 
+def _kron_row(s: Setting, a: Node, x: Node) -> Node:
+    return s.arena.reshape(s.e("ij,k->ijk", a, x), 2, (s.arena.total_size((a.shape[1], "n")),))
+
+
 def _vec(s: Setting, a: Node) -> Node:
     return s.arena.reshape(s.t(a), 2, (s.arena.total_size(a.shape),))
 
@@ -71,6 +75,15 @@ KRONECKER: dict[str, tuple[Callable[[Setting], Node], Callable[..., Any]]] = {
         lambda A, X: np.kron(A, X).T @ np.kron(X, A),
     ),
     "vec": (lambda s: _vec(s, s.X), lambda X: X.T.ravel()),
+    "diag(vec(X))": (lambda s: s.e("i->ii", _vec(s, s.X)), lambda X: np.diag(X.T.ravel())),
+    "vec(X) vec(X)'": (
+        lambda s: s.e("i,j->ij", _vec(s, s.X), _vec(s, s.X)),
+        lambda X: np.outer(X.T.ravel(), X.T.ravel()),
+    ),
+    "diag(vec(A)) vec(B)' vec(A)": (
+        lambda s: s.e("i,j,j->ii", _vec(s, s.A), _vec(s, s.B), _vec(s, s.A)),
+        lambda A, B: np.diag(A.T.ravel()) * (A * B).sum(),
+    ),
     "vec(X)' vec(X)": (
         lambda s: s.e("i,i->", _vec(s, s.X), _vec(s, s.X)),
         lambda X: (X * X).sum(),
@@ -111,6 +124,10 @@ KRONECKER: dict[str, tuple[Callable[[Setting], Node], Callable[..., Any]]] = {
         lambda s: s.e("i,i,i->", _long_row(s, s.A), _long_row(s, s.B), _long_column(s, s.A)),
         lambda A, B: A.sum(0) ** 2 @ B.sum(0) / (A.sum(0) @ A.sum(0)) ** 2 / (B.sum(0) @ B.sum(0)),
     ),
+    "pinv(X ⊗ x')": (
+        lambda s: s.f("pinv", _kron_row(s, s.X, s.x)),
+        lambda X, x: np.linalg.pinv(np.kron(X, x[None, :])),
+    ),
     "row sums of a reshape": (
         lambda s: s.e("ij->i", s.arena.reshape(s.X, 2, ("m", "n"))),
         lambda X: X.reshape(2, 3).sum(1),
@@ -145,6 +162,33 @@ def test_a_kronecker_product_of_a_vec_is_a_vec() -> None:
     assert form is s.e("ij,ik,kl,jl->", s.X, s.A, s.X, gram)
     both = s.e("ij,ji->", _kron(s, s.A, s.B), _kron(s, s.B, s.S))
     assert both is s.e("ij,ji,kl,lk->", s.A, s.B, s.B, s.S)
+
+
+def test_what_is_fused_is_fused_last() -> None:
+    """Rows (i, j) of x_i X_jc, beside what is on other axes, or summed with them."""
+    s = Setting()
+    rows, v = s.arena.total_size(("n", "n")), s.arena.variable("v", ("m",))
+    long = s.arena.reshape(s.e("i,jc->ijc", s.x, s.X), 3, (rows, "m"))
+    after = {
+        "rc,c->cr": ("i,jc,c->cij", (s.x, s.X, v)),
+        "rc,d->cdr": ("i,jc,d->cdij", (s.x, s.X, v)),
+        "rc,c->r": ("i,jc,c->ij", (s.x, s.X, v)),
+        "rc->r": ("i,jc->ij", (s.x, s.X)),
+        "rc->ccr": ("i,jc->ccij", (s.x, s.X)),
+    }
+    for spec, (apart, factors) in after.items():
+        made = s.e(spec, long, *factors[2:])
+        assert made is s.arena.reshape(s.e(apart, *factors), 2, (rows,)), spec
+
+
+def test_a_pseudoinverse_of_a_kronecker_product_is_one_of_pseudoinverses() -> None:
+    """Of oblong matrices too; a vector has none in this language."""
+    s = Setting()
+    made = s.f("pinv", _kron(s, s.X, s.A))
+    assert made is _kron(s, s.f("pinv", s.X), s.f("pinv", s.A))
+    beside = _kron_row(s, s.X, s.x)
+    assert kronecker_factors(beside) is not None
+    assert s.f("pinv", beside).children == (beside,)
 
 
 def test_the_trace_of_a_kronecker_product_comes_apart() -> None:
@@ -408,6 +452,7 @@ def test_axes_of_size_1_alone_are_all_paired(before: int, after: int) -> None:
 # Operands of letters i, j, k, l of the sizes 2, 3, 2, 3: products of one, two or three.
 _OUTER = ["ij,kl", "ik,jl", "il,jk", "i,jkl", "ijk,l", "ij,k,l", "ijkl", "ij,jk", "i,j,k", "i,j"]
 _TARGETS = [(6, 6), (4, 9), (2, 18), (18, 2), (3, 12), (36,), (6, 2), (2, 6), (4, 3), (12,), (6,)]
+_TARGETS += [(2, 3, 2), (2, 2, 3), (2, 6, 3), (4, 3, 3)]
 _LENGTHS = dict(zip("ijkl", (2, 3, 2, 3), strict=True))
 
 
@@ -429,7 +474,7 @@ def _fusions(terms: str) -> Iterator[tuple[Node, Any, dict[Node, Any]]]:
 
 @pytest.mark.parametrize("terms", _OUTER)
 def test_factors_found_in_a_fusion_are_its_factors(terms: str) -> None:
-    """Whatever is fused how: c A ⊗ B and c vec(A') vec(B')' have the value of what they are of."""
+    """Whatever is fused how: A ⊗ B and vec(A') vec(B')' have the value of what they are of."""
     count = 0
     for fused, want, arrays in _fusions(terms):
         assert relative_error(value(fused, arrays, {}), want) <= 1e-12
@@ -439,16 +484,16 @@ def test_factors_found_in_a_fusion_are_its_factors(terms: str) -> None:
                 if node.shape == want.shape and (found := factors(node)) is not None:
                     whole = value(node, arrays, {})
                     assert relative_error(whole * float(scalars), want) <= 1e-12 or node is fused
-                    left, right = (value(part, arrays, {}) for part in found[1:])
+                    left, right = (value(part, arrays, {}) for part in found)
                     if factors is dyad_factors:
                         left, right = left.ravel()[:, None], right.ravel()[None, :]
-                    assert _is_kron(float(found[0]), left, right, whole)
+                    assert _is_kron(left, right, whole)
                     count += 1
     assert count or terms in ("ijkl", "ij,jk", "i,jkl", "ijk,l")
 
 
-def _is_kron(scale: float, left: Any, right: Any, want: Any) -> bool:
+def _is_kron(left: Any, right: Any, want: Any) -> bool:
     """A vector is the row or the column that makes the shapes fit."""
     sides = [[a] if a.ndim == want.ndim else [a[:, None], a[None, :]] for a in (left, right)]
-    made = [scale * np.kron(a, b) for a, b in itertools.product(*sides)]
+    made = [np.kron(a, b) for a, b in itertools.product(*sides)]
     return any(a.shape == want.shape and relative_error(a, want) <= 1e-12 for a in made)

@@ -102,6 +102,20 @@ FORMS: dict[str, tuple[list[str], Values, list[str]]] = {
         {"D": np.array([[0.0, 1.0, 2.0], [3.0, 0.5, 0.2], [1.0, 4.0, 3.0]])},
         [],
     ),
+    "a factor between": (
+        ["l = log(x)\nr = x .* y\ns = cos(y)\nsum(l .* r .* s)", "(cos(y) .* x)' (log(x) .* y)"],
+        _VECTORS,
+        [],
+    ),
+    "a quotient of the columns of a matrix": (
+        [
+            "r = q ./ x\nsum((Z diag(x)) .* log(Z diag(r))) where Z: (m, n), q: (n)",
+            "sum(Z .* (log(Z) + 𝟏 log(q)') diag(x)) - sum(Z, axis=0)' (x .* log(x)) "
+            "where Z: (m, n), q: (n)",
+        ],
+        {"x": _X, "q": _Y, "Z": np.array([[2.0, 1.0, 2.0], [3.0, 4.0, 0.5]])},
+        ["q"],
+    ),
     "sums of rows": (
         ["sum(X' log(sum(X, axis=1)))", "s = sum(X, axis=1)\ns' log(s)"],
         {"X": np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 0.5]])},
@@ -148,6 +162,17 @@ def test_the_value_at_a_zero_is_the_limit(name: str) -> None:
             code = md.compile(program, next(iter(program.inputs))).forward(values)[0]
         np.testing.assert_allclose(found, program.evaluate(near(values)), rtol=1e-13, atol=1e-90)
         np.testing.assert_allclose(code, found, rtol=1e-13, atol=1e-90)
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_what_is_small_is_not_taken_for_a_zero(name: str) -> None:
+    """Of two values of 1e-120 the product is a number, and that with both again is none."""
+    forms, every, _ = FORMS[name]
+    for text in forms:
+        program = md.parse(text)
+        values = {key: 1e-120 * np.where(every[key], every[key], 1.0) for key in program.inputs}
+        code = md.compile(program, next(iter(program.inputs))).forward(values)[0]
+        np.testing.assert_allclose(code, program.evaluate(values), rtol=1e-13)
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,6 @@ def _sigmoid(x: Any) -> Any:
     return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
-def _softplus(x: Any) -> Any:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
 ACTIVATIONS = (
     elementwise(
         "sigmoid",
@@ -38,7 +35,7 @@ ACTIVATIONS = (
     elementwise(
         "softplus",
         lambda y, x: of("sigmoid", x),
-        reference=_softplus,
+        reference=partial(np.logaddexp, 0.0),
         numpy=(
             "a = abs(x); b = negative(a); c = exp(b); d = log1p(c); e = maximum(x, 0.0); add(d, e)"
         ),
