@@ -239,13 +239,13 @@ class Shortener:
         terms = []
         for coefficient, term in node.terms:
             made = arena.product(
-                1, [Factor(term, axes, 1), factor], axes, None, frozenset({term.id})
+                1, [Factor(term, axes, 1), factor], axes, inline=frozenset({term.id})
             )
             terms.append(Term(coefficient, opened(made)))
         inline = frozenset(t.node.id for t in terms if isinstance(t.node, Sum))
         inner = self.shorten(arena.sum(terms, node.shape, inline))
         factors = [factor._replace(exponent=-factor.exponent), Factor(inner, axes, 1)]
-        return arena.product(1, factors, axes, None, frozenset({inner.id}))
+        return arena.product(1, factors, axes, inline=frozenset({inner.id}))
 
     def _multiplied_in(self, node: Product) -> Iterator[Node]:
         """f^p S^e = f^(p - k e) (f^k S)^e where f^k divides a term of the Sum S.
@@ -287,7 +287,7 @@ def _times(total: Sum, factor: Factor) -> Node:
     terms = []
     for coefficient, term in total.terms:
         factors = [Factor(term, whole, 1), factor]
-        made = arena.product(1, factors, whole, None, frozenset({term.id}))
+        made = arena.product(1, factors, whole, inline=frozenset({term.id}))
         terms.append(Term(coefficient, made))
     return arena.sum(terms, total.shape)
 

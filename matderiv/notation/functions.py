@@ -193,7 +193,7 @@ def _dyad(node: Apply, lift: Lift) -> Term | None:
 def _stacked(inner: Node, lift: Lift) -> Term | None:
     """A ⊗ B where a value of four axes holds its entries, one column after the other."""
     whole, once = [Factor(inner, (0, 1, 2, 3), 1)], frozenset({inner.id})
-    matrix = inner.arena.product(1, whole, (2, 3, 0, 1), None, once)
+    matrix = inner.arena.product(1, whole, (2, 3, 0, 1), inline=once)
     rows, columns = multiply_dims(*matrix.shape[:2]), multiply_dims(*matrix.shape[2:])
     joined = inner.arena.reshape(matrix, 4, (rows, columns))
     return _kronecker(joined, lift) if isinstance(joined, Apply) else None

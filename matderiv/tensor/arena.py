@@ -157,7 +157,7 @@ class Arena:
         coefficient: Number,
         factors: Iterable[Factor | tuple[Node, Sequence[int], Number]],
         out: Iterable[int],
-        sizes: Mapping[int, Dim] | None = None,
+        sizes: Mapping[int, Dim] = {},
         inline: frozenset[int] = frozenset(),
     ) -> Node:
         """coefficient · Σ Π factor^exponent over the labels not in `out`, in canonical form.
@@ -165,7 +165,7 @@ class Arena:
         Labels are any integers.  `sizes` gives the size of each label in `out` that no
         factor carries.  `inline` holds ids of Products to be merged into this one.
         """
-        return build_product(self, coefficient, factors, tuple(out), sizes or {}, inline)
+        return build_product(self, coefficient, factors, tuple(out), sizes, inline)
 
     def einsum(self, spec: str, *operands: Node) -> Node:
         """Return the Product that `numpy.einsum` would compute.

@@ -147,7 +147,7 @@ def _constant_carries(carries: Sequence[Carry]) -> dict[int, Node]:
     Those handed on as they are, and those that start as zero and stay it together.
     """
     constant = {c.argument.id: c.start for c in carries if c.next is c.argument}
-    zeros = [c for c in carries if _is_zero(c.start) and c.argument.id not in constant]
+    zeros = [c for c in carries if _is_zero(c.start)]
     while zeros:
         trial = {c.argument.id: c.start for c in zeros}
         try:
@@ -210,7 +210,7 @@ def in_order(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) 
     waiting: dict[int, int] = {}
     users: dict[int, list[int]] = {}
     for node in nodes:
-        below = {c.id for c in node.children} if stop is None or not stop(node) else set()
+        below = {c.id for c in node.children}
         for projection in asked.get(node.id, ()):
             below |= {c.id for c in projection.children if c is not node}
         below &= listed.keys()

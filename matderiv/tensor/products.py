@@ -169,8 +169,7 @@ def _expand(
             and not beside.isdisjoint(child.node.id for child in node.factors)
         )
         if not (node.wiring or meets or node.id in inline) or not _mergeable(arena, node, exponent):
-            repeated = repeated_axes(node) if exponent != 1 else frozenset[int]()
-            if repeated:  # a power of values that repeat along axes is taken once
+            if repeated := repeated_axes(node):  # what repeats along axes is taken once
                 kept = tuple(k for i, k in enumerate(axes) if i not in repeated)
                 stack.append(Factor(drop_axes(node, repeated), kept, exponent))
             else:
@@ -227,8 +226,6 @@ def _opens(arena: Arena, factor: Factor) -> bool:
 def _number_power(base: Number, exponent: Number) -> Number | None:
     """base^exponent where that is rational and of reasonable size, else None."""
     exponent = Fraction(exponent)
-    if base == 1:
-        return 1
     power = exponent.numerator
     if exponent.denominator != 1:
         if base < 0:
@@ -240,12 +237,9 @@ def _number_power(base: Number, exponent: Number) -> Number | None:
         assert roots[0] is not None
         assert roots[1] is not None
         base = Fraction(roots[0], roots[1])
-    if base == -1:
-        return -1 if power % 2 else 1
-    bits = max(Fraction(base).numerator.bit_length(), Fraction(base).denominator.bit_length())
-    if abs(power) * bits > _LARGEST_POWER:
-        return None
-    return Fraction(base) ** power
+    base = Fraction(base)
+    bits = max(abs(base.numerator), base.denominator).bit_length() - 1  # none for 1 and -1
+    return base**power if abs(power) * bits <= _LARGEST_POWER else None
 
 
 def _root(value: int, degree: int) -> int | None:

@@ -57,14 +57,13 @@ def merge_pointwise(arena: Arena, factors: list[Factor]) -> list[Factor]:
         if node.function.key == "pow" and exponent == 1:
             # x^z x^k = x^(z + k), and x^z (-x)^k is that with the sign of (-1)^k
             base, raised_to = node.arguments
-            signs = {base.id: 1, arena.scale(-1, base).id: -1}
+            turned = arena.scale(-1, base)
             for other in rest:
-                sign = signs.get(other.node.id, 0)
-                whole = isinstance(other.exponent, int)
-                if other.labels == labels and (sign > 0 or (sign < 0 and whole)):
+                whole = other.node is turned and isinstance(other.exponent, int)
+                if other.labels == labels and (other.node is base or whole):
                     rest.remove(other)
                     raised = arena.map("pow", base, raised_to + other.exponent)
-                    odd = sign < 0 and other.exponent % 2
+                    odd = whole and other.exponent % 2
                     return [*rest, Factor(arena.scale(-1, raised) if odd else raised, labels, 1)]
         if node.function.name == "sign" and exponent == 1:
             for other in rest:
@@ -119,9 +118,9 @@ def _constant(arena: Arena, node: Node, values: dict[Number, Number]) -> Node | 
     return arena.constant(values[number], node.shape) if number in values else None
 
 
-def _sign(node: Node) -> int:
-    """-1 where the leading coefficient of a node is negative."""
-    return -1 if isinstance(node, Product) and node.coefficient < 0 else 1
+def _is_turned(node: Node) -> bool:
+    """Whether the leading coefficient of a node is negative."""
+    return isinstance(node, Product) and node.coefficient < 0
 
 
 def _exp(arena: Arena, x: Node) -> Node | None:
@@ -174,14 +173,14 @@ def _log_of_product(arena: Arena, x: Node) -> Node | None:
 
 
 def _even(name: str) -> Callable[[Arena, Node], Node | None]:
-    return lambda arena, x: arena.map(name, -x) if _sign(x) < 0 else None
+    return lambda arena, x: arena.map(name, -x) if _is_turned(x) else None
 
 
 def _odd(name: str) -> Callable[[Arena, Node], Node | None]:
     def rule(arena: Arena, x: Node) -> Node | None:
         if number_of(x) == 0:
             return arena.zero(x.shape)
-        return -arena.map(name, -x) if _sign(x) < 0 else None
+        return -arena.map(name, -x) if _is_turned(x) else None
 
     return rule
 

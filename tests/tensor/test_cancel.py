@@ -113,7 +113,7 @@ def test_an_inverse_vanishes_beside_its_argument(place: int, turned: bool) -> No
     for left, right in ((inverse, product), (product, inverse)):
         factors = [Factor(left, (0, 1), 1), Factor(right, (1, 2), 1)]
         parts = frozenset({product.id, made.chained(links).id})
-        assert made.arena.product(1, factors, (0, 2), None, parts) is made.arena.identity(dim)
+        assert made.arena.product(1, factors, (0, 2), inline=parts) is made.arena.identity(dim)
 
 
 @pytest.mark.parametrize("exponent", [-1, 2, 3])
