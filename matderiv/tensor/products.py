@@ -152,7 +152,8 @@ def _expand(
         if isinstance(node, Sum) and not node.terms:
             if exponent < 0:
                 raise DomainError("division by zero: a value here is identically 0")
-            return 0, []
+            coefficient = 0  # and on: 0/0 is no 0
+            continue
         if not isinstance(node, Product):
             flat.append(factor)
             continue
@@ -186,7 +187,7 @@ def _expand(
                     inner[label] = labels.new(node.sizes[label])
             power = rational(child_exponent * exponent)
             stack.append(Factor(child, tuple(inner[k] for k in child_axes), power))
-    return rational(coefficient), flat
+    return rational(coefficient), flat if coefficient else []
 
 
 def _is_entrywise(node: Product) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import pytest
@@ -305,11 +305,20 @@ def test_a_negative_power_of_a_norm_is_zero_at_zero() -> None:
     assert not value(unit, {x: np.zeros(3)}, SIZES).any()
 
 
-def test_division_by_zero_is_refused() -> None:
+@pytest.mark.parametrize("exponent", [Fraction(-1, 2), -1, -2])
+def test_division_by_zero_is_refused(exponent: Number) -> None:
+    """Also 0/0, whatever else the product has, and in whatever order."""
     arena = Arena()
-    x = arena.variable("x", ("n",))
-    with pytest.raises(DomainError):
-        1 / (x - x)
+    x, zero = arena.variable("x", ("n",)), arena.zero(("n",))
+    below = Factor(zero, (0,), exponent)
+    others = [Factor(x, (0,), 1), Factor(zero, (0,), 1), Factor(zero, (1,), 2)]
+    for count in range(4):
+        for chosen in permutations(others, count):
+            for place in range(count + 1):
+                with pytest.raises(DomainError):
+                    arena.product(3, [*chosen[:place], below, *chosen[place:]], ())
+            if zero in [factor.node for factor in chosen]:
+                assert arena.product(3, chosen, ()) is arena.zero(())
 
 
 def test_a_power_of_a_diagonal_matrix_is_not_taken_off_the_diagonal() -> None:
