@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 
@@ -114,6 +115,19 @@ def test_an_inverse_vanishes_beside_its_argument(place: int, turned: bool) -> No
         factors = [Factor(left, (0, 1), 1), Factor(right, (1, 2), 1)]
         parts = frozenset({product.id, made.chained(links).id})
         assert made.arena.product(1, factors, (0, 2), inline=parts) is made.arena.identity(dim)
+
+
+@pytest.mark.parametrize("out", ["b", "c"])
+def test_a_symmetric_matrix_meets_its_inverse_however_both_are_written(out: str) -> None:
+    """S⁻¹ S v = v, and S S⁻¹ v, with the axes of each in either order, v before or behind."""
+    made = Inverses()
+    v, inverse = made.arena.variable("v", ("n",)), made.arena.apply("inv", made.S)
+    given = "bc".replace(out, "")
+    for left, right in itertools.product(("ab", "ba"), ("ac", "ca")):
+        terms = {left: inverse, right: made.S, given: v}
+        for order in itertools.permutations(terms):
+            spec = f"{','.join(order)}->{out}"
+            assert made.arena.einsum(spec, *(terms[term] for term in order)) is v, spec
 
 
 @pytest.mark.parametrize("exponent", [-1, 2, 3])

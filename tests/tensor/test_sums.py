@@ -166,6 +166,8 @@ def test_what_all_terms_are_multiplied_by_stands_before_the_sum(shape: tuple[str
                 assert made is rest * s**least * r**a
     if not shape:
         assert y + y * z is y * (1 + z)
+        assert y**3 * z + y is y * (y**2 * z + 1)
+        assert isinstance(y + z / y, Sum)
         assert y * z + y * t + y is y * (z + t + 1)
 
 
