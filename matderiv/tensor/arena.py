@@ -16,7 +16,7 @@ True
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from matderiv.limits import tick
 from matderiv.tensor.dims import Composite, Dim, Shape, multiply_dims
@@ -45,6 +45,9 @@ from matderiv.tensor.properties import is_symmetric
 from matderiv.tensor.rules import rewrite_map
 from matderiv.tensor.sums import build_sum
 
+if TYPE_CHECKING:
+    from matderiv.tensor.vanishing import Roots
+
 Keeper = TypeVar("Keeper")
 
 __all__ = ["Arena", "rational"]
@@ -66,6 +69,7 @@ class Arena:
         self.definite: dict[int, bool] = {}
         self.semidefinite: dict[int, bool] = {}
         self.silencers: dict[int, frozenset[int]] = {}
+        self.roots: dict[int, Roots] = {}
         self._keepers: dict[type, object] = {}
 
     def __len__(self) -> int:

@@ -4,9 +4,10 @@
 
 have a limit where x or p is 0, and it is 0, but log 0 times 0 is no number.  So where a
 product has a factor v, log z in another factor counts as 0 where v is 0, if log z is
-infinite there: z is v, or a product with v, or divided by it.  The other factor may be any
-polynomial in logarithms, so that forms of one value agree at such points, factored or not.
-log(x y) beside x alone is infinite where y is 0, as it should be.
+infinite there: z is v, or a product with v, or divided by it; a sum vanishes where all of its
+terms do.  The other factor may be any polynomial in logarithms, so that forms of one value
+agree at such points, factored or not.  log(x y) beside x alone is infinite where y is 0, as it
+should be.
 
 The evaluator puts 0 for such logarithms, the planner takes `LOG_BESIDE` for them.  Where a
 zero beside it makes z infinite, as x does in x y log(y/x), the planner divides by it with
@@ -43,6 +44,8 @@ __all__ = [
 Zero = tuple[Node, tuple[int, ...]]
 """A value without its names, and the axes of some node on which its own axes lie."""
 Zeros = frozenset[Zero]
+Roots = tuple[list[Zero], list[Zero]]
+"""What a value is 0 at, and what its reciprocal is, on the axes of the value."""
 NONE: Zeros = frozenset()
 
 LOG_BESIDE = Elementwise(
@@ -200,23 +203,43 @@ def _roots_of(node: Node, axes: Sequence[int | None], sign: int = 1) -> Iterator
 
     `axes` are those on which the axes of the node lie, if they do.
     """
-    pending = [(node, tuple(axes), sign)]
-    while pending:
-        node, places, sign = pending.pop()
-        node = _unnamed(node)
-        known = [axis for axis in places if axis is not None]
-        if sign > 0 and len(known) == len(places):
-            yield node, tuple(known)
-        if isinstance(node, Product):
-            place_of = dict(zip(node.out, places, strict=True))
-            pending += [
-                (
-                    child,
-                    tuple(place_of.get(label) for label in labels),
-                    sign if exponent > 0 else -sign,
-                )
-                for child, labels, exponent in node.factors
-            ]
+    for zero, own in _roots_and_poles(node)[sign < 0]:
+        known = [place for axis in own if (place := axes[axis]) is not None]
+        if len(known) == len(own):
+            yield zero, tuple(known)
+
+
+def _roots_and_poles(node: Node) -> Roots:
+    known = node.arena.roots
+    if node.id not in known:
+        for below in reachable(
+            [node], lambda n: n.id in known or not isinstance(n, Product | Sum | Name)
+        ):
+            if below.id not in known:
+                known[below.id] = _read_off(below, known)
+    return known[node.id]
+
+
+def _read_off(node: Node, known: dict[int, Roots]) -> Roots:
+    if isinstance(node, Name):
+        return known[node.definition.id]
+    roots: list[Zero] = [(node, tuple(range(node.order)))]
+    poles: list[Zero] = []
+    if isinstance(node, Sum) and node.terms:  # all terms are 0
+        first, *others = (known[term.id][0] for term in node.children)
+        shared = set(first).intersection(*others)
+        roots += [zero for zero in first if zero in shared]
+    if isinstance(node, Product):
+        place_of = {label: axis for axis, label in enumerate(node.out)}
+        for child, labels, exponent in node.factors:
+            turned = (roots, poles) if exponent > 0 else (poles, roots)
+            for found, of in zip(turned, known[child.id], strict=True):
+                found += [
+                    (zero, tuple(place_of[labels[axis]] for axis in own))
+                    for zero, own in of
+                    if all(labels[axis] in place_of for axis in own)
+                ]
+    return list(dict.fromkeys(roots)), list(dict.fromkeys(poles))  # each once
 
 
 def _silencers(node: Node) -> frozenset[int]:

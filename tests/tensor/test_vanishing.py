@@ -104,6 +104,29 @@ FORMS: dict[str, tuple[list[str], Values, list[str]]] = {
     ),
     "a factor between": (
         ["l = log(x)\nr = x .* y\ns = cos(y)\nsum(l .* r .* s)", "(cos(y) .* x)' (log(x) .* y)"],
+        {"x": np.array([0.0, 1.5, 2.0]), "y": _Y},
+        ["y"],
+    ),
+    "beside a zero with a name": (
+        ["k = x - x\nsum(k .* log(y) + x .* log(x))"],
+        _VECTORS,
+        ["y"],
+    ),
+    "a sum of which all terms vanish": (
+        [
+            "sum((x .* y + 2 x .* cos(y)) .* log(x))",
+            "r = x .* y\nk = r + 2 x .* cos(y)\nsum(k .* log(x))",
+            "r = x .* y\nk = 2 x .* cos(y)\nl = log(x)\nsum(l .* (k + r))",
+        ],
+        {"x": np.array([0.0, 1.5, 2.0]), "y": _Y},
+        ["y"],
+    ),
+    "a logarithm of a sum of which all terms vanish": (
+        [
+            "sum(x .* log(x .* y + x .* exp(y)))",
+            "r = x .* y\n-sum(x .* log(1 ./ (r + x .* exp(y))))",
+            "sum(x .* (log(x) + log(y + exp(y))))",
+        ],
         _VECTORS,
         [],
     ),
@@ -191,7 +214,12 @@ def test_the_gradient_at_a_zero_is_the_limit(name: str) -> None:
 def test_where_the_limit_is_infinite_so_is_the_value() -> None:
     values = {"x": [1.0, 0.0], "y": [0.0, 3.0]}
     with np.errstate(divide="ignore"):
-        for text in ("sum(x .* log(x .* y))", "sum(x .* (log(x) + log(y)))"):
+        for text in (
+            "sum(x .* log(x .* y))",
+            "sum(x .* (log(x) + log(y)))",
+            "sum((x .* y + exp(y) + x .* cos(y)) .* log(x))",
+            "sum(x .* log(x .* y + x .* y.^2))",
+        ):
             assert md.parse(text).evaluate(values) == -np.inf
             assert md.compile(text, "x").forward(values)[0] == -np.inf
         assert md.diff("sum(x .* log(x) - x)", "x").evaluate({"x": [0.0, 1.0]})[0] == -np.inf
