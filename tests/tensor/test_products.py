@@ -360,7 +360,7 @@ def test_powers_of_numbers_are_numbers_of_bounded_length(exponent: int) -> None:
 def test_the_reciprocal_of_an_entrywise_product_cancels_its_factors() -> None:
     """x (x/y)⁻¹ = y, whatever else stands beside it: the gradient of Σ x log(x/y)."""
     arena = Arena()
-    x, y = arena.variable("x", ("n", "m")), arena.variable("y", ("n", "m"))
+    x, y = (arena.variable(letter, ("n", "m"), ["positive"]) for letter in "xy")
     both = (0, 1)
     ratio = arena.product(1, [Factor(x, both, 1), Factor(y, both, -1)], both)
     assert arena.product(1, [Factor(x, both, 1), Factor(ratio, both, -1)], both) is y
@@ -370,6 +370,10 @@ def test_the_reciprocal_of_an_entrywise_product_cancels_its_factors() -> None:
     total = arena.product(1, [Factor(x, both, 1), Factor(y, both, -1)], (0,))  # Σ_j: no such law
     kept = arena.product(1, [Factor(x, both, 1), Factor(total, (0,), -1)], both)
     assert any(factor.node is total for factor in kept.factors)
-    for exponent in (1, 2):  # and no other power: what is written once is computed once
+    for exponent in (
+        Fraction(1, 2),
+        1,
+        2,
+    ):  # and no other power: what is written once is computed once
         kept = arena.product(1, [Factor(x, both, 1), Factor(ratio, both, exponent)], both)
         assert set(kept.children) == {x, ratio}

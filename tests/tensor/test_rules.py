@@ -105,6 +105,12 @@ ELEMENTWISE_RULES = {
         lambda p, z: (-np.expm1(-p)) ** z * np.expm1(-p) ** 3,
         ("pow",),
     ),
+    "x^z (-x)^2": Rule(
+        lambda s: s.m("pow", -s.m("expm1", -s.p), s.z) * s.m("expm1", -s.p) ** 2,
+        lambda s: s.m("pow", -s.m("expm1", -s.p), s.z + 2),
+        lambda p, z: (-np.expm1(-p)) ** z * np.expm1(-p) ** 2,
+        ("pow",),
+    ),
     "x^z x^k": Rule(
         lambda s: s.m("pow", s.p, s.z) * s.p**-1,
         lambda s: s.m("pow", s.p, s.z - 1),
@@ -759,6 +765,8 @@ def test_guards() -> None:
     assert len((step * relu).children) == 2  # different arguments
     assert s.m("sign", s.x) ** 2 is not s.m("sign", s.x)  # 0 or 1, not -1
     assert s.m("abs", s.x) ** 3 is not s.x**3
+    below = s.m("expm1", -s.p)  # negative: its root is no number
+    assert len((s.m("pow", -below, s.z) * below**HALF).children) == 2
     assert s.m("sign", s.x) ** Fraction(3, 2) is not s.m("sign", s.x)  # no number where x < 0
     named = AbstractElementwise("log", (0,))  # a function of the user's, whatever its name
     assert n.map(named, s.m("exp", s.x)) is not s.x
