@@ -126,6 +126,7 @@ TEXTS: dict[str, Callable[..., Any]] = {
     "h = P ./ P'\nsum(G .* P .* P' .* log(h .* G))": lambda P, G: (
         G * P.T * xlogx(P) - G * P * xlogx(P.T) + P * P.T * xlogx(G)
     ).sum(),
+    "(p .* x + p .* a)' log(p)": lambda p, x, a: (xlogx(p) * (x + a)).sum(),
     "p .* (log(p) - 1)": lambda p: xlogx(p) - p,
     "sum(p .* (x .* log(p) + 1))": lambda p, x: (x * xlogx(p) + p).sum(),
     "sum(P .* log(2 P))": lambda P: scipy.special.xlogy(P, 2 * P).sum(),

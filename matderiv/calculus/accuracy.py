@@ -100,4 +100,4 @@ class Degrees:
 
 def _only_adds(node: Sum) -> bool:
     """Whether no terms can cancel: all are ≥ 0, as numbers or as quadratic forms."""
-    return is_nonnegative(node.arena, node) or is_semidefinite(node)
+    return is_nonnegative(node) or is_semidefinite(node)

@@ -265,7 +265,7 @@ class Shortener:
                 other = next((f for f in node.factors if f[:2] == (below, labels)), None)
                 if other is None or other.exponent * power < 0 or (ports and inverse):
                     continue
-                if power.denominator != 1 and not is_nonnegative(arena, below):
+                if power.denominator != 1 and not is_nonnegative(below):
                     continue  # the root of f^2 is not f
                 lowest = min(exponent for exponent, _ in uses)
                 made = _times(total, Factor(below, ports, -lowest))
@@ -305,9 +305,7 @@ def _cleared(node: Sum) -> Node:
             total, exponent = factor.node, factor.exponent
             while isinstance(total, Sum) and exponent < 0:
                 found = next(iter(_divisors(total).items()), None)
-                if found is None or not (
-                    exponent.denominator == 1 or is_nonnegative(arena, found[0][0])
-                ):
+                if found is None or not (exponent.denominator == 1 or is_nonnegative(found[0][0])):
                     break
                 (below, ports), uses = found
                 lowest = min(power for power, _ in uses)

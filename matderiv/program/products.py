@@ -210,7 +210,7 @@ def _add_factor(values: Values, work: _Work, factor: Factor, key: ScaleKey | Non
         return
     assert isinstance(source, Ref)
     # What is computed as its negative has its sign turned, whatever its node is known for.
-    nonnegative = node.id not in values.negated and is_factor_nonnegative(node.arena, factor)
+    nonnegative = node.id not in values.negated and is_factor_nonnegative(factor)
     whole = symmetric and wired.is_dense
     work.pieces.append(Piece(source, axes, inverted, False, nonnegative, whole))
     work.keys.append(key if exponent == 1 else None)

@@ -55,7 +55,7 @@ def negated(nodes: Sequence[Node], roots: Iterable[Node]) -> frozenset[int]:
         return bool(using) and node.id not in spoiled and all(signs[k] == -1 for k in using)
 
     def turns(node: Node) -> bool:
-        if not isinstance(node, Sum) or is_nonnegative(node.arena, node):  # it has a root
+        if not isinstance(node, Sum) or is_nonnegative(node):  # it has a root
             return False
         return len({c > 0 for c, _ in node.terms}) == 2 and freed(node)
 

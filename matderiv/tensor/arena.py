@@ -15,7 +15,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from matderiv.limits import tick
@@ -65,9 +65,7 @@ class Arena:
         self._fresh = 0
         self.has_loops = False
         self.symmetric: dict[int, bool] = {}
-        self.nonnegative: dict[int, bool] = {}
-        self.definite: dict[int, bool] = {}
-        self.semidefinite: dict[int, bool] = {}
+        self.proofs: dict[Callable[[Node], bool], dict[int, bool]] = {}  # by node
         self.silencers: dict[int, frozenset[int]] = {}
         self.roots: dict[int, Roots] = {}
         self._keepers: dict[type, object] = {}

@@ -163,7 +163,7 @@ def _logdet(arena: Arena, x: Node) -> Node | None:
         return arena.einsum("ii->", inner)
     if isinstance(x, Product) and x.out[0] == x.out[1]:
         diagonal = arena.einsum("ii->i", x)
-        if not is_nonnegative(arena, diagonal):
+        if not is_nonnegative(diagonal):
             diagonal = arena.map("abs", diagonal)
         return arena.sum_axes(arena.map("log", diagonal), (0,))
     return _of_transpose(arena, "logdet", x)

@@ -266,10 +266,10 @@ def _mergeable(arena: Arena, node: Product, exponent: Number) -> bool:
         return False
     if exponent.denominator == 1:
         return True
-    if not all(splits_over_power(arena, f.node, f.exponent, exponent) for f in node.factors):
+    if not all(splits_over_power(f.node, f.exponent, exponent) for f in node.factors):
         return False
     # (a b)^½ = a^½ b^½ needs every factor but one proved nonnegative.
-    return sum(not is_factor_nonnegative(arena, f) for f in node.factors) <= 1
+    return sum(not is_factor_nonnegative(f) for f in node.factors) <= 1
 
 
 def _merge(arena: Arena, factors: list[Factor], labels: Labels) -> list[Factor]:

@@ -5,6 +5,8 @@ Answers are proofs: False means "not proved".  They are kept in the arena.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.nodes import (
@@ -22,6 +24,7 @@ from matderiv.tensor.nodes import (
     Variable,
 )
 from matderiv.tensor.stable import one_plus
+from matderiv.tensor.traverse import reachable
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
@@ -57,83 +60,96 @@ def _contracts(node: Node) -> bool:
 
 def is_symmetric(arena: Arena, node: Node) -> bool:
     """Whether A' = A is known.  A Product is symmetric when its transpose is itself."""
-    if node.order != 2 or node.shape[0] != node.shape[1]:
+    if not _is_square(node):
         return False
-    known = arena.symmetric.get(node.id)
-    if known is not None:
-        return known
-    arena.symmetric[node.id] = False  # while the transpose is under construction
+    known = arena.symmetric
+    if node.id not in known:
+        # Parts are asked first: chains of them are long.
+        for part in reachable([node], lambda n: n.id in known or not _is_symmetric_by_parts(n)):
+            if part.id not in known and _is_square(part):
+                known[part.id] = False  # while the transpose is under construction
+                known[part.id] = _is_symmetric(arena, part)
+    return known[node.id]
+
+
+def _is_square(node: Node) -> bool:
+    return node.order == 2 and node.shape[0] == node.shape[1]
+
+
+def _is_symmetric_by_parts(node: Node) -> bool:
+    """Whether a node may be symmetric because its children are."""
+    if isinstance(node, Apply):
+        return node.primitive.keeps_symmetry
+    return _is_square(node) and isinstance(node, Map | Name | Sum)
+
+
+def _is_symmetric(arena: Arena, node: Node) -> bool:
     if isinstance(node, Variable):
-        answer = bool(node.attributes & SYMMETRIC)
-    elif isinstance(node, Map):
-        answer = all(is_symmetric(arena, child) for child in node.children)
-    elif isinstance(node, Sum):
+        return bool(node.attributes & SYMMETRIC)
+    if isinstance(node, Map):
+        return all(is_symmetric(arena, child) for child in node.children)
+    if isinstance(node, Sum):
         # A + A' is symmetric though its terms are not.
         loose = {
             (t.coefficient, t.node.id): t for t in node.terms if not is_symmetric(arena, t.node)
         }
-        answer = len(loose) <= 8 and all(
+        return len(loose) <= 8 and all(
             (t.coefficient, arena.transpose(t.node).id) in loose for t in loose.values()
         )
-    elif isinstance(node, Apply):
-        answer = node.primitive.keeps_symmetry and is_symmetric(arena, node.arguments[0])
-    elif isinstance(node, Name):
-        answer = is_symmetric(arena, node.definition)
-    elif isinstance(node, Last | Stack):  # a last value is a value of the body
-        answer = is_symmetric(arena, _in_body(node))
-    else:
-        assert isinstance(node, Product)
-        a, b = node.out
-        if a == b:
-            answer = True
-        else:
-            flipped = arena.product(
-                node.coefficient, node.factors, (b, a), dict(enumerate(node.sizes))
-            )
-            answer = flipped is node
-    arena.symmetric[node.id] = answer
-    return answer
+    if isinstance(node, Apply):
+        return node.primitive.keeps_symmetry and is_symmetric(arena, node.arguments[0])
+    if isinstance(node, Name):
+        return is_symmetric(arena, node.definition)
+    if isinstance(node, Last | Stack):  # a last value is a value of the body
+        return is_symmetric(arena, _in_body(node))
+    assert isinstance(node, Product)
+    sizes = dict(enumerate(node.sizes))
+    return arena.product(node.coefficient, node.factors, node.out[::-1], sizes) is node
 
 
-def is_nonnegative(arena: Arena, node: Node) -> bool:
+def _kept(proof: Callable[[Node], bool]) -> Callable[[Node], bool]:
+    """Answers are kept; the parts of sums and products are asked first: chains of them are long."""
+
+    @wraps(proof)
+    def ask(node: Node) -> bool:
+        known = node.arena.proofs.setdefault(proof, {})
+        if node.id not in known:
+            for part in reachable(
+                [node], lambda n: n.id in known or not isinstance(n, Name | Product | Sum)
+            ):
+                if part.id not in known:
+                    known[part.id] = proof(part)
+        return known[node.id]
+
+    return ask
+
+
+@_kept
+def is_nonnegative(node: Node) -> bool:
     """Whether every entry is known to be ≥ 0."""
-    known = arena.nonnegative.get(node.id)
-    if known is not None:
-        return known
     if isinstance(node, Variable):
-        answer = bool(node.attributes & NONNEGATIVE)
-    elif isinstance(node, Size):
-        answer = True
-    elif isinstance(node, Map):
-        answer = node.function.nonnegative
-    elif isinstance(node, Apply):
-        answer = node.primitive.nonnegative
-    elif isinstance(node, Name):
-        answer = is_nonnegative(arena, node.definition)
-    elif isinstance(node, Last | Stack):
-        answer = is_nonnegative(arena, _in_body(node))
-    elif isinstance(node, Sum):
-        answer = _is_one_and_unit(node) or all(
-            t.coefficient > 0 and is_nonnegative(arena, t.node) for t in node.terms
-        )
-    else:
-        assert isinstance(node, Product)
-        answer = _is_one_and_unit(node) or (
-            node.coefficient >= 0 and all(is_factor_nonnegative(arena, f) for f in node.factors)
-        )
-    arena.nonnegative[node.id] = answer
-    return answer
+        return bool(node.attributes & NONNEGATIVE)
+    if isinstance(node, Size):
+        return True
+    if isinstance(node, Map):
+        return node.function.nonnegative
+    if isinstance(node, Apply):
+        return node.primitive.nonnegative
+    if isinstance(node, Name):
+        return is_nonnegative(node.definition)
+    if isinstance(node, Last | Stack):
+        return is_nonnegative(_in_body(node))
+    if _is_one_and_unit(node):
+        return True
+    if isinstance(node, Sum):
+        return all(t.coefficient > 0 and is_nonnegative(t.node) for t in node.terms)
+    assert isinstance(node, Product)
+    return node.coefficient > 0 and all(map(is_factor_nonnegative, node.factors))
 
 
+@_kept
 def is_positive_definite(node: Node) -> bool:
     """Whether a matrix is known to be symmetric and positive definite: A'A + t I with t > 0."""
-    known = node.arena.definite
-    if node.id not in known:
-        known[node.id] = _is_definite(node)
-    return known[node.id]
-
-
-def _is_definite(node: Node) -> bool:
     if isinstance(node, Variable):
         return "posdef" in node.attributes
     if isinstance(node, Name):
@@ -161,13 +177,14 @@ def _is_definite(node: Node) -> bool:
     )
 
 
+@_kept
 def _is_positive(node: Node) -> bool:
     """Whether every entry is known to be > 0."""
     if isinstance(node, Name):
         return _is_positive(node.definition)
     if isinstance(node, Sum):
         return all(t.coefficient > 0 for t in node.terms) and (
-            all(is_nonnegative(node.arena, t.node) for t in node.terms)
+            all(is_nonnegative(t.node) for t in node.terms)
             and any(_is_positive(t.node) for t in node.terms)
         )
     if isinstance(node, Product):
@@ -177,19 +194,13 @@ def _is_positive(node: Node) -> bool:
     return isinstance(node, Size) or (isinstance(node, Variable) and "positive" in node.attributes)
 
 
+@_kept
 def is_semidefinite(node: Node) -> bool:
     """Whether A is known to be symmetric with x'A x ≥ 0.
 
     So are diag(w) for w ≥ 0, sums, entrywise products (Schur), and u u' and B' C B for a
     semidefinite C.
     """
-    known = node.arena.semidefinite
-    if node.id not in known:
-        known[node.id] = _is_semidefinite(node)
-    return known[node.id]
-
-
-def _is_semidefinite(node: Node) -> bool:
     if is_positive_definite(node):
         return True
     if isinstance(node, Name):
@@ -200,7 +211,7 @@ def _is_semidefinite(node: Node) -> bool:
         return False
     first, second = node.out
     if first == second:
-        return all(is_factor_nonnegative(node.arena, f) for f in node.factors)
+        return all(map(is_factor_nonnegative, node.factors))
     sizes = dict(enumerate(node.sizes))
     schur, left, right, rest = list[Factor](), list[Factor](), list[Factor](), list[Factor]()
     for f in node.factors:
@@ -219,7 +230,7 @@ def _is_semidefinite(node: Node) -> bool:
         return False
     apart = [(one, other) for one, other in inner.items() if one != other]
     if not apart:  # for each of the labels that both sides share, u u'
-        return all(is_factor_nonnegative(node.arena, f) for f in rest)
+        return all(map(is_factor_nonnegative, rest))
     if len(inner) > 1:
         return False
     return is_semidefinite(node.arena.product(1, rest, apart[0], sizes))
@@ -256,23 +267,22 @@ def _in_body(node: Last | Stack) -> Node:
     return node.loop.carries[node.index].next if isinstance(node, Last) else node.body
 
 
-def is_factor_nonnegative(arena: Arena, factor: Factor) -> bool:
+def is_factor_nonnegative(factor: Factor) -> bool:
     exponent = factor.exponent
     # An even numerator squares; an even denominator is a root, which is ≥ 0 where it exists.
     return (
-        exponent.numerator % 2 == 0
-        or exponent.denominator % 2 == 0
-        or is_nonnegative(arena, factor.node)
+        exponent.numerator % 2 == 0 or exponent.denominator % 2 == 0 or is_nonnegative(factor.node)
     )
 
 
-def splits_over_power(arena: Arena, node: Node, inner: Number, outer: Number) -> bool:
+def splits_over_power(node: Node, inner: Number, outer: Number) -> bool:
     """Whether (node^inner)^outer = node^(inner·outer) wherever the left side exists."""
-    if outer.denominator == 1 or is_nonnegative(arena, node):
+    if outer.denominator == 1 or is_nonnegative(node):
         return True
     return inner.numerator % 2 == 1
 
 
+@_kept
 def is_sum_of_squares(node: Node) -> bool:
     """Whether a scalar is Σ Π of squares, as ‖x‖² is: its power -k/2 is 0 at 0 by our rule."""
     if isinstance(node, Name):

@@ -156,9 +156,9 @@ def _log_of_product(arena: Arena, x: Node) -> Node | None:
         if log is None:
             return None
         total += log
-    signed = [f for f in scalars if not is_factor_nonnegative(arena, f)]
+    signed = [f for f in scalars if not is_factor_nonnegative(f)]
     others = [f for f in x.factors if f not in scalars]
-    if not others or (signed and not all(is_factor_nonnegative(arena, f) for f in others)):
+    if not others or (signed and not all(is_factor_nonnegative(f) for f in others)):
         return None
     number = x.coefficient
     known: list[tuple[Node, Number]] = [

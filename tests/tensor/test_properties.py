@@ -215,7 +215,7 @@ def test_functions_of_matrices_are_what_is_said_of_them(name: str) -> None:
             if not np.isfinite(array).all():
                 continue
             scale = np.abs(array).max(initial=0)
-            if is_nonnegative(k.arena, node):
+            if is_nonnegative(node):
                 assert array.min() >= -1e-9 * scale
             if is_symmetric(k.arena, node):
                 assert np.allclose(array, array.T, rtol=0, atol=1e-7 * scale)
@@ -362,7 +362,7 @@ MAYBE = {"2 - sigmoid(x)"}  # true, and not proved
 def test_what_is_said_to_be_nonnegative_is(name: str) -> None:
     form, known = ENTRIES[name]
     made = Matrices()
-    assert is_nonnegative(made.arena, form(made)) == known
+    assert is_nonnegative(form(made)) == known
     arrays = [draw.at(form(draw)) for draw in map(Matrices, range(12))]
     if known:
         assert all(np.all(array >= 0) for array in arrays)
@@ -417,9 +417,9 @@ def test_powers_of_powers_multiply_where_they_do(inner: Fraction, outer: Fractio
             return float(root ** Fraction(exponent).numerator)
         return float(np.float64(base) ** float(exponent))
 
-    assert splits_over_power(made.arena, made.t, inner, outer)
-    assert splits_over_power(made.arena, made.r, inner, outer) or Fraction(outer).denominator > 1
-    if splits_over_power(made.arena, made.r, inner, outer):
+    assert splits_over_power(made.t, inner, outer)
+    assert splits_over_power(made.r, inner, outer) or Fraction(outer).denominator > 1
+    if splits_over_power(made.r, inner, outer):
         with np.errstate(invalid="ignore"):
             for base in (-1.7, 2.3):
                 left = power(power(base, inner), outer)
@@ -457,9 +457,31 @@ def test_powers_of_numbers_are_exact() -> None:
     assert _number_power(0, 2) == 0
 
 
-def test_a_proof_is_found_once_for_each_value() -> None:
-    """Sums that share what they are made of: 2^40 paths, 40 values."""
-    node = Arena().variable("A", ("n", "n"), ["symmetric"])
-    for k in range(40):
-        node = node.arena.name(f"B{k}", node + node.arena.name(f"C{k}", 2 * node))
-    assert not is_semidefinite(node)
+PROOFS: dict[str, tuple[Callable[[Node], bool], Form, Form]] = {  # of one, and not of the other
+    "symmetric": (lambda node: node.arena.is_symmetric(node), lambda k: k.C, lambda k: k.A),
+    "nonnegative": (is_nonnegative, lambda k: k.p, lambda k: k.x),
+    "definite": (is_positive_definite, lambda k: k.S, lambda k: k.C),
+    "semidefinite": (is_semidefinite, lambda k: k.e("ki,kj->ij", k.X, k.X), lambda k: k.C),
+    "sum of squares": (is_sum_of_squares, lambda k: k.r**2, lambda k: k.r),
+}
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_a_proof_is_found_once_for_each_value(name: str) -> None:
+    """Of a sum whose terms are of the one before: 2^700 paths down, 1400 values."""
+    proof, *forms = PROOFS[name]
+    for form, want in zip(forms, (True, False), strict=True):
+        made = Matrices()
+        node = form(made)
+        for step in range(700):
+            other = made.arena.name(f"b{step}", 2 * node)
+            node = made.arena.name(f"a{step}", node + other)
+        assert proof(node) == want
+
+
+def test_a_long_chain_of_functions_is_symmetric_as_its_first_argument_is() -> None:
+    for start in (Matrices().C, Matrices().A):
+        node = start
+        for _ in range(700):
+            node = node.arena.apply("expm", node.arena.map("sin", node))
+        assert node.arena.is_symmetric(node) == node.arena.is_symmetric(start)
