@@ -177,6 +177,15 @@ def test_a_row_that_sums_to_one_vanishes_where_it_is_summed_alone() -> None:
     assert set(arena.einsum("ij,j->i", P, x).children) == {P, x}
 
 
+def test_a_batch_of_inverses_beside_its_argument_stays() -> None:
+    arena = Arena()
+    batch = arena.variable("W", ("k", "n", "n"))
+    product = arena.einsum("kij,kjl->kil", arena.apply("inv", batch), batch)
+    assert isinstance(product, Product)
+    assert len(product.factors) == 2
+    assert not list(without_square(product))
+
+
 def test_a_path_with_a_diagonal_on_it_is_no_chain() -> None:
     made = Inverses()
     for spec in ("ij,jk,jj->ik", "ij,jk,ii->ik", "ij,jk,kk->ik"):

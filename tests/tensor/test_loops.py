@@ -4,11 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.loops import build_loop
 from matderiv.tensor.nodes import Carry, Last, Node
+from tests.numerics import Array, value
+
+SIZES = {"n": 3, "N": 2}
+
+
+@pytest.mark.parametrize("depth", range(1, 6))
+def test_a_loop_in_loops_has_their_value(depth: int) -> None:
+    """z ← the loop inside of z, then cos(z) + (depth) x: each with a state of its own."""
+    arena = Arena()
+    x = arena.variable("x", ("n",))
+    array = np.array([0.3, -0.7, 1.1])
+
+    def nested(start: Node, level: int) -> Node:
+        if not level:
+            return start
+        z, u = arena.placeholder(("n",), "z"), arena.placeholder(("n",), "u")
+        inner = nested(z + u, level - 1)
+        carries = [Carry(z, start, arena.map("cos", inner) + level * x), Carry(u, x, u + z)]
+        return build_loop(arena, "N", 1, carries, [], [z], [])[0]
+
+    def by_numpy(z: Array, level: int) -> Array:
+        u = array
+        for _ in range(2 if level else 0):
+            z, u = np.cos(by_numpy(z + u, level - 1)) + level * array, u + z
+        return z
+
+    got = value(nested(x, depth), {x: array}, SIZES)
+    assert np.allclose(got, by_numpy(array, depth), rtol=1e-12)
+
 
 # What a and b become in a layer, and whether they stay the zeros that they start as.
 STEPS: dict[str, tuple[Callable[[Node, Node, Node], tuple[Node, Node]], tuple[bool, bool]]] = {

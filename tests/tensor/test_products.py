@@ -357,6 +357,38 @@ def test_powers_of_numbers_are_numbers_of_bounded_length(exponent: int) -> None:
                 assert node.coefficient == Fraction(base) ** (sign * exponent)
 
 
+def test_a_symmetric_factor_meets_itself_turned() -> None:
+    arena = Arena()
+    s, a = arena.variable("S", ("n", "n"), ["symmetric"]), arena.variable("A", ("n", "n"))
+    assert arena.einsum("ij,ji->ij", s, s) is s**2
+    assert arena.einsum("ij,ji->ji", s**2, s) is s**3
+    assert arena.einsum("ij,jk,kj->ik", a, s, s) is arena.einsum("ij,jk->ik", a, s**2)
+    assert arena.einsum("ij,ji->ij", a, a) is not a**2
+
+
+def test_roots_of_one_scalar_that_meet_are_what_they_are_of() -> None:
+    """√2 √2 = 2, and so for 2 x'x and r tr A, which come apart."""
+    arena = Arena()
+    x, a = arena.variable("x", ("n",)), arena.variable("A", ("n", "n"))
+    r = arena.variable("r", ())
+    for scalar in (arena.number(2), 2 * arena.einsum("i,i->", x, x), r * arena.einsum("ii->", a)):
+        root = scalar ** Fraction(1, 2)
+        assert root * root is scalar
+        assert arena.multiply(root, root, a) is scalar * a
+        assert arena.multiply(root**3, x, root**-1) is scalar * x
+        assert arena.multiply(root, root**-1, x) is x
+
+
+def test_the_size_of_a_product_of_axes_is_the_product_of_their_sizes() -> None:
+    arena = Arena()
+    m, n = arena.size("m"), arena.size("n")
+    for dims in (("m", "n"), ("n", 3, "m"), ("m", "m"), (2, 3)):
+        want = arena.multiply(1, *(arena.size(dim) for dim in dims))
+        assert arena.size(arena.total_size(dims)) is want
+        assert arena.einsum("ii->", arena.identity(arena.total_size(dims))) is want
+    assert arena.size(arena.total_size(("m", "n", 2))) is 2 * m * n
+
+
 def test_the_reciprocal_of_an_entrywise_product_cancels_its_factors() -> None:
     """x (x/y)⁻¹ = y, whatever else stands beside it: the gradient of Σ x log(x/y)."""
     arena = Arena()

@@ -13,6 +13,7 @@ from matderiv.tensor.nodes import Node
 from matderiv.tensor.primitives import PRIMITIVES
 from matderiv.tensor.products import _number_power
 from matderiv.tensor.properties import (
+    _is_positive,
     is_nonnegative,
     is_positive_definite,
     is_semidefinite,
@@ -240,6 +241,14 @@ def test_what_is_said_to_be_symmetric_is(name: str) -> None:
         assert array.ndim < 2 or not np.allclose(array, array.T)
 
 
+def test_nothing_of_two_sizes_is_symmetric() -> None:
+    k = Matrices()
+    zero = k.arena.zero(("m", "n"))
+    for node in (zero, k.arena.name("Z", zero), k.X, k.arena.map("exp", k.X), k.X + k.Y):
+        assert not k.arena.is_symmetric(node)
+        assert k.arena.transpose(node).shape == ("n", "m")
+
+
 SEMIDEFINITE: dict[str, Form] = {
     **POSITIVE_DEFINITE,
     "A'A": lambda k: k.e("ki,kj->ij", k.A, k.A),
@@ -271,6 +280,7 @@ NOT_SEMIDEFINITE: dict[str, Form] = {
     "diag(diag(A)) A": lambda k: k.e("ii,ij->ij", k.A, k.A),
     "A .* A'": lambda k: k.e("ij,ji->ij", k.A, k.A),
     "A.^2": lambda k: k.A**2,
+    "A' (B.^2) A": lambda k: k.e("ki,kl,lj->ij", k.A, k.B**2, k.A),
     "x 1'": lambda k: k.e("i,j->ij", k.x, k.arena.ones("n")),
     "diag(S) 1'": lambda k: k.e("ii,j->ij", k.S, k.arena.ones("n")),
     "-2 A A'": lambda k: -2 * k.e("ik,jk->ij", k.A, k.A),
@@ -370,6 +380,21 @@ def test_what_is_said_to_be_nonnegative_is(name: str) -> None:
         assert any(np.any(array < 0) for array in arrays)
 
 
+def test_an_even_root_is_nonnegative_where_it_is() -> None:
+    x = Matrices().x
+    for power in (HALF, Fraction(3, 2), Fraction(2, 3), Fraction(-1, 2), Fraction(5, 6)):
+        assert is_nonnegative(x**power)
+    for power in (Fraction(1, 3), Fraction(-1, 3), Fraction(5, 3), Fraction(3, 5)):
+        assert not is_nonnegative(x**power)
+
+
+def test_a_diagonal_matrix_is_not_positive_entry_by_entry() -> None:
+    k = Matrices()
+    assert _is_positive(k.p)
+    assert _is_positive(k.e("i,j->ij", k.p, k.p))
+    assert not _is_positive(k.e("i->ii", k.p))
+
+
 # A power -1/2 of a sum of squares is taken as 0 where all of them are 0.
 SQUARES: dict[str, tuple[Form, bool]] = {
     "x'x": (lambda k: k.e("i,i->", k.x, k.x), True),
@@ -434,6 +459,9 @@ def test_a_root_of_a_product_comes_apart_for_one_unknown_sign() -> None:
     assert k.e("i,j->ij", k.p, k.x) ** HALF is k.e("i,j->ij", k.p**HALF, k.x**HALF)
     assert k.e(",i->i", k.r, k.x) ** HALF is not k.e(",i->i", k.r**HALF, k.x**HALF)
     assert k.e("i,j->ij", k.x, k.v) ** HALF is not k.e("i,j->ij", k.x**HALF, k.v**HALF)
+    trace = k.e("ii->", k.A)
+    assert (k.r * trace) ** HALF is not k.r**HALF * trace**HALF
+    assert (k.t * trace) ** HALF is k.t**HALF * trace**HALF
 
 
 # ----- powers of numbers --------------------------------------------------------------

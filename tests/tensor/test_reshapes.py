@@ -440,6 +440,13 @@ def test_a_fusion_of_tensors_is_no_product_of_matrices() -> None:
     fused = s.arena.reshape(outer, 6, tuple(sizes))
     assert kronecker_factors(fused) is None
     assert dyad_factors(fused) is None
+    thin, one = s.arena.variable("a", ("n", 1)), s.arena.variable("b", (1, 1))
+    for reduced in (
+        s.f("logsumexp", s.e("ij,k->ijk", s.A, s.x)),
+        s.f("norm_op", s.e("ij,kl->ijkl", thin, one)),
+    ):
+        assert kronecker_factors(reduced) is None
+        assert dyad_factors(reduced) is None
 
 
 @pytest.mark.parametrize("before, after", [*itertools.product(range(4), repeat=2)])
@@ -450,7 +457,19 @@ def test_axes_of_size_1_alone_are_all_paired(before: int, after: int) -> None:
 
 
 # Operands of letters i, j, k, l of the sizes 2, 3, 2, 3: products of one, two or three.
-_OUTER = ["ij,kl", "ik,jl", "il,jk", "i,jkl", "ijk,l", "ij,k,l", "ijkl", "ij,jk", "i,j,k", "i,j"]
+_OUTER = [
+    "ij,kl",
+    "ik,jl",
+    "il,jk",
+    "i,jkl",
+    "ijk,l",
+    "ij,k,l",
+    "ij,k",
+    "ijkl",
+    "ij,jk",
+    "i,j,k",
+    "i,j",
+]
 _TARGETS = [(6, 6), (4, 9), (2, 18), (18, 2), (3, 12), (36,), (6, 2), (2, 6), (4, 3), (12,), (6,)]
 _TARGETS += [(2, 3, 2), (2, 2, 3), (2, 6, 3), (4, 3, 3)]
 _LENGTHS = dict(zip("ijkl", (2, 3, 2, 3), strict=True))
@@ -486,6 +505,7 @@ def test_factors_found_in_a_fusion_are_its_factors(terms: str) -> None:
                     assert relative_error(whole * float(scalars), want) <= 1e-12 or node is fused
                     left, right = (value(part, arrays, {}) for part in found)
                     if factors is dyad_factors:
+                        assert [part.order for part in found] == [2, 2]
                         left, right = left.ravel()[:, None], right.ravel()[None, :]
                     assert _is_kron(left, right, whole)
                     count += 1

@@ -375,6 +375,12 @@ MATRIX_RULES = {
         lambda p, A: inv(2 * p.sum() * A),
         ("inv",),
     ),
+    "inv of a matrix times a scalar": Rule(
+        lambda s: s.inv(s.e(",ij->ij", s.e("i->", s.p), s.A)),
+        lambda s: s.e(",ij->ij", 1 / s.e("i->", s.p), s.inv(s.A)),
+        lambda p, A: inv(p.sum() * A),
+        ("inv",),
+    ),
     "inv of transpose": Rule(
         lambda s: s.inv(s.t(s.A)), lambda s: s.t(s.inv(s.A)), lambda A: inv(A.T), ("inv",)
     ),
@@ -765,6 +771,8 @@ def test_guards() -> None:
     assert len((step * relu).children) == 2  # different arguments
     assert s.m("sign", s.x) ** 2 is not s.m("sign", s.x)  # 0 or 1, not -1
     assert s.m("abs", s.x) ** 3 is not s.x**3
+    product = s.e("ij,jk->ik", s.f("expm", s.A), s.B)  # (M A)⁻¹ is split where M⁻¹ is at hand
+    assert s.inv(product).children == (product,)
     below = s.m("expm1", -s.p)  # negative: its root is no number
     assert len((s.m("pow", -below, s.z) * below**HALF).children) == 2
     assert s.m("sign", s.x) ** Fraction(3, 2) is not s.m("sign", s.x)  # no number where x < 0
