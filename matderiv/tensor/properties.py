@@ -60,27 +60,23 @@ def _contracts(node: Node) -> bool:
 
 def is_symmetric(arena: Arena, node: Node) -> bool:
     """Whether A' = A is known.  A Product is symmetric when its transpose is itself."""
-    if not _is_square(node):
+    if node.order != 2 or node.shape[0] != node.shape[1]:
         return False
     known = arena.symmetric
     if node.id not in known:
         # Parts are asked first: chains of them are long.
         for part in reachable([node], lambda n: n.id in known or not _is_symmetric_by_parts(n)):
-            if part.id not in known and _is_square(part):
+            if part.id not in known:
                 known[part.id] = False  # while the transpose is under construction
                 known[part.id] = _is_symmetric(arena, part)
     return known[node.id]
 
 
-def _is_square(node: Node) -> bool:
-    return node.order == 2 and node.shape[0] == node.shape[1]
-
-
 def _is_symmetric_by_parts(node: Node) -> bool:
-    """Whether a node may be symmetric because its children are."""
+    """Whether a square matrix is symmetric where its children are, which are as large."""
     if isinstance(node, Apply):
         return node.primitive.keeps_symmetry
-    return _is_square(node) and isinstance(node, Map | Name | Sum)
+    return isinstance(node, Map | Name | Sum)
 
 
 def _is_symmetric(arena: Arena, node: Node) -> bool:

@@ -266,10 +266,8 @@ def kronecker_factors(node: Node) -> tuple[Node, Node] | None:
     return None
 
 
-def dyad_factors(node: Node) -> tuple[Node, Node] | None:
-    """A and B where a value is vec(A') vec(B')': the fusion of A[i,j] B[k,l] at [i,j,k,l]."""
-    if not isinstance(node, Apply) or node.primitive.key != "reshape":
-        return None
+def dyad_factors(node: Apply) -> tuple[Node, Node] | None:
+    """A and B where a reshape is vec(A') vec(B')': the fusion of A[i,j] B[k,l] at [i,j,k,l]."""
     (outer,) = node.arguments
     if not isinstance(outer, Product) or outer.order != 4:
         return None

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate, pairwise
 from math import prod
 from operator import mul
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pytest
 
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, multiply_dims
-from matderiv.tensor.nodes import Node, Product
+from matderiv.tensor.nodes import Apply, Node, Product
 from matderiv.tensor.reshapes import blocks, dyad_factors, kronecker_factors
 from tests.numerics import lengths, relative_error, value
 from tests.tensor.setting import SIZES, Setting
@@ -438,6 +438,7 @@ def test_a_fusion_of_tensors_is_no_product_of_matrices() -> None:
     outer = s.e("ijk,lmn->iljmkn", s.W, s.W)
     sizes = [s.arena.total_size(outer.shape[k : k + 2]) for k in (0, 2, 4)]
     fused = s.arena.reshape(outer, 6, tuple(sizes))
+    assert isinstance(fused, Apply)
     assert kronecker_factors(fused) is None
     assert dyad_factors(fused) is None
     thin, one = s.arena.variable("a", ("n", 1)), s.arena.variable("b", (1, 1))
@@ -446,7 +447,18 @@ def test_a_fusion_of_tensors_is_no_product_of_matrices() -> None:
         s.f("norm_op", s.e("ij,kl->ijkl", thin, one)),
     ):
         assert kronecker_factors(reduced) is None
-        assert dyad_factors(reduced) is None
+
+
+def test_the_factors_of_a_dyad_of_long_vectors_are_known() -> None:
+    """vec(A') vec(X')' as the fusion of A_ij X_kl."""
+    s = Setting()
+    sizes = [s.arena.total_size(node.shape) for node in (s.A, s.X)]
+    dyad = s.arena.reshape(s.e("ij,kl->ijkl", s.A, s.X), 4, tuple(sizes))
+    assert isinstance(dyad, Apply)
+    assert dyad_factors(dyad) == (s.A, s.X)
+    crossed = s.arena.reshape(s.e("ij,kl->ikjl", s.A, s.A), 4, (_square(s), _square(s)))
+    assert isinstance(crossed, Apply)
+    assert dyad_factors(crossed) is None
 
 
 @pytest.mark.parametrize("before, after", [*itertools.product(range(4), repeat=2)])
@@ -498,7 +510,7 @@ def test_factors_found_in_a_fusion_are_its_factors(terms: str) -> None:
     for fused, want, arrays in _fusions(terms):
         assert relative_error(value(fused, arrays, {}), want) <= 1e-12
         scalars = fused.coefficient if isinstance(fused, Product) else 1
-        for node in (fused, *fused.children):
+        for node in filter(_is_apply, (fused, *fused.children)):
             for factors in (kronecker_factors, dyad_factors):
                 if node.shape == want.shape and (found := factors(node)) is not None:
                     whole = value(node, arrays, {})
@@ -510,6 +522,10 @@ def test_factors_found_in_a_fusion_are_its_factors(terms: str) -> None:
                     assert _is_kron(left, right, whole)
                     count += 1
     assert count or terms in ("ijkl", "ij,jk", "i,jkl", "ijk,l")
+
+
+def _is_apply(node: Node) -> TypeGuard[Apply]:
+    return isinstance(node, Apply)
 
 
 def _is_kron(left: Any, right: Any, want: Any) -> bool:

@@ -274,6 +274,12 @@ STABLE_RULES = {
         lambda p, z, A, B: np.log(np.prod(p) * np.exp(z).sum() * np.trace(A) * np.trace(B)),
         (),
     ),
+    "exp over a sum with another before it": Rule(
+        lambda s: 1 / (s.m("exp", s.x) + s.m("exp", s.z)) * s.m("exp", s.z),
+        lambda s: s.m("sigmoid", s.z - s.x),
+        lambda x, z: np.exp(z) / (np.exp(x) + np.exp(z)),
+        (),
+    ),
     "exp over a sum with another": Rule(
         lambda s: s.m("exp", s.z) / (s.m("exp", s.x) + s.m("exp", s.z)),
         lambda s: s.m("sigmoid", s.z - s.x),
@@ -798,10 +804,16 @@ def test_guards() -> None:
 @pytest.mark.parametrize("outer", [-2, -1, 1, 2, 3])
 @pytest.mark.parametrize("inner", [-2, -1, 1, 2, 3])
 def test_powers_beside_each_other_keep_their_value(inner: int, outer: int) -> None:
-    """σ(t)^a (e⁻ᵗ)^b, (1 + eᵗ)^a (eᵗ)^b, sinh(t)^a cosh(t)^b: also on different axes."""
+    """σ(t)^a (e⁻ᵗ)^b, sinh(t)^a cosh(t)^b and more that may merge: also on different axes."""
     s = Setting()
-    x = s.array("x")
+    x, z, p = (s.array(letter) for letter in "xzp")
     pairs = [
+        (s.m("exp", s.x) + s.m("exp", s.z), np.exp(x) + np.exp(z), s.m("exp", s.x), np.exp(x)),
+        (s.m("exp", s.x) + s.m("exp", s.z), np.exp(x) + np.exp(z), s.m("exp", s.z), np.exp(z)),
+        (s.m("pow", s.p, s.z), p**z, s.p, p),
+        (s.m("pow", s.p, s.z), p**z, -s.p, -p),
+        (s.m("abs", s.x), np.abs(x), s.m("sign", s.x), np.sign(x)),
+        (s.x, x, s.m("sign", s.x), np.sign(x)),
         (s.m("sigmoid", s.x), 1 / (1 + np.exp(-x)), s.m("exp", -s.x), np.exp(-x)),
         (1 + s.m("exp", s.x), 1 + np.exp(x), s.m("exp", s.x), np.exp(x)),
         (s.m("sinh", s.x), np.sinh(x), s.m("cosh", s.x), np.cosh(x)),
@@ -811,6 +823,30 @@ def test_powers_beside_each_other_keep_their_value(inner: int, outer: int) -> No
         assert relative_error(got, left**inner * right**outer) <= 1e-12
         got = value(s.e("i,j->ij", f**inner, g**outer), s.arrays, SIZES)
         assert relative_error(got, np.outer(left**inner, right**outer)) <= 1e-12
+
+
+def test_a_sum_of_three_exponentials_keeps_its_value() -> None:
+    s = Setting()
+    e = [s.m("exp", node) for node in (s.x, s.z, s.p)]
+    x, z, p = (np.exp(s.array(letter)) for letter in "xzp")
+    total = s.arena.add(*e)
+    assert relative_error(value(s.m("log", total), s.arrays, SIZES), np.log(x + z + p)) <= 1e-12
+    assert relative_error(value(e[0] / total, s.arrays, SIZES), x / (x + z + p)) <= 1e-12
+
+
+def test_the_inverse_of_a_product_with_a_power_or_a_batch_of_inverses_keeps_its_value() -> None:
+    s = Setting()
+    A, B, W = s.array("A"), s.array("B"), s.array("W")
+    v, array = s.arena.variable("v", ("k",)), np.array([0.3, 1.1, -0.4, 0.9])
+    cases = {
+        s.e("ij,jk->ik", s.inv(s.A) ** 2, s.B): inv(A) ** 2 @ B,
+        s.e("ij,jk->ik", s.B, s.inv(s.A) ** -1): B @ (1 / inv(A)),
+        s.e("kij,k,jl->il", s.inv(s.W), v, s.B): np.einsum("kij,k->ij", inv(W), array) @ B,
+        s.e("il,klj,k->ij", s.B, s.inv(s.W), v): B @ np.einsum("kij,k->ij", inv(W), array),
+    }
+    for node, want in cases.items():
+        got = value(s.inv(node), {**s.arrays, v: array}, SIZES)
+        assert relative_error(got, inv(want)) <= 1e-9
 
 
 def test_the_logarithm_of_a_diagonal_of_sums_is_infinite_beside_it() -> None:
