@@ -12,8 +12,8 @@ import re
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import GREEK, canonical_name, is_single_name, leading_pieces, plain
 from matderiv.language.attributes import ATTRIBUTES
+from matderiv.language.elsewhere import ELSEWHERE, SPECIAL, SUBSCRIPTED, VALUES
 from matderiv.language.hints import near
-from matderiv.language.latex_commands import REFUSED
 from matderiv.language.symbols import Symbols
 from matderiv.language.tokens import Notes, Token, make, span_of
 
@@ -22,37 +22,6 @@ __all__ = ["Words"]
 _KEYWORDS = frozenset(("where", "repeat", "in"))
 _MODULES = frozenset(("np", "numpy", "jnp", "torch", "nn", "math", "scipy", "tf"))
 _INDEXED = re.compile(r"([^\W\d_])_([i-n]{1,4})")
-_VALUES = "the largest singular value is ||A||_op, their sum ||A||_*"
-_PARTS = "arrays are not joined: write W x + V y, not [W V] times x above y"
-_FLAT = "its derivative is 0 wherever there is one"
-_OBJECTIVE = REFUSED["argmin"]
-_SUBSCRIPTED = {  # sum_i, min_x -> what to write here
-    **{name: REFUSED[name] for name in ("sum", "prod", "min", "max", "argmin", "argmax", "lim")},
-    "log": "the logarithm to another base b is log(x)/log(b)",
-}
-_ELSEWHERE = {  # functions of other tools -> what to write here
-    **dict.fromkeys(("eig", "eigh", "eigvals", "eigvalsh", "eigenvalues", "svd"), _VALUES),
-    **dict.fromkeys(("concat", "concatenate", "cat", "stack", "hstack", "vstack"), _PARTS),
-    **dict.fromkeys(("floor", "ceil", "round", "rank"), _FLAT),
-    "argmax": f"onehot_max(x) is 1 at the first largest entry; {_OBJECTIVE}",
-    "argmin": f"onehot_max(-x) is 1 at the first smallest entry; {_OBJECTIVE}",
-    **dict.fromkeys(("clip", "clamp"), "write min(max(x, a), b)"),
-    **dict.fromkeys(("bce", "BCE", "logloss"), "write sum(softplus(z) - y .* z) for logits z"),
-    **dict.fromkeys(("kl", "KL", "kldiv"), "write p' (log(p) - log(q))"),
-    **dict.fromkeys(("conj", "real", "imag", "Re", "Im"), "all values are real"),
-    **dict.fromkeys(("log2", "log10", "lg"), "write log(x)/log(2), log(x)/log(10)"),
-    **dict.fromkeys(("lgamma", "gammaln", "digamma"), "there is no gamma function"),
-    "cov": "write C' C / n where C = X - mean(X, axis=0)",
-    "cumsum": "write tril(ones(n, n)) x",
-    "frobenius": "write ||X||_F",
-    "hadamard": "write x .* y",
-    "heaviside": "write step(x)",
-    "hinge": "write max(0, 1 - x)",
-    "huber": "give it a formula, f(t) = sqrt(1 + t^2) - 1: elementwise, or declare it",
-    "mean_squared_error": "write mse(yhat, y)",
-    "normalize": "write x / ||x||",
-    "prod": "write exp(sum(log(x))) for x > 0",
-}
 _STATEMENTS = frozenset(("if", "else", "for", "while", "with", "is", "and", "or", "not", "given"))
 
 
@@ -148,6 +117,13 @@ class Words:
         if following is None or following.type != "LPAR" or name in ("I", "π", "𝟏"):
             return
         if span_of(following)[0] == span_of(word)[1]:
+            if word in SPECIAL:
+                raise NameResolutionError(
+                    f"{word}(…) is a function in most books: {SPECIAL[word]}; one that stays a "
+                    f"name is declared, {word}: elementwise, and the product has a space, "
+                    f"{word} (…)",
+                    span=span_of(word),
+                )
             self.note(
                 f"{word}(…) is a product; if {word} is a function, declare {word}: elementwise"
             )
@@ -158,7 +134,7 @@ class Words:
             return
         if span_of(following)[0] == span_of(word)[1]:
             raise NameResolutionError(
-                f"{word} is an unknown function; {_VALUES}; put a space for a product",
+                f"{word} is an unknown function; {VALUES}; put a space for a product",
                 span=span_of(word),
             )
 
@@ -195,12 +171,12 @@ class Words:
 
     def _split(self, word: Token, called: bool) -> list[Token]:
         start, end = span_of(word)
-        if called and word in _ELSEWHERE:
+        if called and word in ELSEWHERE:
             self._refuse_elsewhere(word)
         head, _, below = plain(word).partition("_")
         lowered = below.isdigit() or "=" in below or is_single_name(below)
-        if lowered and (head in self.functions or head in _SUBSCRIPTED):
-            instead = _SUBSCRIPTED.get(head, "functions have no subscripts here")
+        if lowered and (head in self.functions or head in SUBSCRIPTED):
+            instead = SUBSCRIPTED.get(head, "functions have no subscripts here")
             raise NameResolutionError(f"{_short(word)} is not read: {instead}", span=(start, end))
         prefix = self._function_prefix(word)
         pieces = leading_pieces(word)
@@ -232,7 +208,7 @@ class Words:
         strangers = [
             name for name in names[:-1] if "a" <= name[0] <= "z" and not self.symbols.knows(name)
         ]
-        if strangers and word in _ELSEWHERE:
+        if strangers and word in ELSEWHERE:
             self._refuse_elsewhere(word)
         if strangers and word in _STATEMENTS:
             raise NameResolutionError(
@@ -258,7 +234,7 @@ class Words:
 
     def _refuse_elsewhere(self, word: Token) -> None:
         raise NameResolutionError(
-            f"{word} is no function here: {_ELSEWHERE[word]}", span=span_of(word)
+            f"{word} is no function here: {ELSEWHERE[word]}", span=span_of(word)
         )
 
     def _check_lost_marks(self, word: Token, pieces: list[str]) -> None:

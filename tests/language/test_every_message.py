@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from matderiv.errors import MatderivError
 from matderiv.language import lower, read
+from matderiv.language.elsewhere import ELSEWHERE
 from matderiv.tensor.arena import Arena
 from tests.language import test_limits, test_messages
 
@@ -57,6 +59,15 @@ REFUSED = [
     ("softmax(t)", "softmax needs a vector or a matrix"),
     ("inv(x)", "inv needs a square matrix"),
     ("p x where p: () stochastic", "stochastic is for rows"),
+    ("gamma(x)", "gamma(…) is a function in most books: there is no gamma function"),
+    ("\\log \\Gamma(x)", "Γ(…) is a function in most books"),
+    ("log(Φ(X b))", "the normal distribution function is normcdf(x)"),
+    ("phi(X b)", "a name is declared, phi: elementwise, and the product has a space"),
+    ("ψ(x)", "there is no digamma function"),
+    ("logm(A)", "expm, sqrtm, inv and powers"),
+    ("median(x)", "depends on the order of entries"),
+    ("layer_norm(x)", "write (x - mean(x)) / sqrt(var(x) + 1e-5)"),
+    ("conv2d(X)", "declare the matrix T"),
     ("A x where A: psd", "posdef says positive definite"),
     ("A x where A: SPD (n, n)", "is declared posdef"),
     ("A x where A: (n, n) definite", "is declared posdef"),
@@ -251,3 +262,26 @@ def test_every_place_that_refuses_is_reached() -> None:
         and not any(part in text for part in _UNREACHED)
     }
     assert not missing, "\n".join(sorted(missing))
+
+
+SHAPES: dict[str, tuple[Any, ...]] = {
+    **dict.fromkeys(("a", "b", "c", "s"), ()),
+    **dict.fromkeys(("x", "y", "z", "m", "p", "q", "yhat"), ("n",)),
+    **dict.fromkeys(("X", "Y", "Z"), ("n", "k")),
+    "A": ("n", "n"),
+}
+OTHER_SHAPES: dict[str, dict[str, tuple[Any, ...]]] = {
+    "bmm": {"A": ("b", "i", "j"), "B": ("b", "j", "k")},
+    "cross": {"E": (3, 3, 3), "x": (3,), "y": (3,)},
+    "lstsq": {"A": ("n", "k"), "b": ("n",)},
+}
+
+
+@pytest.mark.parametrize("name", [k for k, text in ELSEWHERE.items() if text.startswith("write ")])
+def test_what_is_to_be_written_instead_is_read(name: str) -> None:
+    text = ELSEWHERE[name].removeprefix("write ")
+    for end in (" for ", " with ", " where x is", ", or ask", ", log("):
+        text = text.partition(end)[0]
+    shapes = OTHER_SHAPES.get(name, SHAPES)
+    used = {key: shape for key, shape in shapes.items() if re.search(rf"\b{key}\b", text)}
+    assert read(text, shapes=used).output.shape is not None

@@ -26,7 +26,7 @@ ACTIVATIONS = (
         "sigmoid",
         lambda y, x: y * (1 - y),
         reference=_sigmoid,
-        aliases=("σ", "logistic"),
+        aliases=("σ", "logistic", "expit"),
         numpy="a = multiply(x, 0.5); b = tanh(a); c = add(b, 1.0); multiply(c, 0.5)",
         latex=r"\sigma({x})",
         nonnegative=True,

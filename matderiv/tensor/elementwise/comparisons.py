@@ -23,6 +23,7 @@ COMPARISONS = (
         "sign",
         lambda y, x: 0,
         reference=np.sign,
+        aliases=("sgn",),
         latex=r"\operatorname{{sign}}({x})",
         domain="nonzero",
         weight=1,

@@ -197,6 +197,7 @@ MATRIX_FUNCTIONS = (
     ),
     Primitive(
         name="chol",
+        aliases=("cholesky",),
         signature="(n,n)->(n,n)",
         adjoint=(lambda g, y, x: _chol(g, y),),
         reference=_cholesky,
