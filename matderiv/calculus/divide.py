@@ -79,7 +79,7 @@ def _divided(above: Sum, below: Sum, weight: Weights) -> Node | None:
 def _polynomial(total: Node, nodes: dict[int, Node]) -> dict[_Monomial, Number] | None:
     """The coefficient of each monomial of a sum, if it has no other terms."""
     found: dict[_Monomial, Number] = {}
-    for coefficient, child in total.terms if isinstance(total, Sum) else [Term(1, total)]:
+    for coefficient, child in _terms(total):
         term = as_product(child)
         if len(set(term.out)) < len(term.out):
             return None
@@ -95,6 +95,16 @@ def _polynomial(total: Node, nodes: dict[int, Node]) -> dict[_Monomial, Number] 
         key = tuple(sorted(monomial.items()))
         found[key] = found.get(key, 0) + coefficient * term.coefficient
     return found
+
+
+def _terms(total: Node) -> list[Term]:
+    """The terms of a sum, or of a multiple of one: a sum begins with a positive term."""
+    whole = as_product(total)
+    if len(whole.factors) == 1:
+        node, labels, exponent = whole.factors[0]
+        if isinstance(node, Sum) and (labels, exponent) == (whole.out, 1):
+            return [Term(whole.coefficient * term.coefficient, term.node) for term in node.terms]
+    return [Term(1, total)]
 
 
 def _leading(polynomial: dict[_Monomial, Number]) -> _Monomial:
