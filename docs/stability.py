@@ -150,6 +150,20 @@ CASES = (
         (*FAR, *TAIL),
     ),
     Case(
+        "log(1 + Σ exp)",
+        "log(1 + sum(exp(x)))",
+        lambda x: _logsumexp([*x, mp.mpf(0)]),
+        lambda xp, f, x: xp.log(1 + xp.sum(xp.exp(x))),
+        FAR,
+    ),
+    Case(
+        "log(mean(exp))",
+        "log(mean(exp(x)))",
+        lambda x: _logsumexp(x) - mp.log(len(x)),
+        lambda xp, f, x: xp.log(xp.mean(xp.exp(x))),
+        FAR,
+    ),
+    Case(
         "log(exp + exp)",
         "sum(log(exp(x) + exp(y .* x)))",
         lambda x: mp.fsum(_logsumexp([v, v * y]) for v, y in zip(x, LABELS, strict=True)),

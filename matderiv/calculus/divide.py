@@ -100,11 +100,13 @@ def _polynomial(total: Node, nodes: dict[int, Node]) -> dict[_Monomial, Number] 
 def _terms(total: Node) -> list[Term]:
     """The terms of a sum, or of a multiple of one: a sum begins with a positive term."""
     whole = as_product(total)
-    if len(whole.factors) == 1:
-        node, labels, exponent = whole.factors[0]
-        if isinstance(node, Sum) and (labels, exponent) == (whole.out, 1):
-            return [Term(whole.coefficient * term.coefficient, term.node) for term in node.terms]
-    return [Term(1, total)]
+    terms = [
+        Term(whole.coefficient * term.coefficient, term.node)
+        for node, labels, exponent in whole.factors[:1]
+        if isinstance(node, Sum) and (labels, exponent) == (whole.out, 1)
+        for term in node.terms
+    ]
+    return terms if terms and len(whole.factors) == 1 else [Term(1, total)]
 
 
 def _leading(polynomial: dict[_Monomial, Number]) -> _Monomial:

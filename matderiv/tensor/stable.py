@@ -8,7 +8,7 @@
     log Φ(t)           lognormcdf(t)      sinh(t)/cosh(t)        tanh(t)
     log(1 - Φ(t))      lognormcdf(-t)     log(eˢ + e⁻ˢ)          log 2 + logcosh(s)
     log(eˢ + eᵗ)       logaddexp(s, t)    eˢ/(eˢ + eᵗ)           sigmoid(s - t)
-    log(c fᵖ)          log c + p log f    where log f is one of these, and c ≥ 0 a scalar
+    log(1 + Σ exp z)   softplus(logsumexp(z))
 
 Recognition happens in the constructors, so a user's formula and a derivative meet the
 same rules, and each leaves fewer exponentials, logarithms or determinants.
@@ -155,10 +155,17 @@ def stable_log(arena: Arena, x: Node) -> Node | None:
         sign, other = found
         if sign > 0 and (inner := inside(other, "exp")) is not None:
             return arena.map("softplus", inner)
+        if sign > 0 and (log := _log_of_exponentials(arena, other)) is not None:
+            return arena.map("softplus", log)
         if sign < 0 and (inner := inside(other, "sigmoid")) is not None:
             return -arena.map("softplus", inner)
         if sign < 0 and (inner := inside(other, "normcdf")) is not None:
             return arena.map("lognormcdf", -inner)
+    return _log_of_exponentials(arena, x)
+
+
+def _log_of_exponentials(arena: Arena, x: Node) -> Node | None:
+    """log(eˢ + eᵗ), log Σ eᶻ."""
     if (pair := _two_exponentials(x)) is not None:
         first, second = pair
         if first is -second:

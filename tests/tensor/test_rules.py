@@ -241,6 +241,12 @@ STABLE_RULES = {
         lambda x: np.log(np.exp(x) + np.exp(-x)),
         (),
     ),
+    "log(1 + sum of exponentials)": Rule(
+        lambda s: s.m("log", 1 + s.e("ij->i", s.m("exp", s.X))),
+        lambda s: s.m("softplus", s.f("logsumexp", s.X)),
+        lambda X: np.log(1 + np.exp(X).sum(1)),
+        (),
+    ),
     "log of a mean of exponentials": Rule(
         lambda s: s.m("log", s.e("i->", s.m("exp", s.x)) / s.arena.size("n")),
         lambda s: s.f("logsumexp", s.x) - s.m("log", s.arena.size("n")),
