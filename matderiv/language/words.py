@@ -219,8 +219,8 @@ class Words:
         if strangers:
             raise NameResolutionError(
                 f"{_short(word)} is unknown{close}; it is not split into a product because "
-                f"{strangers[0]} is not declared; a name of several letters is declared, as in "
-                f"{_short(word)}: ()",
+                f"{strangers[0]} is not declared; put spaces for a product, "
+                f"{_short(' '.join(pieces))}, or declare {_short(word)}: ()",
                 span=(start, end),
             )
         self._check_lost_marks(word, pieces)
