@@ -55,12 +55,14 @@ class Inverses:
             [(X, False), (Y, False)],
         ]
 
-    def chained(self, links: Sequence[tuple[Node, bool]]) -> Node:
+    def chained(
+        self, links: Sequence[tuple[Node, bool]], inline: frozenset[int] = frozenset()
+    ) -> Node:
         factors = [
             Factor(node, (k + 1, k) if turned else (k, k + 1), 1)
             for k, (node, turned) in enumerate(links)
         ]
-        return self.arena.product(1, factors, (0, len(links)))
+        return self.arena.product(1, factors, (0, len(links)), inline=inline)
 
 
 def _raw(made: Inverses, draw: random.Random) -> tuple[list[Factor], list[int]]:
@@ -177,6 +179,42 @@ def test_a_row_that_sums_to_one_vanishes_where_it_is_summed_alone() -> None:
     assert set(arena.einsum("ij,j->i", P, x).children) == {P, x}
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["upright", "transposed"])
+@pytest.mark.parametrize("port", [0, 1])
+@pytest.mark.parametrize("place", [1, 2, 3, 4, 5, 6])
+def test_an_inverse_beside_a_part_of_its_argument_is_that_of_the_rest(
+    place: int, port: int, turned: bool
+) -> None:
+    """(A B)⁻¹ A X = B⁻¹ X and Y B (A B)⁻¹ = Y A⁻¹ for square A and B, and the transposes."""
+    made = Inverses()
+    links = made.chains()[place]
+    inverse = made.arena.apply("inv", made.chained(links))
+    for count in range(1, len(links)):
+        part = made.chained(links[:count] if port else links[len(links) - count :])
+        rest = made.arena.apply("inv", made.chained(links[count:] if port else links[:-count]))
+        order = [(inverse, False), (part, False), (made.X, False)]
+        short = [(rest, False), (made.X, False)]
+        if not port:
+            order, short = (
+                [(made.Y, False), (part, False), (inverse, False)],
+                [(made.Y, False), (rest, False)],
+            )
+        if turned:
+            order, short = ([(n, True) for n, _ in reversed(each)] for each in (order, short))
+        whole = made.chained(order, frozenset({part.id}))
+        assert isinstance(whole, Product)
+        found = list(without_square(whole))
+        assert made.chained(short) in found
+        other = made.arena.apply("expm", made.chained(links))  # no inverse
+        beside = [(other if n is inverse else n, t) for n, t in order]
+        kept = made.chained(beside, frozenset({part.id}))
+        assert isinstance(kept, Product)
+        assert not list(without_square(kept))
+        want = value(whole, made.arrays, SIZES)
+        for shorter in found:
+            assert np.allclose(value(shorter, made.arrays, SIZES), want, rtol=1e-9)
+
+
 def test_a_batch_of_inverses_beside_its_argument_stays() -> None:
     arena = Arena()
     batch = arena.variable("W", ("k", "n", "n"))
@@ -191,5 +229,8 @@ def test_a_path_with_a_diagonal_on_it_is_no_chain() -> None:
     for spec in ("ij,jk,jj->ik", "ij,jk,ii->ik", "ij,jk,kk->ik"):
         node = made.arena.einsum(spec, made.A, made.B, made.Q)
         assert _chain(node) == [(node, False)]
+    cube = made.arena.variable("T", ("n", "n", "n"))
+    node = made.arena.einsum("ikk,kj->ij", cube, made.B)
+    assert _chain(node) == [(node, False)]
     node = made.arena.einsum("ij,jj->ij", made.A, made.B)
     assert _chain(node) == [(node, False)]

@@ -13,7 +13,7 @@ import scipy.special
 
 from matderiv.tensor import matrix_rules, rules
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.elementwise import AbstractElementwise
+from matderiv.tensor.elementwise import ELEMENTWISE, AbstractElementwise
 from matderiv.tensor.nodes import Factor, Map, Node
 from tests.numerics import Array, relative_error, value
 from tests.tensor.setting import SIZES, Setting
@@ -264,6 +264,18 @@ STABLE_RULES = {
         lambda x, z: np.log(2.5 * np.cosh(z) / (1 + np.exp(-x)) ** 3),
         (),
     ),
+    "log of a determinant of any sign beside a scalar": Rule(
+        lambda s: s.m("log", s.e("i,i->", s.p, s.p) * s.f("det", s.A)),
+        lambda s: s.f("logdet", s.A) + s.m("log", s.e("i,i->", s.p, s.p)),
+        lambda p, A: np.log(p @ p * np.linalg.det(A)),
+        (),
+    ),
+    "log of a stable function beside a sum of exponentials": Rule(
+        lambda s: s.m("log", s.e("i,ij->i", s.m("sigmoid", s.x), s.m("exp", s.X))),
+        lambda s: s.f("logsumexp", s.X) - s.m("softplus", -s.x),
+        lambda x, X: np.log(np.exp(X).sum(1) / (1 + np.exp(-x))),
+        (),
+    ),
     "log of a determinant beside a scalar": Rule(
         lambda s: s.m("log", s.e("i,i->", s.p, s.p) * s.f("det", s.A) ** HALF),
         lambda s: HALF * s.f("logdet", s.A) + s.m("log", s.e("i,i->", s.p, s.p)),
@@ -392,6 +404,9 @@ MATRIX_RULES = {
         lambda s: s.e(",ij->ij", 1 / s.e("i->", s.p), s.inv(s.A)),
         lambda p, A: inv(p.sum() * A),
         ("inv",),
+    ),
+    "inv of a matrix times a number": Rule(
+        lambda s: s.inv(-3 * s.A), lambda s: s.inv(s.A) / -3, lambda A: inv(-3 * A), ("inv",)
     ),
     "inv of transpose": Rule(
         lambda s: s.inv(s.t(s.A)), lambda s: s.t(s.inv(s.A)), lambda A: inv(A.T), ("inv",)
@@ -783,6 +798,9 @@ def test_guards() -> None:
     assert len((step * relu).children) == 2  # different arguments
     assert s.m("sign", s.x) ** 2 is not s.m("sign", s.x)  # 0 or 1, not -1
     assert s.m("abs", s.x) ** 3 is not s.x**3
+    sign = s.m("sign", s.x)  # x^k |x| is for x^(k + 1) alone
+    assert set((sign * s.x**-1).children) == {sign, s.x}
+    assert set((sign * s.x**HALF).children) == {sign, s.x}
     product = s.e("ij,jk->ik", s.f("expm", s.A), s.B)  # (M A)⁻¹ is split where M⁻¹ is at hand
     assert s.inv(product).children == (product,)
     below = s.m("expm1", -s.p)  # negative: its root is no number
@@ -831,6 +849,100 @@ def test_powers_beside_each_other_keep_their_value(inner: int, outer: int) -> No
         assert relative_error(got, np.outer(left**inner, right**outer)) <= 1e-12
 
 
+@pytest.mark.parametrize("of", ["ij->i", "ij->j", "ij->"])
+def test_powers_of_sums_of_exponentials_beside_them_keep_their_value(of: str) -> None:
+    """(e^X)^a (Σ e^X)^b, and with e^(2 X) for the one or the other: softmax is for 1 and -1."""
+    s = Setting()
+    x = s.array("X")
+    for left, right in ((1, 1), (1, 2), (2, 1)):
+        for a in (-1, 1, 2):
+            for b in (-2, -1, 1):
+                single, total = s.m("exp", left * s.X), s.e(of, s.m("exp", right * s.X))
+                want = np.exp(left * x) ** a, np.einsum(of, np.exp(right * x)) ** float(b)
+                for out in ("ij", "ji"):
+                    spec = f"ij,{of[4:]}->{out}"
+                    got = value(s.e(spec, single**a, total**b), s.arrays, SIZES)
+                    assert relative_error(got, np.einsum(spec, *want)) <= 1e-12
+                got = value(s.e("ij,...->ij...", single**a, total**b), s.arrays, SIZES)
+                assert relative_error(got, np.multiply.outer(*want)) <= 1e-12
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("first", [True, False], ids=["the 1 made first", "the 1 made last"])
+def test_logarithms_and_reciprocals_of_one_and_a_function_keep_their_value(
+    sign: int, first: bool
+) -> None:
+    """log(1 ± f), log(p (1 ± f)), 1/(1 ± f) for each f that one of the signs has a form for."""
+    for name in ("exp", "sigmoid", "normcdf"):
+        s = Setting()
+        p = s.array("p")
+        if first:
+            s.arena.ones("n")
+        f = s.m(name, -s.p)
+        one_and = sign * f + s.arena.ones("n")
+        one_more = 1 + sign * ELEMENTWISE[name].reference(-p)
+        after, late = s.m("logcosh", one_and), np.log(np.cosh(one_more))
+        for node, want in (
+            (s.m("log", one_and), np.log(one_more)),
+            (s.m("log", s.p * one_and), np.log(p * one_more)),
+            (s.m("log", after * one_and), np.log(late * one_more)),
+            (one_and**-1, 1 / one_more),
+            (f * one_and**-2, ELEMENTWISE[name].reference(-p) / one_more**2),
+        ):
+            assert relative_error(value(node, s.arrays, SIZES), want) <= 1e-12
+
+
+def test_the_logarithm_of_a_weighted_sum_of_exponentials_keeps_its_value() -> None:
+    s = Setting()
+    x, p = s.array("x"), s.array("p")
+    weighted = s.m("log", s.e("i,i->", s.m("exp", s.x), s.p))
+    assert relative_error(value(weighted, s.arrays, SIZES), np.log(np.exp(x) @ p)) <= 1e-12
+    twice = s.m("log", 2 * s.e("i->", s.m("exp", s.x)))
+    assert relative_error(value(twice, s.arrays, SIZES), np.log(2 * np.exp(x).sum())) <= 1e-12
+
+
+def test_an_identity_is_no_number() -> None:
+    s = Setting()
+    identity, exp = s.arena.identity("n"), s.m("exp", s.A / 4)
+    got = value(s.m("pow", exp, identity), s.arrays, SIZES)
+    assert relative_error(got, np.exp(s.array("A") / 4) ** np.eye(3)) <= 1e-12
+    with np.errstate(divide="ignore"):
+        assert np.isneginf(value(s.m("log", identity), s.arrays, SIZES)[0, 1])
+
+
+FORMS_OF_A_MATRIX: dict[str, Callable[[Setting], Node]] = {
+    "A": lambda s: s.A,
+    "A + B": lambda s: s.A + s.B,
+    "-2 A": lambda s: -2 * s.A,
+    "A'": lambda s: s.t(s.A),
+    "A.^2": lambda s: s.A**2,
+    "(A.^2)'": lambda s: s.t(s.A**2),
+    "3 (A.^2)'": lambda s: 3 * s.t(s.A**2),
+    "A B": lambda s: s.e("ij,jk->ik", s.A, s.B),
+    "sin(A) B": lambda s: s.e("ij,jk->ik", s.m("sin", s.A), s.B),
+    "A^-1 B": lambda s: s.e("ij,jk->ik", s.inv(s.A), s.B),
+    "(A^-1).^2 B": lambda s: s.e("ij,jk->ik", s.inv(s.A) ** 2, s.B),
+    "the sum of a batch": lambda s: s.e("kij->ij", s.W),
+    "the sum of a batch turned": lambda s: s.e("kij->ji", s.W),
+    "diag(p)": lambda s: s.e("i->ii", s.p),
+    "diag(A)": lambda s: s.e("ii->ii", s.A),
+    "x x' + 9 I": lambda s: s.e("i,j->ij", s.x, s.x) + 9 * s.arena.identity("n"),
+    "A' A": lambda s: s.e("ki,kj->ij", s.A, s.A),
+}
+
+
+@pytest.mark.parametrize("form", FORMS_OF_A_MATRIX)
+def test_a_function_of_a_matrix_is_that_of_its_value(form: str) -> None:
+    s = Setting()
+    for name in sorted({*matrix_rules._MATRIX_RULES} - {"frechet"}):
+        node = FORMS_OF_A_MATRIX[form](s)
+        with np.errstate(invalid="ignore"):
+            want = _reference(name, value(node, s.arrays, SIZES))
+            got = value(s.f(name, node), s.arrays, SIZES)
+        if np.isfinite(want).all():
+            assert relative_error(got, want) <= 1e-9
+
+
 def test_a_sum_of_three_exponentials_keeps_its_value() -> None:
     s = Setting()
     e = [s.m("exp", node) for node in (s.x, s.z, s.p)]
@@ -857,13 +969,13 @@ def test_the_inverse_of_a_product_with_a_power_or_a_batch_of_inverses_keeps_its_
 
 def test_the_logarithm_of_a_diagonal_of_sums_is_infinite_beside_it() -> None:
     s = Setting()
-    for spec, on in (("kii->ii", s.W), ("kij->kk", s.W), ("ij->ii", s.X)):
-        node = s.m("log", s.e(spec, s.m("exp", on)))
-        array = np.exp(s.arrays[on])
-        sums = np.einsum(spec[: spec.index(">") + 2], array)
-        with np.errstate(divide="ignore"):
-            got, want = value(node, s.arrays, SIZES), np.log(np.diag(sums))
-        np.testing.assert_allclose(got, want, rtol=1e-12)
+    for name in ("exp", "cosh"):
+        for spec, on in (("kii->ii", s.W), ("kij->kk", s.W), ("ij->ii", s.X), ("ii->ii", s.A)):
+            node = s.m("log", s.e(spec, s.m(name, on)))
+            sums = np.einsum(spec[: spec.index(">") + 2], getattr(np, name)(s.arrays[on]))
+            with np.errstate(divide="ignore"):
+                got, want = value(node, s.arrays, SIZES), np.log(np.diag(sums))
+            np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
 def test_inverses_of_a_batch_cancel_nothing() -> None:
