@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from matderiv.calculus.derivative import forward, pull_back, push_forward, rever
 from matderiv.errors import UnsupportedError
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, multiply_dims
+from matderiv.tensor.evaluate import evaluate
 from matderiv.tensor.nodes import Apply, Node, Sum, Variable
-from matderiv.tensor.primitives import ARGUMENTS, PRIMITIVES, Primitive
+from matderiv.tensor.primitives import ARGUMENTS, PRIMITIVES, AbstractFunction, Primitive
 from matderiv.tensor.primitives.base import Adjoint, transposed
 from matderiv.tensor.primitives.functions import frechet
 from tests.numerics import Array, directional, lengths, relative_error, run_program, value
@@ -395,8 +397,6 @@ def test_marks_are_true(name: str) -> None:
 # ----- functions that stay names ------------------------------------------------------
 def test_abstract_function_keeps_track_of_its_arguments() -> None:
     """∂²l/∂o∂y of l(o, y) has the axes of o, then of y, in either order of differentiation."""
-    from matderiv.tensor.primitives import AbstractFunction
-
     arena = Arena()
     o, y = arena.variable("o", ("m", "n")), arena.variable("y", ("k",))
     loss = arena.apply(AbstractFunction("l"), o, y)
@@ -407,6 +407,50 @@ def test_abstract_function_keeps_track_of_its_arguments() -> None:
     (third,) = reverse(first, [o])
     assert third.shape == ("m", "n", "k", "m", "n")
     assert pull_back(loss, [o], arena.variable("g", ()))[0].shape == ("m", "n")
+
+
+def _slope_of_sines(array: Array, order: int) -> Array:
+    """The derivative of Σ sin(array) of this order, of `order` times the axes of the array."""
+    slopes = np.sin(array + order * np.pi / 2)
+    if not order:
+        return np.asarray(slopes.sum())
+    made = np.zeros(array.shape * order)
+    for index in np.ndindex(array.shape):
+        made[index * order] = slopes[index]
+    return made
+
+
+def test_derivatives_of_an_abstract_function_are_its_slopes() -> None:
+    """Of l(W Z, y) = Σ sin(W Z) · Σ sin(y), by Z and by y, by one after the other, both ways."""
+    arena = Arena()
+    W, Z = arena.variable("W", ("m", "b")), arena.variable("Z", ("b", "n"))
+    y = arena.variable("y", ("k",))
+    sizes = {"m": 3, "n": 2, "b": 2, "k": 4}
+    draw = np.random.default_rng(4)
+    arrays: dict[Node, Array] = {x: draw.normal(size=lengths(x.shape, sizes)) for x in (W, Z, y)}
+    functions = {
+        AbstractFunction("l", slots).key: lambda o, y, slots=slots: np.multiply.outer(
+            _slope_of_sines(o, slots.count(0)), _slope_of_sines(y, slots.count(1))
+        )
+        for count in range(4)
+        for slots in combinations_with_replacement((0, 1), count)
+    }
+
+    def at(node: Node, more: dict[Node, Array]) -> Array:
+        return evaluate([node], {**arrays, **more}, sizes, functions)[0]
+
+    values = [arena.apply(AbstractFunction("l"), arena.einsum("ij,jk->ik", W, Z), y)]
+    for order in (1, 2):
+        derivatives = []
+        for node in values:
+            for x in (Z, y):
+                for made in (reverse(node, [x])[0], forward(node, [x])[0]):
+                    along = draw.normal(size=arrays[x].shape)
+                    want = directional(lambda p, x=x, node=node: at(node, {x: p}), arrays[x], along)
+                    got = np.tensordot(at(made, {}), along, axes=along.ndim)
+                    assert relative_error(got, want) <= 1e-8, (order, x)
+                derivatives.append(made)
+        values = derivatives
 
 
 @pytest.mark.parametrize("number", [-3.0, -0.99, -1e-3, 0.0, 0.24, 0.5, 0.99, 1.0, 1.9, 4.0])

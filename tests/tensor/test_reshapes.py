@@ -361,6 +361,39 @@ def test_a_fused_axis_that_is_split_comes_apart(name: str) -> None:
     assert fused is apart
 
 
+@pytest.mark.parametrize("split", [(2, 3), (3, 2), (6, 1), (1, 6), (1, 2, 3), (2, 3, 1)])
+def test_what_is_split_has_the_entries_in_their_order(split: Shape) -> None:
+    """The last axis of six, or both, alike or not, of diagonals, outer products and matrices."""
+    arena = Arena()
+    v, M = arena.variable("v", (6,)), arena.variable("M", (6, 6))
+    A, B = arena.variable("A", (2, 3)), arena.variable("B", (3, 2))
+    random = np.random.default_rng(6)
+    arrays: dict[Node, Any] = {x: random.normal(size=x.shape) for x in (v, M, A, B)}
+    a, b = arena.reshape(A, 2, (6,)), arena.reshape(B, 2, (6,))
+    nodes = [
+        arena.identity(6),
+        3 * arena.identity(6),
+        arena.ones(6, 6),
+        *(arena.einsum("i->ii", x) for x in (v, a, a * b, a * v)),
+        *(arena.einsum("i,j->ij", x, y) for x in (v, a) for y in (v, a, b)),
+        *(arena.einsum("i,ij->ij", x, M) for x in (v, a)),
+        *(arena.einsum("ij,j->ij", M, x) for x in (v, b)),
+        arena.einsum("ij,jk->ik", M, M),
+    ]
+    for node in nodes:
+        want = value(node, arrays, {})
+        for axes, dims in (
+            (1, split),
+            (2, (*split, *split)),
+            (2, (*split, 3, 2)),
+            (2, (6, *split)),
+        ):
+            made = arena.reshape(node, axes, dims)
+            shape = (*node.shape[: 2 - axes], *dims)
+            assert made.shape == shape
+            assert relative_error(value(made, arrays, {}), want.reshape(shape)) <= 1e-12
+
+
 def test_an_axis_that_a_matrix_carries_whole_stays_fused() -> None:
     """E (A ⊙ B) on a fused axis: no split, and no other value."""
     s = Setting()
