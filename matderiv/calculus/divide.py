@@ -23,17 +23,15 @@ _MOST_STEPS = 12
 
 
 def quotients(node: Product, weight: Weights) -> Iterator[Node]:
-    """N D^k as (N/D) D^(k + 1), for sums N and D of the same axes where D divides N."""
+    """N D^k as (N/D) D^(k + 1), for a sum N and a value D of the same axes that divides it."""
     arena = node.arena
     for below in node.factors:
-        if not isinstance(below.node, Sum) or below.exponent.denominator != 1:
-            continue
         for above in node.factors:
             if (
-                below.exponent < 0
+                above is not below
                 and above.exponent == 1
-                and isinstance(above.node, Sum)
                 and above.labels == below.labels
+                and isinstance(above.node, Sum)
             ):
                 made = _divided(above.node, below.node, weight)
                 if made is not None:
@@ -44,8 +42,8 @@ def quotients(node: Product, weight: Weights) -> Iterator[Node]:
                     yield arena.product(node.coefficient, factors, node.out, sizes)
 
 
-def _divided(above: Sum, below: Sum, weight: Weights) -> Node | None:
-    """The quotient of two sums, if there is no remainder."""
+def _divided(above: Sum, below: Node, weight: Weights) -> Node | None:
+    """The quotient of a sum by a value, if there is no remainder."""
     nodes: dict[int, Node] = {}
     rest, divisor = (_polynomial(expand(total, weight), nodes) for total in (above, below))
     if not rest or not divisor:
@@ -92,8 +90,7 @@ def _polynomial(total: Node, nodes: dict[int, Node]) -> dict[_Monomial, Number] 
             ports = tuple(term.out.index(label) for label in factor.labels)
             monomial[factor.node.id, ports] = factor.exponent
             nodes[factor.node.id] = factor.node
-        key = tuple(sorted(monomial.items()))
-        found[key] = found.get(key, 0) + coefficient * term.coefficient
+        found[tuple(sorted(monomial.items()))] = coefficient * term.coefficient
     return found
 
 

@@ -16,7 +16,7 @@ from matderiv.calculus.divide import quotients
 from matderiv.calculus.expand import as_product, expand
 from matderiv.calculus.weight import Weights
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.nodes import Factor, Node, Sum
+from matderiv.tensor.nodes import Factor, Node, Number, Sum
 
 LOGISTIC = "-sum(y .* log(sigmoid(X w)) + (1 - y) .* log(1 - sigmoid(X w)))"
 
@@ -189,8 +189,39 @@ def test_a_sum_divides_its_multiples_and_nothing_else(seed: int) -> None:
         assert len(made) == (found if below_stays else 0)
         for node in made:
             assert expand(node - quotient, weight) is arena.zero(("n",))
+    for exponent in (-2, Fraction(-1, 2), Fraction(1, 2), 1):  # N D^k is (N/D) D^(k + 1)
+        factors = [Factor(multiple, (0,), 1), Factor(divisor, (0,), exponent)]
+        fraction = as_product(arena.product(1, factors, (0,)))
+        factors = [Factor(quotient, (0,), 1), Factor(divisor, (0,), exponent + 1)]
+        want = expand(arena.product(1, factors, (0,)), weight)
+        made = [expand(node, weight) for node in quotients(fraction, weight)]
+        assert want in made or not isinstance(divisor, Sum) or not isinstance(multiple, Sum)
     apart = arena.product(1, [Factor(multiple, (0,), 1), Factor(divisor, (1,), -1)], (0, 1))
     assert not list(quotients(as_product(apart), weight))  # no entry of one by one of the other
+
+
+@pytest.mark.parametrize("less", [Fraction(-3, 2), -1, Fraction(-1, 2), Fraction(1, 2), 1, 2])
+@pytest.mark.parametrize("more", [Fraction(1, 2), 1, Fraction(3, 2)])
+def test_of_a_factor_in_two_powers_the_one_nearest_to_0_is_pulled_out(
+    less: Number, more: Number
+) -> None:
+    arena = Arena()
+    x, y, z = (arena.variable(name, ("n",)) for name in "xyz")
+    sign = 1 if less > 0 else -1
+    total = x**less * y + x ** (less + sign * more) * z
+    assert isinstance(total, Sum)
+    pulled = x**less * (y + x ** (sign * more) * z)
+    assert pulled in list(shorten.Shortener()._pulled(total))
+
+
+def test_sums_are_divided_as_what_they_expand_to() -> None:
+    """2 x² + 4 x y is x + 2 y times (x + 1)² - x² - 1, which is the one term 2 x."""
+    arena, weight = Arena(), Weights()
+    x, y = arena.variable("x", ("n",)), arena.variable("y", ("n",))
+    above, below = 2 * x * x + 4 * x * y, (x + 1) ** 2 - x * x - 1
+    factors = [Factor(above, (0,), 1), Factor(below, (0,), -1)]
+    fraction = arena.product(1, factors, (0,))
+    assert x + 2 * y in list(quotients(as_product(fraction), weight))
 
 
 def test_a_difference_of_roots_divides_that_of_the_values() -> None:
