@@ -61,13 +61,12 @@ class Degrees:
         return known[node.id]
 
     def equate(self, node: Node, other: Node) -> None:
-        """Take an equal node to have the degrees of another, where its own are higher.
+        """Take an equal node to have no higher degrees than another.
 
         The model compares sizes of terms.  It does not see that f Σ t and Σ f t cancel alike.
         """
-        known = self(other)
-        if self(node)[1] > known[1]:
-            self._known[node.id] = known
+        (value, error), (v, e) = self(node), self(other)
+        self._known[node.id] = min(value, v), min(error, e)
 
     def _degree(self, node: Node) -> Degree:
         known = self._known

@@ -77,9 +77,8 @@ def tied(root: Node, labels: tuple[int, ...]) -> Node:
         missing = [part for part in parts if (part.node.id, part.labels) not in known]
         if missing:
             waiting += missing
-            continue
-        known[key] = _joined(request, [known[part.node.id, part.labels] for part in parts])
-        waiting.pop()
+        else:
+            known[key] = _joined(request, [known[part.node.id, part.labels] for part in parts])
     return known[root.id, labels]
 
 

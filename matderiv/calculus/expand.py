@@ -50,10 +50,9 @@ def may_merge(node: Node, weight: Weights) -> bool:
     for child, _, exponent in node.factors:
         if isinstance(child, Product) and (exponent < 0 or len(set(child.out)) < child.order):
             return True  # 1 / (a / b) is b / a; a diagonal makes two axes one
-    if len(factors) > len(node.factors):
-        merged = node.arena.product(coefficient, factors, ends, sizes)
-        if not isinstance(merged, Product) or len(merged.factors) < len(factors):
-            return True
+    merged = node.arena.product(coefficient, factors, ends, sizes)
+    if not isinstance(merged, Product) or len(merged.factors) < len(factors):
+        return True
     sums = [f for f in factors if isinstance(f.node, Sum)]
     if not sums:
         return False
@@ -67,16 +66,15 @@ def may_merge(node: Node, weight: Weights) -> bool:
         inner = as_product(term)
         for factor in inner.factors:
             labels = tuple(
-                total.labels[inner.out.index(k)] if k in inner.out else -1 - k
-                for k in factor.labels
+                total.labels[inner.out.index(k)] if k in inner.out else None for k in factor.labels
             )
             if any(_meet(factor.node, labels, other) for other in others):
                 return True
     return False
 
 
-def _meet(node: Node, labels: tuple[int, ...], other: Factor) -> bool:
-    """Whether two factors of one product may merge or cancel."""
+def _meet(node: Node, labels: tuple[int | None, ...], other: Factor) -> bool:
+    """Whether two factors of one product may merge or cancel; no other has a label None."""
     if node is other.node:
         turned = labels == other.labels[::-1] and is_symmetric(node.arena, node)
         return labels == other.labels or turned or is_orthogonal(node)
@@ -195,4 +193,4 @@ def _merges(node: Product, exponent: Number) -> bool:
     if exponent == 1:
         return True
     plain = len(node.sizes) == len(node.out) == len(set(node.out))
-    return plain and isinstance(exponent, int) and node.coefficient == 1
+    return plain and isinstance(exponent, int)  # a factor has the coefficient 1 then

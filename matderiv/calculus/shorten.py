@@ -220,9 +220,9 @@ class Shortener:
         if len(node.terms) > 12:
             return
         cleared = _cleared(node)
-        if isinstance(cleared, Product):
+        if not isinstance(cleared, Sum):
             yield cleared
-        elif isinstance(cleared, Sum) and cleared is not node:
+        elif cleared is not node:
             yield from self._pulled(cleared)
             yield from self._common_denominator(cleared)
         for (below, ports), uses in _divisors(node).items():
