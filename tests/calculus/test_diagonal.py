@@ -83,6 +83,16 @@ def test_axes_of_primitives_are_made_equal_too(primitive: Primitive, lead: int) 
                 assert made is arena.apply(primitive, tied(x, kept))
 
 
+@pytest.mark.parametrize("shape", [(4, 9), (9, 4), (4, 3, 3), (3, 4, 3), (2, 3, 6), (36,)])
+def test_equal_axes_of_a_reshape_are_those_of_its_result(shape: tuple[int, ...]) -> None:
+    arena = Arena()
+    x = arena.variable("x", shape)
+    node = arena.reshape(x, len(shape), (3, 3, 4))
+    array = np.arange(36.0).reshape(shape)
+    (got,) = evaluate([tied(node, (0, 0, 1))], {x: array}, {})
+    assert np.array_equal(got, entries(array.reshape(3, 3, 4), (0, 0, 1)))
+
+
 def test_what_is_not_made_equal_keeps_its_name() -> None:
     """The diagonal of X' diag(v) X is (X.^2)' v, for a v that has a name."""
     arena = Arena()
