@@ -42,7 +42,7 @@ __all__ = ["flatten", "simplify", "substitute"]
 
 _ROUNDS = 6
 _READABLE = 20  # a formula of more names than this keeps those of all its cotangents
-_LARGEST = 30  # factors or terms that one node may grow to by merging
+_LARGEST = 30  # factors or terms of what may become part of a node
 
 
 def simplify(roots: Sequence[Node], *, short: bool = True, all_names: bool = False) -> list[Node]:
@@ -197,8 +197,6 @@ def flatten(roots: Sequence[Node]) -> list[Node]:
 
     def merged(node: Node, new: Mapping[int, Node]) -> frozenset[int]:
         """The children that become part of a node."""
-        if not isinstance(node, Product | Sum) or len(node.children) > _LARGEST:
-            return frozenset()
         kind = type(node)
         return frozenset(
             [

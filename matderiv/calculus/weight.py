@@ -131,7 +131,7 @@ class Weights:
     def _product(self, node: Product) -> int:
         number = node.coefficient
         above, below = int(abs(number.numerator) != 1), int(number.denominator != 1)
-        if number == 1 and is_sum_of_squares(node):
+        if is_sum_of_squares(node):
             norm = self._norm(node, 1)
             if norm is not None:
                 return norm
@@ -151,7 +151,7 @@ class Weights:
         return total + _structure(node, tensors, written=above > 0 and not below)
 
     def _scalars(self, factors: Sequence[Factor]) -> tuple[int, int]:
-        """The weights of scalar factors above and below the line; Σx/n is mean(x)."""
+        """The weights of scalar factors above and below the line; (Σx)^k/n^k is mean(x)^k."""
         above = below = 0
         whole = Counter[Dim]()  # n^-k: sizes that a mean may take up
         for child, _, exponent in factors:
@@ -160,8 +160,12 @@ class Weights:
         for child, _, exponent in factors:
             if isinstance(child, Size) and child.dim in whole:
                 continue
-            if exponent == 1 and _is_mean(child) and whole >= Counter(child.sizes):
-                whole.subtract(child.sizes)
+            if (
+                isinstance(exponent, int)
+                and _is_mean(child)
+                and whole >= (taken := Counter(child.sizes * exponent))
+            ):
+                whole.subtract(taken)
             if exponent > 0:
                 above += self._power(child, exponent)
             else:
@@ -195,8 +199,7 @@ def _constant(node: Product, alone: bool) -> int:
     if not node.out:
         return int(alone)
     axes = set(node.out)
-    ones = any(node.out.count(label) == 1 for label in axes)
-    return len(axes) + (ones and len(axes) == 2)
+    return len(axes) + (len(axes) == 2)
 
 
 def _turns(factor: Factor) -> bool:
@@ -248,10 +251,7 @@ def _restored(node: Product) -> int:
     if axes != [0]:
         return 0
     # A row: 𝟏 r' is r, and 𝟏 𝟏' X/n is mean(X, axis=0).
-    uses = Counter(label for factor in node.factors for label in factor.labels)
-    summed = [
-        dim for label, dim in enumerate(node.sizes) if label not in node.out and uses[label] == 1
-    ]
+    summed = [dim for label, dim in enumerate(node.sizes) if label not in node.out]
     means = any(
         isinstance(f.node, Size) and f.exponent == -1 and f.node.dim in summed for f in node.factors
     )
@@ -288,12 +288,12 @@ def _structure(node: Product, tensors: Sequence[Factor], written: bool) -> int:
     for label, (v, m) in enumerate(zip(vectors, ends, strict=True)):
         o = label in out
         if v + m + o == 1:
-            total += bool(out) and node.out.count(label) < 2  # 𝟏
+            total += bool(out)  # 𝟏
         elif v and m and (o or m > 1):
             total += 1  # diag, or ⊙ with a product
         elif not o and not m:
             total -= 1  # u'v
-        elif not v and (m > 2 or (m == 2 and label in node.out[:1])):
+        elif m > 2 or (m == 2 and label in node.out[:1]):
             total += 1
     return total + _transposes(node, tensors)
 
@@ -303,7 +303,7 @@ def _transposes(node: Product, tensors: Sequence[Factor]) -> int:
     if node.out:
         start = node.out[0]
     else:
-        vectors = [f for f in tensors if len(f.labels) == 1 and f.exponent == 1]
+        vectors = [f for f in tensors if len(f.labels) == 1]
         start = (vectors or tensors)[0].labels[0]
     total = 0 if node.out else 1  # ', tr or sum
     distance = {start: 0}

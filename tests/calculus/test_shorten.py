@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from fractions import Fraction
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from matderiv.calculus.divide import quotients
 from matderiv.calculus.expand import as_product, expand
 from matderiv.calculus.weight import Weights
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.nodes import Factor, Node, Number, Sum
+from matderiv.tensor.nodes import Factor, Map, Node, Number, Sum, Term
+from matderiv.tensor.rules import COMPLEMENTS
+from matderiv.tensor.traverse import reachable
 
 LOGISTIC = "-sum(y .* log(sigmoid(X w)) + (1 - y) .* log(1 - sigmoid(X w)))"
 
@@ -81,6 +84,23 @@ def test_without_a_candidate_a_formula_is_longer(
 )
 def test_complements(formula: str, wrt: str, found: str) -> None:
     assert md.diff(formula, wrt).to("ascii") == found
+
+
+@pytest.mark.parametrize("name", COMPLEMENTS)
+@pytest.mark.parametrize("order", list(permutations(["x", "-x", "w"])))
+def test_the_complement_of_the_longer_argument_is_replaced(
+    name: str, order: tuple[str, ...]
+) -> None:
+    """z f(x) + y f(-x) + z f(w) = z f(x) + y (1 - f(x)) + z f(w), in whatever order."""
+    arena = Arena()
+    x, y, z, w = (arena.variable(v, ("n",)) for v in "xyzw")
+    made = {key: arena.map(name, {"x": x, "-x": -x, "w": w}[key]) for key in order}
+    terms = [{"x": z, "-x": y, "w": z}[key] * made[key] for key in order]
+    total = arena.sum([Term(1, term) for term in terms], ("n",))
+    assert isinstance(total, Sum)
+    (replaced,) = shorten.Shortener()._complemented(total)
+    left = {node.arguments[0] for node in reachable([replaced]) if isinstance(node, Map)}
+    assert left == {x, w}
 
 
 @pytest.mark.parametrize(

@@ -122,13 +122,22 @@ def test_flattening_leaves_shared_nodes_alone() -> None:
     assert max(len(n.factors) for n in reachable([root]) if isinstance(n, Product)) <= 4
 
 
-def test_distribution_leaves_no_tall_sum_in_a_product() -> None:
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("beside", [0, 2, _LARGEST])
+def test_distribution_leaves_no_tall_sum_in_a_product(beside: int, twice: bool) -> None:
+    """Whatever number of terms a sum of order 2 beside it has, which stays whole."""
     arena = Arena()
     t = arena.variable("T", ("n", "m", "k"))
     x, u = arena.variable("x", ("n",)), arena.variable("u", ("m", "k"))
     tall = arena.sum([Term(1, t), Term(1, arena.einsum("i,jk->ijk", x, u))], t.shape)
-    node = arena.product(1, [Factor(tall, (0, 1, 2), 1), Factor(x, (0,), 1)], (1, 2))
-    (spread,) = distribute([node])
+    factors = [Factor(tall, (0, 1, 2), 1), Factor(x, (0,), 1)]
+    if twice:
+        factors.append(Factor(tall, (3, 1, 2), 1))
+    if beside:
+        matrices = [arena.variable(f"A{k}", ("m", "k")) for k in range(beside)]
+        total = arena.sum([Term(1, matrix) for matrix in matrices], ("m", "k"))
+        factors.append(Factor(total, (1, 2), 1))
+    (spread,) = distribute([arena.product(1, factors, (1, 2))])
     for made in reachable([spread]):
         if isinstance(made, Product):
             assert not any(isinstance(f.node, Sum) and f.node.order > 2 for f in made.factors)

@@ -67,6 +67,9 @@ FORMS = [
     "sum((A x) .* (B x))", "diag(A x) B", "diag(A x) + A", "(A x)(B y)'", "A (x .* (B y))",
     "zeros(n)", "zeros(m, n)", "-2 x", "-2 x/3", "A B - 3", "x .* y + 2", "A x + t", "A x - 2",
     "2 A B + t", "A .* B - 3", "2 A x + 1", "A' x + t + 1", "x .* y - sum(x)", "A x + x' x",
+    "mean(x) y - A'", "x/n - X' Y", "1/n (t ./ x)", "(A ones(n)) .* (A ones(n))",
+    "(A' ones(n)) ./ (A^-T x)", "diag(x) - 3 ones(n) ones(n)'", "mean(x)^2", "t mean(x)^3",
+    "mean(A)^2 x", "mean(x)/n", "mean(x)^2/n",
 ]  # fmt: skip
 SHAPES = (
     {"s": (), "t": (), "u": ("m",), "X": ("m", "n")}
@@ -85,7 +88,8 @@ REPEATED = [
     ("r + B r + C r", "exp(A x)"), ("r + B r", "exp(2 A x)"), ("r .* exp(r) + A r", "x - y"),
     ("r .* exp(r) + A r", "A x - y"), ("exp(r) .* sin(r)", "A exp(x) - y"),
     ("(r + x) .* (r - y)", "exp(A x - y)"), ("x + A r", "exp(A x - y)"),
-    ("sin(r) + cos(r)", "A exp(x) - y"), ("r .* tanh(r)", "A exp(x) - exp(y)"),
+    ("exp(r)' A exp(r) + r' z", "x - y"), ("sin(r) + cos(r)", "A exp(x) - y"),
+    ("r .* tanh(r)", "A exp(x) - exp(y)"),
 ]  # fmt: skip
 
 
@@ -120,6 +124,13 @@ def test_a_named_value_weighs_as_its_name_or_as_what_it_names(form: str, part: s
     )
     names = frozenset(node.id for node in reachable([named]) if isinstance(node, Name))
     assert Weights(names)(named) == count(re.sub(r"\br\b", f"({part})", form))
+
+
+def test_an_identity_is_a_name_and_a_multiple_of_it_is_one_more() -> None:
+    """So A (t x) + x is preferred to (t A + I) x, and diag(x) is the name x."""
+    names = {"eye(n)": 1, "2 eye(n)": 1, "t eye(n)": 3, "s t eye(n)": 4, "diag(x)": 1, "t A": 2}
+    for form, count_of_names in names.items():
+        assert Weights().cost(_read(form))[1] == count_of_names, form
 
 
 def test_weights_are_the_lengths_of_prints() -> None:
