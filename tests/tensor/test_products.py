@@ -317,6 +317,7 @@ def test_division_by_zero_is_refused(exponent: Number) -> None:
             for place in range(count + 1):
                 with pytest.raises(DomainError):
                     arena.product(3, [*chosen[:place], below, *chosen[place:]], ())
+            assert zero**-exponent is zero
             if zero in [factor.node for factor in chosen]:
                 assert arena.product(3, chosen, ()) is arena.zero(())
 
