@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from matderiv.calculus.loops import pull_back_loop, push_forward_loop
@@ -120,8 +120,7 @@ def _parents_first(nodes: Sequence[Node]) -> Iterator[Node]:
     listed = {node.id: node for node in nodes}
     below = {node.id: {c.id for c in node.children if c.id in listed} for node in nodes}
     waiting = Counter(child for children in below.values() for child in children)
-    ready = [number for number in listed if not waiting[number]]
-    heapify(ready)
+    ready = [number for number in listed if not waiting[number]]  # by id, so it is a heap
     while ready:
         number = heappop(ready)
         yield listed[number]
