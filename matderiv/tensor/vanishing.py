@@ -151,14 +151,24 @@ def silenced(roots: Sequence[Node]) -> list[Node]:
 
     def product(node: Product, zeros: Zeros = NONE) -> Node:
         factors = [
-            factor._replace(node=beside(factor.node, found))
+            factor._replace(node=beside(inner(factor.node), found))
             for factor, found in zip(node.factors, factor_zeros(node, zeros), strict=True)
         ]
         if all(new.node is old.node for new, old in zip(factors, node.factors, strict=True)):
             return node
         return node.arena.product(node.coefficient, factors, node.out, dict(enumerate(node.sizes)))
 
-    return rebuild(roots, lambda node: product(node) if isinstance(node, Product) else None)
+    def inner(node: Node) -> Node:
+        """A factor that was made just now: x (a - b) on a new a may be -(x (b - a))."""
+        return product(node) if isinstance(node, Product) and node.id not in seen else node
+
+    def visited(node: Node) -> Node | None:
+        made = product(node) if isinstance(node, Product) else None
+        seen.add((made or node).id)
+        return made
+
+    seen: set[int] = set()
+    return rebuild(roots, visited)
 
 
 def _together(arena: Arena, zeros: Sequence[Zero], shape: Shape) -> Node:
