@@ -149,8 +149,10 @@ def _calls(function: CompiledFunction) -> Iterator[Call]:
         if steps[path]:
             nothing = measure(lambda *_, **__: None, *operands, **options)
             # NumPy keeps small blocks for the next array, so functions of SciPy, which make
-            # many, take a kilobyte more or less from call to call.
+            # many, take a kilobyte more in the first calls of a process than later.
             times = 9 if path.startswith("scipy") else 1
+            for _ in range(40 if times > 1 else 0):
+                target(*operands, **options)
             taken = median(measure(target, *operands, **options) for _ in range(times)) - nothing
             strides = getattr(target(*operands, **options), "strides", None)
             yield Call(steps[path].pop(0), function, tuple(sizes.items()), taken, strides)
