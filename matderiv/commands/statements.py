@@ -11,7 +11,7 @@ from matderiv.tensor.dims import shape_text
 if TYPE_CHECKING:
     from matderiv.results import Derivative, Program
 
-__all__ = ["by", "diagonal_flops_line", "flops_line", "statements"]
+__all__ = ["by", "diagonal_flops_line", "flops_line", "statements", "value_text"]
 
 
 def by(derivative: Derivative) -> str:
@@ -27,7 +27,7 @@ def statements(derivatives: Sequence[Derivative]) -> str:
     from matderiv.notation import present_joint
     from matderiv.source import taken_names
 
-    heads = {f"{_head(d)} {_value_text(d.program)}": d for d in derivatives}
+    heads = {f"{_head(d)} {value_text(d.program)}": d for d in derivatives}
     joint = present_joint(
         {head: d.node for head, d in heads.items()},
         rows=[head for head, d in heads.items() if d.is_row],
@@ -38,7 +38,7 @@ def statements(derivatives: Sequence[Derivative]) -> str:
 
 
 def _statement(derivative: Derivative) -> str:
-    value, text = _value_text(derivative.program), str(derivative)
+    value, text = value_text(derivative.program), str(derivative)
     link = "\n" if len(derivative.shape) > 2 else " = "
     return f"{_head(derivative)} {value}{link}{text}"
 
@@ -53,17 +53,22 @@ def _head(derivative: Derivative) -> str:
     return f"{'diag ' if derivative.diagonal else ''}{differential_quotient(names)}"
 
 
-def _value_text(program: Program) -> str:
+def value_text(program: Program) -> str:
     """The value as the user wrote it where that is shorter, else as it is read; a sum in brackets.
 
-    ∂/∂x (x' x + b' x) is the derivative of both terms.
+    ∂/∂x (x' x + b' x) is the derivative of both terms.  A value that is read with parts of
+    its own, T₀ = A X, has no lines here to say what they are: it is shown as it was written,
+    and one in LaTeX as f.
     """
     from matderiv.notation.terms import Sum
 
-    output = program.typed.output
+    output, presentation = program.typed.output, program.presentation
     written = " ".join(program.source[slice(*output.span)].split())
-    text, summed = str(program).partition("\n")[0], isinstance(program.presentation.headline, Sum)
-    if "\\" not in written and written[0] != "(" and len(written) + 4 < len(text):
+    text, summed = str(program).partition("\n")[0], isinstance(presentation.headline, Sum)
+    in_parts = any(line.name.startswith("#") for line in presentation.joint.where)
+    if "\\" in program.source:
+        return "f" if in_parts else f"({text})" if summed else text
+    if in_parts or (written[0] != "(" and len(written) + 4 < len(text)):
         text, summed = written, output.op in ("add", "subtract") or written[0] == "-"
     return f"({text})" if summed else text
 

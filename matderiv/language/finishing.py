@@ -61,7 +61,7 @@ def _expressions(names: Expressions) -> dict[int, Typed]:
                 typed[id(arg)] = Typed(arg.op, (), arg.value, arg.kind, (), arg.span)
         if node.op == "formula":
             body, (argument,) = names.formulas[node.value].body, node.args
-            typed[id(node)] = substitution.put(typed[id(body)], typed[id(argument)])
+            typed[id(node)] = substitution.put(typed[id(body)], typed[id(argument)], node.span)
         elif node.op not in ("keyword", "option", "string"):
             args = tuple(typed[id(arg)] for arg in node.args)
             shape = tuple(map(as_dim, node.size))

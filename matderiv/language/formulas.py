@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from matderiv.errors import ParseError
 from matderiv.language.checker import Checker
-from matderiv.language.syntax import Syntax, post_order
+from matderiv.language.syntax import Span, Syntax, post_order
 from matderiv.language.typed import Typed
 from matderiv.tensor.elementwise import ELEMENTWISE
 
@@ -89,16 +89,17 @@ class Substitution:
         self.check = check
         self.made = 0
 
-    def put(self, body: Typed, argument: Typed) -> Typed:
-        """The body at an argument: f(x)."""
+    def put(self, body: Typed, argument: Typed, span: Span) -> Typed:
+        """The body at an argument: f(x), which stands at `span`."""
         copies: dict[int, Typed] = {}
         for part in body.post_order():
             if part.op == "parameter":
                 copies[id(part)] = argument
             elif any(id(arg) in copies for arg in part.args):
                 args = tuple(copies.get(id(arg), arg) for arg in part.args)
+                at = span if part is body else part.span
                 copies[id(part)] = replace(
-                    part, args=args, kind=argument.kind, shape=argument.shape
+                    part, args=args, kind=argument.kind, shape=argument.shape, span=at
                 )
         self.made += len(copies)
         if self.made > LARGEST:
@@ -107,5 +108,5 @@ class Substitution:
                 argument.span,
                 error=ParseError,
             )
-        constant = Typed("fill", (body,), None, argument.kind, argument.shape, body.span)
-        return copies.get(id(body), constant if argument.shape else body)
+        constant = Typed("fill", (body,), None, argument.kind, argument.shape, span)
+        return copies.get(id(body), constant if argument.shape else replace(body, span=span))
