@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from matderiv.calculus.derive import checked_order
 from matderiv.check import CheckReport
-from matderiv.errors import UnsupportedError, one_of
+from matderiv.errors import MatderivError, UnsupportedError, one_of
 from matderiv.limits import limited
 from matderiv.reports.quantities import read_bytes
 from matderiv.results import Derivative, Program, differentiate
@@ -114,7 +114,7 @@ def diff(
 @limited
 def check(
     source: Source,
-    wrt: str,
+    wrt: str | Sequence[str],
     *,
     order: int = 1,
     layout: str = "mixed",
@@ -125,10 +125,13 @@ def check(
 ) -> CheckReport:
     """Differentiate, and compare with finite differences at random points.
 
+    Of several derivatives the report is that of all: passed if each of them is, with the
+    largest error.
+
     >>> bool(check("logdet(X)", "X"))
     True
     """
-    derivative = diff(
+    made: Derivative | dict[str, Derivative] = diff(
         source,
         wrt,
         order=order,
@@ -137,7 +140,16 @@ def check(
         shapes=shapes,
         attributes=attributes,
     )
-    return derivative.check(seed)
+    if not isinstance(made, dict):
+        return made.check(seed)
+    reports = [derivative.check(seed) for derivative in made.values()]
+    if not reports:
+        raise MatderivError("no variable is given to differentiate by", hint='"w", or ["w", "b"]')
+    return CheckReport(
+        all(reports),
+        max(report.max_relative_error for report in reports),
+        min(report.points for report in reports),
+    )
 
 
 @limited
@@ -161,6 +173,8 @@ def verify(
     ∂f/∂w = 2 Xᵀ(X w - y)
     """
     derivative = diff(source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes)
+    if isinstance(derivative, dict):
+        raise UnsupportedError("a claim is of the derivative by one name, not by a list of names")
     return verify_claim(derivative, formula)
 
 
@@ -215,8 +229,8 @@ def compile(
     options = order, layout, backend, most, segments, diagonal, compressed, workspace, blocked
     given = sizes, shapes, attributes
     if isinstance(source, str) and all(isinstance(part, Mapping | None) for part in given):
-        asked = wrt if isinstance(wrt, str) else tuple(wrt)
         try:
+            asked = wrt if isinstance(wrt, str) else tuple(wrt)
             key = (*map(_frozen, given),)
             return _compiled(source, asked, options, key)
         except TypeError:  # an option that is no key

@@ -11,6 +11,8 @@ import pytest
 import matderiv as md
 
 WRONG: dict[str, list[Any]] = {
+    "wrt": [3, None, [], [3], ["x", "x"], ["x", None], "", "z", {"x": 1}, {}, b"x"],
+    "formula": [3, None, [], ["2 x"], "", b"2 x"],
     "sizes": [3, "a", [1], {"n": "x"}, {"n": 2.5}, {3: 4}, {"q": 3}, True],
     "layout": [3, None, [], "up"],
     "mode": [3, None, [1], "sideways"],
@@ -44,12 +46,23 @@ def test_a_wrong_option_is_refused_in_words(function: Callable[..., Any], option
     parameters = inspect.signature(function).parameters
     if option not in parameters:
         return
-    given = ["x' x", *["x"] * ("wrt" in parameters), *["2 x"] * ("formula" in parameters)]
+    right = {"source": "x' x", "wrt": "x", "formula": "2 x"}
+    given = {name: value for name, value in right.items() if name in parameters}
     for value in WRONG[option]:
         said = ""
         try:
-            function(*given, **{option: value})
+            function(**{**given, option: value})
         except md.MatderivError as error:
             said = str(error)
         assert " a int" not in said
         assert "object at 0x" not in said
+
+
+@pytest.mark.parametrize("text", ["tr(A X B)", "(A x)' B y"])
+def test_several_names_are_checked_together(text: str) -> None:
+    """The report of a list is that of the worst of its derivatives."""
+    single = [md.check(text, name) for name in ("A", "B")]
+    both = md.check(text, ["A", "B"])
+    assert both
+    assert both.points == 3
+    assert both.max_relative_error == max(report.max_relative_error for report in single)
