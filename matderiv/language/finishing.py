@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,16 +57,19 @@ def _expressions(names: Expressions) -> dict[int, Typed]:
     substitution = Substitution(names.check)
     for node in names.nodes:
         for arg in node.args:
-            if id(arg) not in typed:  # a literal made by a shape rule
-                typed[id(arg)] = Typed(arg.op, (), arg.value, arg.kind, (), arg.span)
+            if id(arg) not in typed:  # made by a shape rule
+                typed[id(arg)] = _as_typed(arg, typed)
         if node.op == "formula":
             body, (argument,) = names.formulas[node.value].body, node.args
             typed[id(node)] = substitution.put(typed[id(body)], typed[id(argument)], node.span)
         elif node.op not in ("keyword", "option", "string"):
-            args = tuple(typed[id(arg)] for arg in node.args)
-            shape = tuple(map(as_dim, node.size))
-            typed[id(node)] = Typed(node.op, args, _value(node), node.kind, shape, node.span)
+            typed[id(node)] = _as_typed(node, typed)
     return typed
+
+
+def _as_typed(node: Syntax, typed: Mapping[int, Typed]) -> Typed:
+    args = tuple(typed[id(arg)] for arg in node.args)
+    return Typed(node.op, args, _value(node), node.kind, tuple(map(as_dim, node.size)), node.span)
 
 
 def _value(node: Syntax) -> Any:

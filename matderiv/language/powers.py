@@ -82,10 +82,14 @@ def _matrix_power(check: Checker, node: Syntax) -> Shape:
             node.at,
         )
     value = literal_value(exponent)
+    if isinstance(value, Fraction) and value.denominator == 2:  # A^(-1/2) is sqrtm(A)^-1
+        root = Syntax("apply", (base,), base.span, node.at, ("sqrtm", ()))
+        root.kind, root.size = base.kind, base.size
+        base, value = root, value.numerator
     if not isinstance(value, int):
         turned = "A' for the transpose, " if check.text(exponent) == "t" else ""
         check.fail(
-            f"the power of a matrix is an integer; write {turned}sqrtm(A) for the square root, "
+            f"the power of a matrix is an integer, or half of one; write {turned}"
             ".^ for the elementwise power",
             node.at,
         )
