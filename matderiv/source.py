@@ -126,9 +126,12 @@ class Program:
         return lower(self.typed, Arena())
 
     def lowered(self, arena: Arena, plain: Sequence[str] = ()) -> Lowered:
-        """The program as nodes; the variables in `plain` without their attributes."""
+        """The program as nodes; of the variables in `plain`, what holds in all directions.
+
+        Next to a positive definite matrix x'A x > 0 still holds, A' = A does not.
+        """
         inputs = {
-            name: replace(entry, attributes=frozenset()) if name in plain else entry
+            name: replace(entry, attributes=_nearby(entry.attributes)) if name in plain else entry
             for name, entry in self.inputs.items()
         }
         return lower(replace(self.typed, inputs=inputs), arena)
@@ -255,6 +258,10 @@ class Spare:
 
     shape: Shape
     attributes: frozenset[str] = frozenset()
+
+
+def _nearby(attributes: frozenset[str]) -> frozenset[str]:
+    return frozenset({"definite"} if "posdef" in attributes else ())
 
 
 def taken_names(program: Program) -> set[str]:

@@ -24,14 +24,18 @@ import scipy.special
 
 import matderiv as md
 from matderiv.calculus import divide, expand, squares
-from matderiv.tensor import cancel, matrix_rules, reshapes, rules, stable, vanishing
+from matderiv.tensor import cancel, matrix_rules, reshapes, roots, rules, stable, vanishing
+from matderiv.tensor.primitives import PRIMITIVES
 from tests.fuzz.grow import grow
 from tests.numerics import relative_error
 from tests.tensor.test_rules import RULES, value_error
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
-MODULES = [divide, expand, squares, cancel, matrix_rules, reshapes, rules, stable, vanishing]
+MODULES = [
+    *(divide, expand, squares, cancel, matrix_rules),
+    *(reshapes, roots, rules, stable, vanishing),
+]
 CORPUS = Path(__file__).parent / "corpus" / "formulas.json"
 SIZES = {"k": 4, "m": 2, "n": 3}
 SHAPES = {
@@ -48,6 +52,7 @@ SHAPES = {
     "G": ("n", "n"),
     "V": ("k", "m", "n"),
     "Q": ("n", "n"),
+    "K": ("n", "n"),
     "U": (3, 2),
     "w": (6,),
     "c": (2,),
@@ -63,7 +68,8 @@ VALUES["p"], VALUES["P"] = np.array([0.0, 0.5, 2.0]), np.abs(VALUES["P"])
 VALUES["P"][0, 1] = 0.0
 VALUES["G"] = np.exp(VALUES["G"])
 VALUES["Q"] = np.linalg.qr(VALUES["Q"])[0]
-ATTRIBUTES = {"Q": ["orthogonal"]}
+VALUES["K"] = VALUES["A"] @ VALUES["A"].T
+ATTRIBUTES = {"K": ["posdef"], "Q": ["orthogonal"]}
 
 
 def vec(x: Any) -> Any:
@@ -75,6 +81,12 @@ def xlogx(x: Any) -> Any:
 
 
 inv = np.linalg.inv
+sqrtm = PRIMITIVES["sqrtm"].reference
+
+
+def _sum_of_logs(d: Any, a: Any) -> Any:
+    return (np.log(d**3 + a) + np.log(3 * d)).sum()
+
 
 # A formula and what NumPy computes of the arrays that the function's parameters name.
 TEXTS: dict[str, Callable[..., Any]] = {
@@ -95,6 +107,18 @@ TEXTS: dict[str, Callable[..., Any]] = {
     ),
     "sum(Q.^2 .* A)": lambda Q, A: (Q**2 * A).sum(),
     "logdet(diag(x))": lambda x: np.log(np.abs(x)).sum(),
+    # roots
+    "K^(1/2) x": lambda K, x: sqrtm(K) @ x,
+    "A^(-3/2) x": lambda A, x: np.linalg.matrix_power(inv(sqrtm(A)), 3) @ x,
+    "tr((A + a a')^0.5)": lambda A, a: np.trace(sqrtm(A + np.outer(a, a))),
+    "L = chol(K)\n||L^-1 x||^2/2 + sum(log(diag(L)))": lambda K, x: (
+        (x @ inv(K) @ x + np.linalg.slogdet(K)[1]) / 2
+    ),
+    "L = chol(K + a a')\nsum(log(diag(L).^3 + a)) + sum(log(3 diag(L)))": lambda K, a: _sum_of_logs(
+        np.diag(np.linalg.cholesky(K + np.outer(a, a))), a
+    ),
+    "sum(log(ones(n) tr(chol(K))))": lambda K: 3 * np.log(np.trace(np.linalg.cholesky(K))),
+    "diag(chol(K)' chol(K)) .* x": lambda K, x: (np.linalg.cholesky(K) ** 2).sum(0) * x,
     # squares
     "sum((A x + p) .* (A x))": lambda A, x, p: ((A @ x + p) * (A @ x)).sum(),
     "(A x + p) .* (A x) - p .* (A x)": lambda A, x, p: (A @ x) ** 2,

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product, Sum, Variable
 from matderiv.tensor.primitives import PrimitiveFunction
-from matderiv.tensor.properties import is_nonnegative
+from matderiv.tensor.properties import bends_up, is_nonnegative, is_symmetric
 from matderiv.tensor.reshapes import kronecker_factors, split_identity, split_product, unfused
+from matderiv.tensor.roots import root_of
 from matderiv.tensor.stable import inside
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def rewrite_apply(
     rule = _MATRIX_RULES.get(primitive.name)
     if rule is None or any(argument.order != 2 for argument in arguments):
         return None
-    return rule(arena, **dict(zip(("x", "e"), arguments, strict=False)))
+    return rule(arena, **dict(zip(("x", "e", "c"), arguments, strict=False)))
 
 
 def _number_outside(
@@ -145,22 +146,26 @@ def _invertible_for_free(node: Node) -> bool:
 
 
 def _det(arena: Arena, x: Node) -> Node | None:
-    """det(X⁻¹) = 1/det(X), det(expm X) = exp(tr X), det(X') = det(X)."""
+    """det(X⁻¹) = 1/det(X), det(expm X) = exp(tr X), det(X') = det(X), det(L) = √det(L L')."""
     if (inner := inside(x, "inv")) is not None:
         return arena.power(arena.apply("det", inner), -1)
     if (inner := inside(x, "expm")) is not None:
         return arena.map("exp", arena.einsum("ii->", inner))
+    if (whole := root_of(x)) is not None:
+        return arena.power(arena.apply("det", whole), Fraction(1, 2))
     return _of_transpose(arena, "det", x)
 
 
 def _logdet(arena: Arena, x: Node) -> Node | None:
     """logdet(X⁻¹) = -logdet(X), logdet(expm X) = tr X, logdet(X') = logdet(X),
-    logdet(diag v) = Σ log |v|.
+    logdet(diag v) = Σ log |v|, logdet(L) = ½ logdet(L L').
     """
     if (inner := inside(x, "inv")) is not None:
         return -arena.apply("logdet", inner)
     if (inner := inside(x, "expm")) is not None:
         return arena.einsum("ii->", inner)
+    if (whole := root_of(x)) is not None:
+        return arena.apply("logdet", whole) / 2
     if isinstance(x, Product) and x.out[0] == x.out[1]:
         diagonal = arena.einsum("ii->i", x)
         if not is_nonnegative(diagonal):
@@ -212,14 +217,27 @@ def _expm(arena: Arena, x: Node) -> Node | None:
 
 def _frechet(arena: Arena, x: Node, e: Node) -> Node | None:
     """L(X, I) = expm(X) and L(s E, E) = E expm(s E), for an X and an E that commute."""
-    if isinstance(e, Product) and e.out[0] == e.out[1]:
-        coefficient, scalars, matrices = _scalars_apart(e)
-        if not matrices:
-            total = Factor(arena.apply("expm", x), (0, 1), 1)
-            return arena.product(coefficient, [total, *scalars], (0, 1))
+    if (scalars := _times_identity(e)) is not None:
+        total = Factor(arena.apply("expm", x), (0, 1), 1)
+        return arena.product(1, [total, *scalars], (0, 1))
     if _core(arena, x) is _core(arena, e):
         return arena.einsum("ij,jk->ik", e, arena.apply("expm", x))
     return None
+
+
+def _sylvester(arena: Arena, x: Node, e: Node, c: Node) -> Node | None:
+    """Y X + X Y = s I is solved by s X⁻¹/2."""
+    if x is not e or (scalars := _times_identity(c)) is None:
+        return None
+    inverse = Factor(arena.apply("inv", x), (0, 1), 1)
+    return arena.product(Fraction(1, 2), [inverse, *scalars], (0, 1))
+
+
+def _times_identity(x: Node) -> list[Factor] | None:
+    """The scalars s where a matrix is s I, its numbers outside."""
+    if not isinstance(x, Product) or x.out[0] != x.out[1] or x.coefficient != 1:
+        return None
+    return None if any(f.labels for f in x.factors) else list(x.factors)
 
 
 def _core(arena: Arena, x: Node) -> Node:
@@ -234,6 +252,13 @@ def _sqrtm(arena: Arena, x: Node) -> Node | None:
     if isinstance(x, Product) and x.out[0] == x.out[1]:
         return arena.einsum("i->ii", arena.power(arena.einsum("ii->i", x), Fraction(1, 2)))
     return _transpose_outside(arena, "sqrtm", x)
+
+
+def _chol(arena: Arena, x: Node) -> Node | None:
+    """chol(X) = chol((X + X')/2), which is semidefinite where x'X x ≥ 0."""
+    if is_symmetric(arena, x) or not bends_up(x):
+        return None
+    return arena.apply("chol", (x + arena.transpose(x)) / 2)
 
 
 def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
@@ -274,6 +299,8 @@ _MATRIX_RULES: dict[str, Callable[..., Node | None]] = {
     "expm": _expm,
     "frechet": _frechet,
     "sqrtm": _sqrtm,
+    "sylvester": _sylvester,
+    "chol": _chol,
     **{
         name: partial(rule, name=name)
         for rule, names in {

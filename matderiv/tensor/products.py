@@ -23,6 +23,7 @@ from matderiv.tensor.dims import Dim
 from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, rational
 from matderiv.tensor.properties import is_factor_nonnegative, is_symmetric, splits_over_power
 from matderiv.tensor.reshapes import fuse_outputs, split_labels
+from matderiv.tensor.roots import merge_roots
 from matderiv.tensor.rules import merge_pointwise
 from matderiv.tensor.stable import stable_factors
 
@@ -112,6 +113,7 @@ def _build(
         merged = _merge(arena, flat, labels)
         flat = stable_factors(arena, merge_pointwise(arena, merged))
         flat = split_labels(arena, flat, ends, labels)
+        flat = merge_roots(arena, flat, ends, labels)
         if flat is not merged:
             coefficient, flat = _expand(arena, coefficient, flat, labels, frozenset())
         elif not cancel_inverses(arena, flat, ends, labels):

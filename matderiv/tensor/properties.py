@@ -202,7 +202,7 @@ def is_semidefinite(node: Node) -> bool:
     if isinstance(node, Name):
         return is_semidefinite(node.definition)
     if isinstance(node, Sum):
-        return all(t.coefficient > 0 and is_semidefinite(t.node) for t in node.terms)
+        return is_symmetric(node.arena, node) and bends_up(node)
     if not isinstance(node, Product) or node.coefficient < 0 or len(node.out) != 2:
         return False
     first, second = node.out
@@ -230,6 +230,24 @@ def is_semidefinite(node: Node) -> bool:
     if len(inner) > 1:
         return False
     return is_semidefinite(node.arena.product(1, rest, apart[0], sizes))
+
+
+@_kept
+def bends_up(node: Node) -> bool:
+    """Whether x'A x ≥ 0 is known of an A that need not be symmetric."""
+    if isinstance(node, Variable):
+        return not node.attributes.isdisjoint(("posdef", "definite"))
+    if isinstance(node, Name):
+        return bends_up(node.definition)
+    if isinstance(node, Sum):
+        return all(t.coefficient > 0 and bends_up(t.node) for t in node.terms)
+    if isinstance(node, Product) and node.coefficient > 0:
+        matrices = [f for f in node.factors if f.labels]
+        if len(matrices) == 1 and set(matrices[0].labels) == set(node.out) and len(node.out) == 2:
+            scalars = [f for f in node.factors if not f.labels]
+            if matrices[0].exponent == 1 and len(set(node.out)) == 2:
+                return bends_up(matrices[0].node) and all(map(is_factor_nonnegative, scalars))
+    return is_semidefinite(node)
 
 
 def _mirror(

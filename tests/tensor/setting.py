@@ -38,6 +38,10 @@ class Setting:
         arrays[self.S] = arrays[self.S] + arrays[self.S].T + 8 * np.eye(3)
         arrays[self.Q] = np.linalg.qr(arrays[self.Q])[0]
         arrays[self.P] = np.abs(arrays[self.P]) / np.abs(arrays[self.P]).sum(1, keepdims=True)
+        self.C = arena.variable("C", ("n", "n"), ["posdef"])
+        self.D = arena.variable("D", ("n", "n"), ["definite"])
+        arrays[self.D] = arrays[self.A]
+        arrays[self.C] = arrays[self.B] @ arrays[self.B].T
         arrays[self.W] = random.normal(size=(4, 3, 3)) + 4 * np.eye(3)
 
     def e(self, spec: str, *nodes: Node) -> Node:
