@@ -258,22 +258,13 @@ class _Lowering:
         return self.chains.transposed(self.chains.of(self.closed(part.args[0])))
 
     def _kron(self, part: Typed) -> Value:
+        """A[i,j] B[k,l] at [i k, j l]; a column has no j or l, a row no i or k."""
         left, right = part.args
-        a, b = (self.closed(arg) for arg in part.args)
-        if {left.kind, right.kind} == {"vector", "row"}:
-            column, row = (a, b) if left.kind == "vector" else (b, a)
-            return self.arena.einsum("i,j->ij", column, row)
-        if a.order == b.order == 1:
-            return self.arena.reshape(self.arena.einsum("i,j->ij", a, b), 2, part.shape)
-        a, b = self._as_matrix(a, left), self._as_matrix(b, right)
-        return self.arena.reshape(self.arena.einsum("ij,kl->ikjl", a, b), 4, part.shape)
-
-    def _as_matrix(self, node: Node, part: Typed) -> Node:
-        if node.order == 2:
-            return node
-        column = part.kind == "vector"
-        shape = (*part.shape, 1) if column else (1, *part.shape)
-        return self.arena.broadcast(node, shape, (0 if column else 1,))
+        a = {"vector": "i", "row": "j"}.get(left.kind, "ij")
+        b = {"vector": "k", "row": "l"}.get(right.kind, "kl")
+        out = "".join(axis for axis in "ikjl" if axis in a + b)
+        outer = self.arena.einsum(f"{a},{b}->{out}", *map(self.closed, part.args))
+        return self.arena.reshape(outer, outer.order, part.shape)
 
     def _solve(self, part: Typed) -> Value:
         matrix, right = part.args

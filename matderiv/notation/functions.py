@@ -170,10 +170,9 @@ def _kronecker(node: Apply, lift: Lift) -> Term | None:
     if factors is None:
         return None
     left, right = (lift(factor) for factor in factors)
-    if left.order < node.order:
-        left = transpose(left)
-    if right.order < node.order:
-        right = transpose(right)
+    if node.shape[0] == node.arguments[0].shape[0]:  # a vector is a row
+        left = left if left.order == node.order else transpose(left)
+        right = right if right.order == node.order else transpose(right)
     return Kronecker(left, right, order=node.order)
 
 

@@ -245,7 +245,7 @@ def fuse_outputs(
 def kronecker_factors(node: Node) -> tuple[Node, Node] | None:
     """A and B where a value is A ⊗ B: the fusion of A[i,j] B[k,l] at [i,k,j,l].
 
-    A factor of a matrix may be a vector, its row or its column: A[i,j] b[k] at [i,j,k].
+    A factor of a matrix may be a vector: a row, A[i,j] b[k] at [i,jk], or a column, at [ik,j].
 
     >>> from matderiv.tensor.arena import Arena
     >>> arena = Arena()
@@ -297,10 +297,14 @@ def _sides(node: Node, outer: Product) -> Iterator[tuple[tuple[int, ...], tuple[
     grouped = tuple(multiply_dims(*outer.shape[k : k + 2]) for k in range(0, outer.order, 2))
     if node.order <= 2 and outer.order == 2 * node.order and node.shape == grouped:
         yield outer.out[::2], outer.out[1::2]
-    if node.order == 2 and outer.order == 3 and node.shape[0] == outer.shape[0]:
+    if node.order == 2 and outer.order == 3:
         first, second, third = outer.out
-        yield (first, second), (third,)
-        yield (second,), (first, third)
+        if node.shape[0] == outer.shape[0]:
+            yield (first, second), (third,)
+            yield (second,), (first, third)
+        elif node.shape[1] == outer.shape[2]:
+            yield (first,), (second, third)
+            yield (first, third), (second,)
 
 
 def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
