@@ -51,7 +51,28 @@ def add(check: Checker, node: Syntax) -> Shape:
                 name.at,
                 error=NameResolutionError,
             )
+        _refuse_greek_number(check, name, other)
     return check.broadcast(left, right, who, node.at)
+
+
+def _refuse_greek_number(check: Checker, node: Syntax, other: Syntax) -> None:
+    """X β beside a vector y: as statisticians write, β is no number."""
+    while node.op in ("negate", "divide"):
+        node = node.args[0]
+    if (node.kind, other.kind) not in (("matrix", "vector"), ("matrix", "row"), ("row", "scalar")):
+        return
+    if node.op == "multiply" and _is_default(node.args[1]):
+        name = check.text(node.args[1])
+        check.fail(
+            f"{name} is a scalar, as Greek letters are, so {check.what(node)}, and "
+            f"{check.what(other)}: declare {name}: {check.shape_text(node.size[-1:])} for a "
+            f"vector, {name}: () for a scalar",
+            node.args[1].at,
+        )
+
+
+def _is_default(node: Syntax) -> bool:
+    return node.op == "input" and node.value[1] == "default"
 
 
 def hadamard(check: Checker, node: Syntax) -> Shape:
@@ -73,7 +94,7 @@ def multiply(check: Checker, node: Syntax) -> Shape:
         if not node.value:
             _refuse_two_readings(check, node)
         node.op = "multiply"
-        if left.kind == "matrix" and right.op == "input" and right.value[1] == "default":
+        if left.kind in ("matrix", "row") and _is_default(right):
             name = check.text(right)  # X β, as statisticians write
             check.note(
                 f"{name} is a scalar, as Greek letters are; declare {name}: (n) for a vector"

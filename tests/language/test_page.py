@@ -393,6 +393,8 @@ NOTES = [
     ("A(x + y)", None),
     ("σ(t) where σ: ()", "σ is the declared name"),
     ("||Y - X β||^2", "β is a scalar, as Greek letters are; declare β: (n) for a vector"),
+    ("||x' β||^2", "β is a scalar, as Greek letters are; declare β: (n) for a vector"),
+    ("β A - y", "y is subtracted from every row of β A"),
     ("X + b where X: (p, q)", "b: (q) is added to every row of X: (p, q)"),
     ("A + x", "x is added to every row of A, not to every column"),
     ("||t||", "||t|| of a scalar is |t|"),
