@@ -64,8 +64,10 @@ _ARRAY_CHECK = '''
 def _array(name, value, shape, sizes):
     """Return `value` as a float array of this shape, laid out by rows; a scalar as a number."""
     array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} is an array of {array.dtype}, not of real numbers")
     if array.dtype != np.float32:
-        array = array.astype(float, casting="same_kind", copy=False)  # no complex, no text
+        array = array.astype(float, copy=False)
     _fit(name, array, shape, sizes)
     return np.ascontiguousarray(array) if shape else float(array)
 

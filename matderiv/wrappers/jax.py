@@ -12,7 +12,7 @@ __all__ = ["as_jax"]
 
 
 def as_jax(source: Source, wrt: str | Sequence[str], **options: Any) -> Callable[..., Any]:
-    """The value as a function of arrays, in the order of `md.parse(source).inputs`.
+    """The value as a function of arrays, by name or in the order of `md.parse(source).inputs`.
 
     `jax.grad` and `jax.vjp` give our gradients by the names in `wrt`, and NaN by any
     other input, so that nobody takes a missing derivative for a zero.

@@ -1,12 +1,12 @@
-"""What a wrapped program is: a function of arrays in the order of its inputs."""
+"""What a wrapped program is: a function of arrays, in the order of its inputs or by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matderiv.api import Source, compile
-from matderiv.errors import UnsupportedError
+from matderiv.errors import NameResolutionError, UnsupportedError
 from matderiv.program.compiled import CompiledFunction
 
 __all__ = ["Positional"]
@@ -26,10 +26,22 @@ class Positional:
         self.names = [variable.name for variable in plan.inputs if variable is not plan.cotangent]
 
     def described(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function with the module's docstring."""
+        """The function with the module's docstring, of arrays in order or by name."""
 
-        def value(*arrays: Any) -> Any:
+        def value(*arrays: Any, **named: Any) -> Any:
+            if named or len(arrays) != len(self.names):
+                arrays = self._in_order(arrays, named)
             return function(*arrays)
 
         value.__doc__ = self.compiled.source.split('"""')[1]
         return value
+
+    def _in_order(self, arrays: Sequence[Any], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        given = {**dict(zip(self.names, arrays, strict=False)), **named}
+        if not len(arrays) + len(named) == len(given) == len(self.names):
+            raise NameResolutionError(
+                f"{len(arrays) + len(named)} arrays are given for the inputs "
+                f"{', '.join(self.names)}, each once: in this order, or by name",
+                hint="f(**values)" if any(isinstance(a, Mapping) for a in arrays) else None,
+            )
+        return tuple(self.compiled.arguments(given, ()).values())

@@ -13,7 +13,7 @@ __all__ = ["as_torch"]
 
 
 def as_torch(source: Source, wrt: str | Sequence[str], **options: Any) -> Callable[..., Any]:
-    """The value as a function of tensors, in the order of `md.parse(source).inputs`.
+    """The value as a function of tensors, by name or in the order of `md.parse(source).inputs`.
 
     Autograd differentiates it by the names in `wrt`, once; a gradient by any other input
     is refused, and so is a gradient of a gradient.  `torch.compile` leaves it as it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import matderiv as md
+from matderiv import wrappers
 from matderiv.program.compiled import CompiledFunction
 
 SCALAR, VECTOR = "x' A x + λ sum(x)", "tanh(A x) + λ x"
@@ -67,6 +69,41 @@ def test_what_is_no_array_of_real_numbers_is_refused(backend: str, value: Any) -
         function.value_and_grad({"A": A, "x": value, "λ": RATE})
     with pytest.raises(md.MatderivError):
         function.forward({"A": A, "x": X, "λ": value})
+
+
+@pytest.mark.parametrize("value", [np.array([1j, 2]), X[:, None]], ids=["complex", "column"])
+def test_a_refusal_names_the_input(backend: str, value: Any) -> None:
+    with pytest.raises(md.ShapeError, match=r"\bx (has|is)\b"):
+        _compiled(SCALAR, backend).value_and_grad({"A": A, "x": value, "λ": RATE})
+
+
+def test_a_wrapped_program_takes_arrays_in_order_or_by_name(backend: str) -> None:
+    if backend not in ("jax", "torch"):
+        pytest.skip("no wrapper for its autograd")
+    module = importlib.import_module(backend)
+    array = module.numpy.asarray if backend == "jax" else module.as_tensor
+    function = getattr(wrappers, f"as_{backend}")("x_1' A y + λ sum(y)", ["x_1", "y"])
+    names = ["x_1", "A", "y", "λ"]
+    values = dict(zip(names, map(array, map(np.asarray, [X, A, 3 * X, RATE])), strict=True))
+    want = float(3 * X @ A @ X + RATE * 3 * X.sum())
+    for given in range(len(names) + 1):
+        ordered, named = names[:given], reversed(names[given:])
+        found = function(*map(values.get, ordered), **{name: values[name] for name in named})
+        np.testing.assert_allclose(float(found), want, rtol=_digits(backend))
+    x1 = values.pop("x_1")
+    np.testing.assert_allclose(float(function(x1=x1, **values)), want, rtol=_digits(backend))
+    wrong: list[Callable[[], Any]] = [
+        function,
+        lambda: function(x1),
+        lambda: function(values),
+        lambda: function(x1, **values, z=1),
+        lambda: function(x1, x_1=x1, **values),
+        lambda: function(x1, values["A"], values["y"], values["λ"], x1),
+        lambda: function(**values, z=1),
+    ]
+    for call in wrong:
+        with pytest.raises(md.NameResolutionError):
+            call()
 
 
 def test_a_cotangent_has_the_shape_of_the_value(backend: str) -> None:
