@@ -142,6 +142,11 @@ class Lifter:
         self(node)
         return self.full[node.id]
 
+    def headline(self, node: Node) -> Term:
+        """The term of one of several roots: its name, where others are made of it, or in full."""
+        full = self.definition(node)
+        return self(node) if full.weight - 1 > _SAVING else full
+
     def changed(self, uses: Counter[int], nodes: Iterable[Node]) -> set[int]:
         """The nodes, by id, whose terms are others where values are used so often."""
         found: set[int] = set()

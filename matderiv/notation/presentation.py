@@ -176,7 +176,7 @@ def _present(roots: Mapping[str, Node], rows: set[str], taken: Iterable[str]) ->
     lifter = lift_all(nodes, layers)
     lines = []
     for place, (name, root) in enumerate(zip(roots, nodes, strict=True)):
-        term = lifter.definition(root)
+        term = lifter.definition(root) if len(nodes) == 1 else lifter.headline(root)
         line = _line(name, root, transpose(term) if name in rows else term, lifter)
         if layers is not None and (head := layers.heads[place]) is not None:
             line = replace(line, layer=head.indices, span=head.span)

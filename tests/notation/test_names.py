@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+import matderiv as md
 from matderiv.language import lower, read
 from matderiv.notation import present, present_joint
 from matderiv.tensor.arena import Arena
@@ -116,3 +119,21 @@ def test_abstract_functions_print_in_every_dialect() -> None:
         "D(l, o) h' where l: scalar function; phi: elementwise; h = phi(W x)"
     )
     assert r"\frac{\partial l}{\partial o} h^{\top}" in presentation.text("latex")
+
+
+@pytest.mark.parametrize(
+    ("source", "wrt"),
+    [
+        ("sum(G .* (softmax(Q K'/sqrt(d) + M) V)) where Q, K: (n, d), M: (n, n)", ["Q", "K", "M"]),
+        ("1/2 ||V - tanh(W x + b)||^2 + sum(b)", ["W", "b", "x"]),
+        ("logdet(X Y + Z)", ["X", "Y", "Z"]),
+        ("log(det(A + B)) where A, B: (n, n) symmetric", ["A", "B"]),
+        ("a' inv(A + B) b", ["A", "B", "a"]),
+    ],
+)
+def test_no_value_is_written_out_twice(source: str, wrt: list[str]) -> None:
+    """A derivative that others are made of is said by the name that they know it by."""
+    derivatives = md.diff(source, wrt)
+    joint = present_joint({name: d.node for name, d in derivatives.items()})
+    below = [line.term for line in joint.where]
+    assert not [line.term for line in joint.lines if line.term in below]
