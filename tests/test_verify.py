@@ -234,3 +234,32 @@ def test_what_is_printed_is_verified() -> None:
         if len(derivative.shape) <= 2:
             report = md.verify(text, wrt, derivative.to("ascii"), **given)
             assert report.verdict is Verdict.RIGHT, f"{text}: {report}"
+
+
+@pytest.mark.parametrize("layout", ["mixed", "numerator"])
+@pytest.mark.parametrize(
+    ("source", "wrt", "claim", "order"),
+    [
+        ("tr(A X) where A: (m, n)", "X", "A .* A", 1),
+        ("tr(A X) where A: (m, n)", "X", "(A .* A)'", 1),
+        ("a' X b", "X", "a b' + X", 1),
+        ("a' X b", "X", "(a b' + X)'", 1),
+        ("x' A x", "x", "A .* A", 2),
+        ("x' A x", "x", "(A + A') x", 2),
+        ("x.^3", "x", "3 x", 1),
+        ("A X B", "X", "(B' ⊗ A) .* (B' ⊗ A)", 1),
+    ],
+)
+def test_what_a_counterexample_shows_is_what_it_says(
+    source: str, wrt: str, claim: str, order: int, layout: str
+) -> None:
+    """An array that is not the derivative in the layout asked for is not called that."""
+    derivative = md.diff(source, wrt, order=order, layout=layout)
+    report = md.verify(source, wrt, claim, order=order, layout=layout)
+    claimed = md.parse(claim, shapes={k: e.shape for k, e in derivative.program.inputs.items()})
+    assert report.verdict in ("wrong", "wrong shape")
+    if report.verdict == "wrong":
+        fits = claimed.shape == derivative.shape
+        assert ("the derivative is " in report.message) == fits
+    else:
+        assert "the derivative is " not in report.message

@@ -27,7 +27,7 @@ def statements(derivatives: Sequence[Derivative]) -> str:
     from matderiv.notation import present_joint
     from matderiv.source import taken_names
 
-    heads = {f"{_head(d)} {value_text(d.program)}": d for d in derivatives}
+    heads = {_subject(d): d for d in derivatives}
     joint = present_joint(
         {head: d.node for head, d in heads.items()},
         rows=[head for head, d in heads.items() if d.is_row],
@@ -38,9 +38,16 @@ def statements(derivatives: Sequence[Derivative]) -> str:
 
 
 def _statement(derivative: Derivative) -> str:
-    value, text = value_text(derivative.program), str(derivative)
-    link = "\n" if len(derivative.shape) > 2 else " = "
-    return f"{_head(derivative)} {value}{link}{text}"
+    by_entries = not derivative.presentation.is_matrix_form
+    link = "\n" if len(derivative.shape) > 2 else "" if by_entries else " = "
+    return f"{_subject(derivative)}{link}{derivative}"
+
+
+def _subject(derivative: Derivative) -> str:
+    """∂/∂w f, of which the entries may follow: (∂/∂w f)[i,j] = …"""
+    text = f"{_head(derivative)} {value_text(derivative.program)}"
+    by_entries = len(derivative.shape) < 3 and not derivative.presentation.is_matrix_form
+    return f"({text})" if by_entries else text
 
 
 def _shape_line(derivative: Derivative) -> str:

@@ -124,8 +124,9 @@ class _Verification:
             found = attempt()
             if found is not None:
                 return found
-        if not self.fitting:
-            return self.answer(Verdict.SHAPE, self.shape_words())
+        if all(view.kind == "diagonal" for view in self.fitting):
+            neither = "; nor is it the diagonal" if self.fitting else ""
+            return self.answer(Verdict.SHAPE, f"{self.shape_words()}{neither}")
         return self.answer(Verdict.WRONG, self.counterexample())
 
     def answer(self, verdict: Verdict, message: str, factor: Factor | None = None) -> VerifyReport:
@@ -133,7 +134,8 @@ class _Verification:
         names = (wrt,) if isinstance(wrt, str) else wrt
         head = differential_quotient(names, "f")
         text = str(self.derivative)
-        link = " = " if len(self.derivative.shape) < 3 else ": "
+        by_entries = not self.derivative.presentation.is_matrix_form
+        link = ": " if by_entries or len(self.derivative.shape) > 2 else " = "
         shown = None if factor is None else str(factor)
         return VerifyReport(verdict, message, f"{head}{link}{text}", shown)
 
@@ -300,7 +302,8 @@ class _Verification:
         given = ", ".join(f"{name} = {array_text(array)}" for name, array in point.arrays.items())
         functions = self.derivative.program.typed.functions
         aside = f", with smooth functions for {', '.join(functions)}" if functions else ""
-        both = f"the derivative is {array_text(view.of(point.derivative))}"
+        arranged = "" if view is self.own else f" {view.words}"
+        both = f"the derivative{arranged} is {array_text(view.of(point.derivative))}"
         other = f"the claim gives {array_text(point.claim)}"
         ratios = self.ratios(view) if point.derivative.ndim else None
         note = " (in proportion, but the factor is not constant)" if ratios else ""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import matderiv as md
-from matderiv.commands.statements import value_text
+from matderiv.commands.statements import statements, value_text
 from tests.numerics import SIZES, lengths
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "formulas.json"
@@ -57,3 +57,13 @@ def test_the_head_says_the_value(text: str, shapes: dict[str, tuple[object, ...]
     }
     want = program.evaluate(values)
     np.testing.assert_allclose(md.parse(again, shapes=given).evaluate(values), want, rtol=1e-9)
+
+
+@pytest.mark.parametrize("wrt", [["A"], ["A", "B"]])
+def test_entries_are_those_of_the_derivative(wrt: list[str]) -> None:
+    """(∂/∂A f)[i,j] = …: f itself, a scalar here, has no entry [i,j]."""
+    text = 'sum((T - einsum("ir,jr,kr->ijk", A, B, C)).^2) where T: (i, j, k), C: (k, r)'
+    derivatives = list(md.diff(text, wrt).values())
+    heads = [line.partition("[i,j] = ")[0] for line in statements(derivatives).splitlines()]
+    value = value_text(derivatives[0].program)
+    assert heads[: len(wrt)] == [f"(∂/∂{name} {value})" for name in wrt]
