@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from matderiv.check import evaluate_named, slices
-from matderiv.errors import DomainError, NameResolutionError, ShapeError, UnsupportedError
+from matderiv.errors import (
+    DomainError,
+    MatderivError,
+    NameResolutionError,
+    ShapeError,
+    UnsupportedError,
+)
 from matderiv.language import canonical_name, lower, read
 from matderiv.language.hints import near
 from matderiv.language.typed import Assignment, Input, Repeat
@@ -193,6 +199,8 @@ class Program:
         if not isinstance(text, str):
             raise NameResolutionError(f"a name is text, not {type(text).__name__}")
         name = canonical_name(text)
+        if "\\" in text and name not in self.inputs:
+            name = self._in_latex(text) or name
         if name not in self.inputs and name not in self._assigned:
             raise NameResolutionError(
                 f"{text!r} does not occur in the program; its inputs are {', '.join(self.inputs)}"
@@ -201,6 +209,15 @@ class Program:
                 else f"{text!r} does not occur in the program, which has no inputs"
             )
         return name
+
+    @staticmethod
+    def _in_latex(text: str) -> str | None:
+        r"""The name that a text is in LaTeX: w of \mathbf{w}."""
+        try:
+            output = Program.read(text).typed.output
+        except MatderivError:
+            return None
+        return output.value if output.op == "input" else None
 
     @cached_property
     def presentation(self) -> Presentation:

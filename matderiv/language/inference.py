@@ -129,7 +129,8 @@ class _Statements(Expressions):
         for statement in statements:
             if statement.op not in ("assignment", "definition"):
                 self.check.fail(
-                    "a where clause holds declarations, assignments and functions",
+                    "a where clause holds declarations, assignments and functions; "
+                    "the value stands before it",
                     statement.span,
                     error=ParseError,
                 )

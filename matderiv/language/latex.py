@@ -17,6 +17,7 @@ from matderiv.language.hints import near
 from matderiv.language.latex_commands import (
     ACCENTS,
     BOLD,
+    EXPECTATION,
     FONTS,
     FRACTIONS,
     LEFT,
@@ -194,6 +195,8 @@ class _Reader:
         fonts = [a.detail for a in self.open if a.kind == "font"]
         if fonts and fonts[-1] in BOLD and token == "1":
             token = make("WORD", "𝟏", start, end)
+        elif fonts and fonts[-1] == "mathbb" and token == "E":
+            raise ParseError(EXPECTATION, span=(argument.start if argument else start, end))
         elif fonts and fonts[-1] == "mathbb" and token == "R":
             token = make("WORD", "ℝ", start, end)
         self.out.append(token)

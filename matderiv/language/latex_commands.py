@@ -7,6 +7,7 @@ from matderiv.language.alphabet import GREEK
 __all__ = [
     "ACCENTS",
     "BOLD",
+    "EXPECTATION",
     "FONTS",
     "FRACTIONS",
     "LEFT",
@@ -70,6 +71,9 @@ LEFT = ("left", "bigl", "Bigl", "biggl", "Biggl")
 RIGHT = ("right", "bigr", "Bigr", "biggr", "Biggr")
 SIZES = ("big", "Big", "bigg", "Bigg", "middle")
 _FUNCTION = "paste the function itself; the variable goes after wrt"
+EXPECTATION = (
+    "an expectation is not read: paste what stands under it, or write mean(x), the mean of entries"
+)
 REFUSED = {
     "sum": "write sum(…) for the sum over all entries, x' y for a sum of products",
     "prod": "a product over an index has no form here; exp(sum(log(x))) is one for x > 0",

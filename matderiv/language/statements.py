@@ -11,6 +11,7 @@ import re
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import canonical_name, is_single_name
 from matderiv.language.attributes import ATTRIBUTES, PHRASES, is_meant, no_attribute
+from matderiv.language.bars import COMPARISON
 from matderiv.language.hints import near
 from matderiv.language.symbols import CLOSES, OPENS, Piece, Symbols
 from matderiv.language.tokens import Token, make, span_of
@@ -121,6 +122,7 @@ class _Walk:
             if kind in ("NEWLINE", "SEMICOLON"):
                 self._separate()
             elif self.word() == "where":
+                self._refuse_call_of_where()
                 self.pending = None
                 self.take("WHERE")
             elif kind == "RBRACE" and self.blocks:
@@ -179,6 +181,7 @@ class _Walk:
                     break
                 depth -= 1
             elif kind == "WORD" and token == "where":
+                self._refuse_call_of_where()
                 break
             elif depth <= 0:
                 if kind in ("SEMICOLON", also):
@@ -188,6 +191,15 @@ class _Walk:
                 if kind == "COMMA" and self._comma_separates():
                     break
             self.position += 1
+
+    def _refuse_call_of_where(self) -> None:
+        """where(x > 0, x, 0) of NumPy, written in one as calls are."""
+        word = self.tokens[self.position]
+        if (
+            self.kind(1) == "LPAR"
+            and span_of(self.tokens[self.position + 1])[0] == span_of(word)[1]
+        ):
+            raise ParseError(COMPARISON, span=span_of(word))
 
     def _continues(self, start: int) -> bool:
         return self.position > start and self.tokens[self.position - 1].type in _CONTINUES

@@ -12,8 +12,10 @@ import re
 from matderiv.errors import NameResolutionError, ParseError
 from matderiv.language.alphabet import GREEK, canonical_name, is_single_name, leading_pieces, plain
 from matderiv.language.attributes import ATTRIBUTES
+from matderiv.language.bars import COMPARISON
 from matderiv.language.elsewhere import ELSEWHERE, SPECIAL, SUBSCRIPTED, VALUES
 from matderiv.language.hints import near
+from matderiv.language.latex_commands import EXPECTATION
 from matderiv.language.symbols import Symbols
 from matderiv.language.tokens import Notes, Token, make, span_of
 
@@ -22,6 +24,8 @@ __all__ = ["Words"]
 _KEYWORDS = frozenset(("where", "repeat", "in"))
 _MODULES = frozenset(("np", "numpy", "jnp", "torch", "nn", "math", "scipy", "tf"))
 _INDEXED = re.compile(r"([^\W\d_])_([i-n]{1,4})")
+_LARGE = {"Σ": "sum", "Π": "product"}
+_FACTORS = frozenset(("WORD", "NUMBER", "LPAR", "LBRACE", "BAR", "OPENNORM", "OPENABS", "LANGLE"))
 _STATEMENTS = frozenset(("if", "else", "for", "while", "with", "is", "and", "or", "not", "given"))
 
 
@@ -97,6 +101,7 @@ class Words:
             return [make("NUMBER", "e", *place)]
         if is_single_name(word):
             self._check_eigenvalue(word, following)
+            self._check_sum(name, word, following)
             self._check_indices(name, word)
             self._note_product(name, word, following)
             return [make("NAME", name, *place)]
@@ -110,6 +115,8 @@ class Words:
 
     def _note_alphabet(self, word: Token) -> None:
         letters = "".join(letter for letter in word if ord(letter) > 0x2100)
+        if "𝔼" in letters:
+            raise ParseError(EXPECTATION, span=span_of(word))
         if letters and "𝟏" not in letters:
             self.note(f"{word} is read as {plain(word)}")
 
@@ -152,6 +159,20 @@ class Words:
                     f"{name} and {used}, two names",
                     span=span_of(word),
                 )
+
+    def _check_sum(self, name: str, word: Token, following: Token | None) -> None:
+        """Σ_i log(a_i' x) is a sum over i in a book, and a matrix Σ_i where nobody says so."""
+        own = _INDEXED.fullmatch(name)
+        if own is None or own[1] not in _LARGE or following is None:
+            return
+        indexed = {used for used in self.symbols.used - {name} if used.endswith(f"_{own[2]}")}
+        if indexed and following.type in _FACTORS:
+            raise ParseError(
+                f"{name} before a factor has two readings: a {_LARGE[own[1]]} over {own[2]}, which "
+                f"is not read, and a matrix {name}, which is declared, {name}: (n, n); sum(x) is "
+                "the sum over all entries, x' y a sum of products",
+                span=span_of(word),
+            )
 
     def _is_differential(self, name: str, place: tuple[int, int]) -> bool:
         """`dX` is one name where X is a name of the program."""
@@ -210,6 +231,8 @@ class Words:
         ]
         if strangers and word in ELSEWHERE:
             self._refuse_elsewhere(word)
+        if strangers and word in ("if", "else"):
+            raise ParseError(COMPARISON, span=(start, end))
         if strangers and word in _STATEMENTS:
             raise NameResolutionError(
                 f"'{word}' has no meaning here: what is declared or named stands after 'where', "

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import matderiv as md
 from matderiv.errors import MatderivError
 from matderiv.language import lower, read
 from matderiv.language.elsewhere import ELSEWHERE
@@ -92,7 +93,14 @@ REFUSED = [
     ("z = x; repeat l in 3 { z = A }; z", "another shape"),
     ("z = x; repeat l in 2 { repeat l in 2 { z = z + x } }; z", "index of a loop around"),
     ("repeat l in 2 { x }", "a loop holds assignments"),
-    ("x where y", "a where clause holds"),
+    ("x where y", "the value stands before it"),
+    ("sum(where(x > 0, x, 0))", "comparisons are not read"),
+    ("where(x > 0, x, 0)", "comparisons are not read"),
+    ("x if x > 0 else 0", "comparisons are not read"),
+    ("𝔼[x' A x]", "an expectation is not read"),
+    ("\\mathbb{E}_{q}[x^T A x]", "an expectation is not read"),
+    ("2 Σ_i log(a_i' x)", "Σ_i before a factor has two readings"),
+    ("Π_{k} x_k", "a product over k"),
     ("\\frac{}{2}", "in braces is empty"),
     ("\\hat{x y}", "an accent stands over one letter"),
     ("\\left. x", "pair with nothing"),
@@ -286,3 +294,19 @@ def test_what_is_to_be_written_instead_is_read(name: str) -> None:
     shapes = OTHER_SHAPES.get(name, SHAPES)
     used = {key: shape for key, shape in shapes.items() if re.search(rf"\b{key}\b", text)}
     assert read(text, shapes=used).output.shape is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("Σ_k x_k where Σ_k: (m, n)", ("m",)),
+        ("logdet(Σ_k) + (x - μ_k)' Σ_k^-1 (x - μ_k) where μ_k: (n)", ()),
+        ("Σ_k^-1 x_k", ("n",)),
+        ("Σ_x x", ("n",)),
+        ("x_k' Σ_k", ("m",)),
+    ],
+)
+def test_a_matrix_named_as_a_sum_is_read_where_nobody_takes_it_for_one(
+    text: str, shape: tuple[str, ...]
+) -> None:
+    assert md.parse(text).shape == shape
