@@ -16,6 +16,7 @@ import unicodedata
 from functools import lru_cache
 
 __all__ = [
+    "BOLD_GREEK",
     "GREEK",
     "LETTERS",
     "canonical_name",
@@ -42,7 +43,16 @@ _SUBSCRIPTS = re.compile("[₀-₉ₐₑₒₓₕₖₗₘₙₚₛₜᵢᵣᵤ�
 _SINGLE = re.compile(rf"(?:{'|'.join(GREEK)}|[{LETTERS}])[0-9]*(?:_(?:[0-9]+|[{LETTERS}]+[0-9]*))*")
 _PIECE = re.compile(rf"[{LETTERS}][0-9]*(?:_[0-9]+)*(?:_(?:hat|bar|tilde)(?![{LETTERS}]))?")
 _TAIL = re.compile(rf"[{LETTERS}][0-9]*(?:_(?:[0-9]+|[{LETTERS}]+[0-9]*))+")
-_ONE_STROKE = str.maketrans({"µ": "μ", "∆": "Δ", "Ω": "Ω", "𝟏": "𝟏", "𝟙": "𝟏"})
+BOLD_GREEK = {
+    chr(int(unicodedata.decomposition(chr(code)).split()[1], 16)): chr(code)
+    for code in (*range(0x1D6C2, 0x1D6DB), *range(0x1D6DC, 0x1D6E2))
+}
+"""Each small Greek letter -> the bold one, which is the letter of a vector."""
+
+_ONE_STROKE = str.maketrans(
+    {bold: letter for letter, bold in BOLD_GREEK.items()}
+    | {"µ": "μ", "∆": "Δ", "Ω": "Ω", "𝟏": "𝟏", "𝟙": "𝟏"}
+)
 
 
 def plain(text: str) -> str:

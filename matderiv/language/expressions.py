@@ -124,7 +124,7 @@ class Expressions:
         stated = size_of(name, self.symbols)
         if stated is not None:
             return self._of_stated_size(node, name, fixed(stated))
-        if name == "π":
+        if name == "π" and name not in self.symbols.bold:
             node.op, node.value = "constant", "π"
             return SCALAR
         if name == "𝟏":
@@ -157,7 +157,7 @@ class Expressions:
             if len(name) > 1 and name[0] == "d" and base[0].isalpha():
                 shape = self._differential_shape(base)
             else:
-                rank = default_rank(name)
+                rank = self._rank(name)
                 shape = kind_of_rank(rank), tuple(unknown() for _ in range(rank))
             variable = self.variables[name] = Variable(*shape)
         origin = "declared" if variable.declared else "default"
@@ -173,10 +173,14 @@ class Expressions:
             return definition.kind, definition.size
         variable = self.variables.get(base)
         if variable is None:
-            rank = default_rank(base)
+            rank = self._rank(base)
             variable = Variable(kind_of_rank(rank), tuple(unknown() for _ in range(rank)))
             self.variables[base] = variable
         return variable.kind, variable.size
+
+    def _rank(self, name: str) -> int:
+        """The rank of an undeclared name; θ in bold is a vector."""
+        return 1 if name in self.symbols.bold else default_rank(name)
 
     def spelled(self, name: str) -> str:
         return self.spelling.get(name, name)

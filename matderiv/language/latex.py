@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from matderiv.errors import ParseError, UnsupportedError
-from matderiv.language.alphabet import is_single_name
+from matderiv.language.alphabet import BOLD_GREEK, is_single_name
 from matderiv.language.functions import spellings
 from matderiv.language.hints import near
 from matderiv.language.latex_commands import (
@@ -72,6 +72,13 @@ def _stripped(tokens: list[Token]) -> list[Token]:
             while last > first and tokens[last - 1].type in final:
                 last -= 1
     return [token for token in tokens[first:last] if token.type != "DOLLAR"]
+
+
+def _bold(token: Token) -> Token:
+    """θ in bold is the letter of a vector."""
+    if token.type != "WORD" or token[0] not in BOLD_GREEK or not is_single_name(token):
+        return token
+    return make("WORD", BOLD_GREEK[token[0]] + token[1:], *span_of(token))
 
 
 class _Reader:
@@ -137,11 +144,15 @@ class _Reader:
             inside = self.out[argument.mark :]
             if len(inside) != 1 or inside[0].type != "WORD" or not is_single_name(inside[0]):
                 raise ParseError("an accent stands over one letter", span=(start, end))
-            self.out[argument.mark :] = [make("WORD", inside[0] + argument.detail, start, end)]
+            letter = inside[0] if argument.detail else _bold(inside[0])
+            self.out[argument.mark :] = [make("WORD", letter + argument.detail, start, end)]
         elif kind == "font":
             inside = self.out[argument.mark :]
+            if argument.detail in BOLD:
+                inside = [_bold(token) for token in inside]
             if len(inside) == 1 and len(inside[0]) == 1:  # its text is \mathbf{x}, not x}
-                self.out[-1] = make(inside[0].type, str(inside[0]), start, end)
+                inside = [make(inside[0].type, str(inside[0]), start, end)]
+            self.out[argument.mark :] = inside
         elif kind == "subscript":
             text = "".join(self.out[argument.mark :])
             del self.out[argument.mark :]

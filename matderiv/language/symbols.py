@@ -35,6 +35,8 @@ class Symbols:
     used: set[str] = field(default_factory=set)
     euler: bool = True
     split: set[str] = field(default_factory=set)
+    bold: set[str] = field(default_factory=set)  # Greek letters of vectors
+    thin: set[str] = field(default_factory=set)  # and those of numbers
 
     def is_variable(self, name: str) -> bool:
         return name in self.declared or name in self.assigned

@@ -10,7 +10,14 @@ from __future__ import annotations
 import re
 
 from matderiv.errors import NameResolutionError, ParseError
-from matderiv.language.alphabet import GREEK, canonical_name, is_single_name, leading_pieces, plain
+from matderiv.language.alphabet import (
+    BOLD_GREEK,
+    GREEK,
+    canonical_name,
+    is_single_name,
+    leading_pieces,
+    plain,
+)
 from matderiv.language.attributes import ATTRIBUTES
 from matderiv.language.bars import COMPARISON
 from matderiv.language.elsewhere import ELSEWHERE, SPECIAL, SUBSCRIPTED, VALUES
@@ -24,6 +31,7 @@ __all__ = ["Words"]
 _KEYWORDS = frozenset(("where", "repeat", "in"))
 _MODULES = frozenset(("np", "numpy", "jnp", "torch", "nn", "math", "scipy", "tf"))
 _INDEXED = re.compile(r"([^\W\d_])_([i-n]{1,4})")
+_BOLD = frozenset(BOLD_GREEK.values())
 _LARGE = {"Σ": "sum", "Π": "product"}
 _FACTORS = frozenset(("WORD", "NUMBER", "LPAR", "LBRACE", "BAR", "OPENNORM", "OPENABS", "LANGLE"))
 _STATEMENTS = frozenset(("if", "else", "for", "while", "with", "is", "and", "or", "not", "given"))
@@ -103,6 +111,7 @@ class Words:
             self._check_eigenvalue(word, following)
             self._check_sum(name, word, following)
             self._check_indices(name, word)
+            self._check_weight(name, word)
             self._note_product(name, word, following)
             return [make("NAME", name, *place)]
         if name[0] == "d" and self._is_differential(name, place):
@@ -117,7 +126,7 @@ class Words:
         letters = "".join(letter for letter in word if ord(letter) > 0x2100)
         if "𝔼" in letters:
             raise ParseError(EXPECTATION, span=span_of(word))
-        if letters and "𝟏" not in letters:
+        if letters and "𝟏" not in letters and word[0] not in _BOLD:
             self.note(f"{word} is read as {plain(word)}")
 
     def _note_product(self, name: str, word: Token, following: Token | None) -> None:
@@ -159,6 +168,22 @@ class Words:
                     f"{name} and {used}, two names",
                     span=span_of(word),
                 )
+
+    def _check_weight(self, name: str, word: Token) -> None:
+        """A small Greek letter is a number, in bold a vector, and not both."""
+        if name[0] not in BOLD_GREEK:
+            return
+        bold = word[0] in _BOLD
+        own, other = [self.symbols.thin, self.symbols.bold][:: -1 if bold else 1]
+        own.add(name)
+        if name in other:
+            raise ParseError(
+                f"{name} stands here in bold, as a vector, and not in bold: write it alike, or "
+                "give one of the two another name",
+                span=span_of(word),
+            )
+        if bold:
+            self.note(f"{name} is bold, so a vector")
 
     def _check_sum(self, name: str, word: Token, following: Token | None) -> None:
         """Σ_i log(a_i' x) is a sum over i in a book, and a matrix Σ_i where nobody says so."""

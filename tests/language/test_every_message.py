@@ -12,7 +12,7 @@ import pytest
 
 import matderiv as md
 from matderiv.errors import MatderivError
-from matderiv.language import lower, read
+from matderiv.language import alphabet, lower, read
 from matderiv.language.elsewhere import ELSEWHERE
 from matderiv.tensor.arena import Arena
 from tests.language import test_limits, test_messages
@@ -101,6 +101,7 @@ REFUSED = [
     ("\\mathbb{E}_{q}[x^T A x]", "an expectation is not read"),
     ("2 Σ_i log(a_i' x)", "Σ_i before a factor has two readings"),
     ("Π_{k} x_k", "a product over k"),
+    ("\\alpha \\boldsymbol{\\alpha}^T x", "α stands here in bold, as a vector, and not in bold"),
     ("\\frac{}{2}", "in braces is empty"),
     ("\\hat{x y}", "an accent stands over one letter"),
     ("\\left. x", "pair with nothing"),
@@ -310,3 +311,23 @@ def test_a_matrix_named_as_a_sum_is_read_where_nobody_takes_it_for_one(
     text: str, shape: tuple[str, ...]
 ) -> None:
     assert md.parse(text).shape == shape
+
+
+GREEK = sorted(set(alphabet.BOLD_GREEK) & set(alphabet.GREEK.values()))
+
+
+@pytest.mark.parametrize("letter", GREEK)
+def test_bold_greek_is_a_vector(letter: str) -> None:
+    """\\boldsymbol{θ}, \\bm θ, \\vec{θ} and 𝛉 are vectors; θ is a number, and so is 𝜃."""
+    bold, name = alphabet.BOLD_GREEK[letter], alphabet.canonical_name(letter)
+    own = alphabet.canonical_name(bold)
+    assert own == name
+    for text in (rf"\boldsymbol{{{letter}}}", rf"\bm {letter}", rf"\vec{{{letter}}}", bold):
+        program = md.parse(f"||X {text} - y||^2")
+        assert program.inputs[name].shape == program.inputs["X"].shape[1:]
+        assert md.parse(rf"{text}_k^\top x").inputs[f"{name}_k"].shape == ("n",)
+        assert md.parse(f"{text}' x where {name}: (d)").inputs[name].shape == ("d",)
+    if letter != "π":
+        assert md.parse(f"{letter} x").inputs[name].shape == ()
+        with pytest.raises(MatderivError, match="in bold"):
+            md.parse(rf"{letter} \boldsymbol{{{letter}}}^T x")
