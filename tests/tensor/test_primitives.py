@@ -453,6 +453,17 @@ def test_derivatives_of_an_abstract_function_are_its_slopes() -> None:
         values = derivatives
 
 
+@pytest.mark.parametrize("power", [-300, -100, -40, -20, -8, 8, 20, 100, 300])
+def test_a_root_of_a_matrix_of_any_scale_is_one(power: int) -> None:
+    """√(c² A²) = c A, of matrices of different scales at once, and of diagonal ones."""
+    random = np.random.default_rng(8)
+    root = random.normal(size=(3, 4, 4)) / 8 + np.eye(4)
+    root[2] = np.diag([1.0, 1e-2, 2.0, 1e2])
+    c = np.array([1.0, 10.0 ** (power / 2), 10.0 ** (power / 2)])[:, None, None]
+    found = PRIMITIVES["sqrtm"].reference(c**2 * (root @ root))
+    np.testing.assert_allclose(found / c, root, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("number", [-3.0, -0.99, -1e-3, 0.0, 0.24, 0.5, 0.99, 1.0, 1.9, 4.0])
 def test_the_exponential_of_a_number_is_exact_to_rounding(number: float) -> None:
     want = np.exp(number)

@@ -66,14 +66,20 @@ def _frechet(x: Any, *directions: Any) -> Any:
 
 
 def _sqrtm(x: Any) -> Any:
-    """Denman & Beavers (1976): Y ← (Y + Z⁻¹)/2, Z ← (Z + Y⁻¹)/2; NaN where it diverges."""
+    """Denman & Beavers (1976): Y ← (Y + Z⁻¹)/2, Z ← (Z + Y⁻¹)/2; NaN where it diverges.
+
+    Of X by its largest entry c, times √c: 40 steps from the identity reach no 1e-30 X.
+    """
+    largest = np.max(np.abs(x), axis=(-2, -1), keepdims=True, initial=0.0)
+    x = x / np.where(largest > 0, largest, 1.0)
     y, z = x, np.broadcast_to(np.eye(np.shape(x)[-1]), np.shape(x))
     try:
         for _ in range(40):
             y, z = (y + np.linalg.inv(z)) / 2, (z + np.linalg.inv(y)) / 2
     except np.linalg.LinAlgError:
         return np.full(np.shape(x), np.nan)
-    return y if np.allclose(y @ y, x, rtol=1e-6) else np.full(np.shape(x), np.nan)
+    converged = np.allclose(y @ y, x, rtol=1e-6)
+    return np.sqrt(largest) * y if converged else np.full(np.shape(x), np.nan)
 
 
 def _sylvester(a: Any, b: Any, c: Any) -> Any:
