@@ -97,13 +97,10 @@ def _polynomial(total: Node, nodes: dict[int, Node]) -> dict[_Monomial, Number] 
 def _terms(total: Node) -> list[Term]:
     """The terms of a sum, or of a multiple of one: a sum begins with a positive term."""
     whole = as_product(total)
-    terms = [
-        Term(whole.coefficient * term.coefficient, term.node)
-        for node, labels, exponent in whole.factors[:1]
-        if isinstance(node, Sum) and (labels, exponent) == (whole.out, 1)
-        for term in node.terms
-    ]
-    return terms if terms and len(whole.factors) == 1 else [Term(1, total)]
+    sums = [child for child in whole.children if isinstance(child, Sum)]
+    if sums and total is total.arena.scale(whole.coefficient, sums[0]):
+        return [Term(whole.coefficient * number, term) for number, term in sums[0].terms]
+    return [Term(1, total)]
 
 
 def _leading(polynomial: dict[_Monomial, Number]) -> _Monomial:

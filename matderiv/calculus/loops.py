@@ -101,7 +101,7 @@ def push_forward_loop(
     """
     arena = loop.arena
     inner = _inner_mask(loop, mask)
-    bodies = [n.body for n in asked if isinstance(n, Stack) and n.body.depends & inner]
+    bodies = [n.body for n in asked if isinstance(n, Stack)]
     moved = [part for part in loop.parts if inner & part.argument.depends]
     dots = {
         part.argument.id: arena.placeholder(part.argument.shape + tail, _label(part.argument, "d"))
@@ -131,11 +131,10 @@ def push_forward_loop(
     made = build_loop(
         arena, loop.count, loop.direction, new, [*bound, *slices], wanted, found[len(carries) :]
     )
-    results = {n.id: arena.zero(n.shape + tail) for n in asked}
+    results = {n.id: arena.zero(n.shape + tail) for n in ends}
     results |= zip((k for k, dot in lasts.items() if dot is not None), made, strict=False)
     of_body = dict(zip(bodies, made[len(wanted) :], strict=True))
-    results |= {n.id: of_body[n.body] for n in asked if isinstance(n, Stack) and n.body in of_body}
-    return results
+    return results | {n.id: of_body[n.body] for n in asked if isinstance(n, Stack)}
 
 
 def _inner_mask(loop: Loop, mask: int) -> int:
@@ -174,9 +173,8 @@ def _bind(
     computed = {node.id for node in body}
 
     def is_known(node: Node) -> bool:
-        if isinstance(node, Last | Stack):  # of a loop in the body: that one need not run again
-            return node.loop.id in computed
-        return node.id in computed and not isinstance(node, Loop)
+        # What is asked of a loop in the body is known as well: that one need not run again.
+        return (node.loop if isinstance(node, Last | Stack) else node).id in computed
 
     slices: dict[int, Slice] = {}
 

@@ -222,16 +222,13 @@ class Shortener:
         cleared = _cleared(node)
         if not isinstance(cleared, Sum):
             yield cleared
-        elif cleared is not node:
-            yield from self._pulled(cleared)
-            yield from self._common_denominator(cleared)
         for (below, ports), uses in _divisors(node).items():
             lowest = min(exponent for exponent, _ in uses)
             inverse = Factor(below, ports, -lowest)
             if len(uses) > 1 or _is_part(below, uses[0][1]):  # or nothing meets above the line
                 yield self._divided(node, inverse, lambda term: expand(term, self.weight))
             if lowest.denominator != 1:  # a √n + b/√n = √n (a + b/n), a mean
-                yield self._divided(node, inverse._replace(exponent=-lowest - 1), lambda term: term)
+                yield self._divided(node, inverse._replace(exponent=lowest), lambda term: term)
 
     def _divided(self, node: Sum, factor: Factor, opened: Callable[[Node], Node]) -> Node:
         """Σ t = Σ (t f)/f for a factor on axes of the sum."""

@@ -318,15 +318,14 @@ def _transposes(node: Product, tensors: Sequence[Factor]) -> int:
                             distance[other] = distance[label] + 1
                             reached.append(other)
         frontier = reached
-    turned = straight = 0
+    turned: list[bool] = []
     for child, labels, _ in tensors:
         if len(labels) == 2:
             first, second = (distance.get(k, 0) for k in labels)
             if node.arena.is_symmetric(child) or _is_inverse(child):
                 continue  # X⁻ᵀ is no longer than X⁻¹
-            turned += first > second
-            straight += first < second
-    total += min(turned, straight + 1)
+            turned.append(first > second)
+    total += min(turned.count(True), turned.count(False) + 1)
     if len(set(node.out)) == 2 and distance.get(node.out[1]) is None:
         total += 1  # u v'
     return total

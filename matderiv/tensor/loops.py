@@ -203,7 +203,7 @@ def in_order(roots: Iterable[Node], stop: Callable[[Node], bool] | None = None) 
     So whoever comes to a Loop can run it once for everything that is asked of it.
     """
     nodes = reachable(roots, stop)
-    if not nodes or not nodes[0].arena.has_loops:
+    if not any(isinstance(node, Loop) for node in nodes):
         return nodes
     asked = projections(nodes)
     listed = {node.id: node for node in nodes}

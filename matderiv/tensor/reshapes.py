@@ -194,7 +194,7 @@ def split_product(arena: Arena, x: Product, axes: int, dims: Shape) -> Node | No
 def split_identity(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
     """I[(i,j), i', j'], an identity with its second axis split, as δ_ii' δ_jj' fused."""
     bare = isinstance(x, Product) and not x.factors and x.out == (0, 0)
-    if not bare or axes != 1 or len(dims) < 2:
+    if not bare or axes != 1:
         return None
     assert isinstance(x, Product)
     joined = arena.reshape(arena.delta(dims), len(dims), x.shape[:1])

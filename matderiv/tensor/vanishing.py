@@ -75,15 +75,14 @@ def factor_zeros(node: Product, zeros: Zeros = NONE) -> list[Zeros]:
     `zeros` are those that the whole product stands beside.
     """
     found = []
-    for place, (child, labels, exponent) in enumerate(node.factors):
+    for child, labels, exponent in node.factors:
         wanted = _silencers(child) if exponent > 0 else frozenset[int]()
         beside: list[Zero] = []
         if wanted:
             axes_of: dict[int, list[int | None]] = {}
             for axis, label in enumerate(labels):
                 axes_of.setdefault(label, []).append(axis)
-            others = (*node.factors[:place], *node.factors[place + 1 :])
-            lying = [(other.node, other.labels) for other in others if other.exponent > 0]
+            lying = [(other.node, other.labels) for other in node.factors if other.exponent > 0]
             lying += [(zero, tuple(node.out[axis] for axis in axes)) for zero, axes in zeros]
             for other, on in lying:
                 for places in itertools.product(*(axes_of.get(label, [None]) for label in on)):

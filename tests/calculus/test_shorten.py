@@ -20,6 +20,7 @@ from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Factor, Map, Node, Number, Sum, Term
 from matderiv.tensor.rules import COMPLEMENTS
 from matderiv.tensor.traverse import reachable
+from tests.numerics import value
 
 LOGISTIC = "-sum(y .* log(sigmoid(X w)) + (1 - y) .* log(1 - sigmoid(X w)))"
 
@@ -242,6 +243,33 @@ def test_sums_are_divided_as_what_they_expand_to() -> None:
     factors = [Factor(above, (0,), 1), Factor(below, (0,), -1)]
     fraction = arena.product(1, factors, (0,))
     assert x + 2 * y in list(quotients(as_product(fraction), weight))
+
+
+@pytest.mark.parametrize("scalar_first", [True, False])
+def test_a_quotient_of_what_expands_to_a_product_keeps_the_value(scalar_first: bool) -> None:
+    """Σ, s Σ and Σ^k are values of their own, though each holds the one sum Σ = x + y."""
+    arena, weight = Arena(), Weights()
+    x, y = arena.variable("x", ("n",)), arena.variable("y", ("n",))
+    before = arena.variable("s", ()) if scalar_first else x
+    total = x + y
+    s, t = arena.variable("s", ()), arena.variable("t", ())
+    assert before in (s, x)
+    random = np.random.default_rng(3)
+    arrays: dict[Node, Any] = {
+        v: random.uniform(1, 2, size=3 if v.order else ()) for v in (x, y, s, t)
+    }
+    found = 0
+    forms = [total, *((k + t) * total**e - t * total**e for k in (1, s) for e in (1, 2, 3))]
+    for above in (x * x - y * y, *forms):
+        for below in forms:
+            for power in (-1, -2):
+                factors = [Factor(above, (0,), 1), Factor(below, (0,), power)]
+                fraction = as_product(arena.product(1, factors, (0,)))
+                want = value(fraction, arrays, {"n": 3})
+                for made in quotients(fraction, weight):
+                    found += 1
+                    np.testing.assert_allclose(value(made, arrays, {"n": 3}), want, rtol=1e-12)
+    assert found > 10
 
 
 def test_a_difference_of_roots_divides_that_of_the_values() -> None:

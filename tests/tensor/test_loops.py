@@ -7,9 +7,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from matderiv.calculus.derivative import reverse
+from matderiv.calculus.simplify import simplify
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.loops import build_loop
-from matderiv.tensor.nodes import Carry, Last, Node
+from matderiv.tensor.loops import build_loop, in_order
+from matderiv.tensor.nodes import Carry, Last, Node, Stack, Variable
+from matderiv.tensor.traverse import reachable
+from tests.loops.programs import PROGRAMS
 from tests.numerics import Array, value
 
 SIZES = {"n": 3, "N": 2}
@@ -69,3 +73,54 @@ def test_what_stays_as_it_starts_is_not_carried(name: str) -> None:
         assert (stack is arena.zero(("N", "n"))) == stay
         if isinstance(last, Last):
             assert len(last.loop.carries) == len(stays) - sum(stays)
+
+
+def _stacks_of_later_values(arena: Arena) -> list[Node]:
+    """The stack of z ⊙ exp(y) for a y that was made after the loop, twice, one in the other."""
+    start = arena.variable("x", ("n",))
+    roots: list[Node] = []
+    for k in range(2):
+        z = arena.placeholder(("n",), "z")
+        carries = [Carry(z, start, arena.map("sin", z))]
+        last = build_loop(arena, "N", 1, carries, [], [z], [])[0]
+        assert isinstance(last, Last)
+        late = arena.map("exp", arena.variable(f"y{k}", ("n",)))
+        stack = arena.stack(last.loop, last.loop.carries[0].argument * late)
+        roots = [*roots, last, stack]
+        start = arena.einsum("ij->j", stack)
+    return roots
+
+
+def test_a_loop_comes_after_all_that_is_captured_for_it() -> None:
+    """And each node once, after its children: so a loop is run once for all that is asked."""
+    graphs = [_stacks_of_later_values(Arena()), []]
+    for deep in PROGRAMS.values():
+        lowered = deep.program().lowered(Arena())
+        inputs = [lowered.variables[name] for name in deep.wrt.split()]
+        graphs.append([lowered.root, *reverse(lowered.root, inputs)])
+    for roots in graphs:
+        order = in_order(roots)
+        place = {node: k for k, node in enumerate(order)}
+        assert sorted(place, key=lambda node: node.id) == reachable(roots)
+        assert len(place) == len(order)
+        for node in order:
+            assert all(place[child] < place[node] for child in node.children)
+            if isinstance(node, Stack):
+                assert all(place[child] < place[node.loop] for child in node.captured)
+
+
+def test_values_made_after_a_loop_can_be_stacked_in_it() -> None:
+    arena = Arena()
+    roots = _stacks_of_later_values(arena)
+    random = np.random.default_rng(0)
+    inputs = [node for node in reachable(roots) if isinstance(node, Variable)]
+    arrays = {node: random.normal(size=3) for node in inputs}
+    x, *late = arrays.values()
+    want = []
+    for y in late:
+        stack = np.stack([x, np.sin(x)]) * np.exp(y)
+        want += [np.sin(np.sin(x)), stack]
+        x = stack.sum(0)
+    for made in (roots, simplify(roots)):
+        for node, array in zip(made, want, strict=True):
+            np.testing.assert_allclose(value(node, arrays, SIZES), array, rtol=1e-12)
