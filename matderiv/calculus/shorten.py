@@ -357,8 +357,9 @@ def _common_factors(
                 found[key] = nearest(least, factor, key=lambda f: f.exponent)
                 meets.setdefault(key, {}).setdefault(place, at)
     for key, group in meets.items():
-        if len(group) > 1 and _same_diagonal_use(node, group):
-            yield group, found[key], key[2]
+        factor = found[key]
+        if len(group) > 1 and (factor.exponent < 0 or _same_diagonal_use(node, group)):
+            yield group, factor, key[2]
 
 
 def _port_patterns(term: Product, factor: Factor) -> Iterator[Ports]:
@@ -389,7 +390,7 @@ def _leads(ports: Ports, term: Product, at: int, axes: Sequence[int]) -> bool:
 
 
 def _same_diagonal_use(node: Sum, group: Iterable[int]) -> bool:
-    """Whether all or none of the terms have a repeated output axis: keeps diag(s) - s s'."""
+    """Whether all or none of the terms have a repeated output axis: keeps t I + (x + t y) y'."""
     kinds = {
         len(set(out)) == len(out)
         for out in (as_product(node.terms[place].node).out for place in group)

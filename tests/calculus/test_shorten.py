@@ -147,6 +147,28 @@ def test_what_divides_within_a_divisor_is_multiplied_in(formula: str, wrt: str, 
     assert md.diff(formula, wrt).to("ascii") == found
 
 
+@pytest.mark.parametrize(
+    "formula, found",
+    [
+        (
+            "x' A x / (x' x)",
+            "(A + A' - 2/(x' x) ((x' A x) eye(n) + (T_0 - 4 (x' A x)/(x' x) x) x' + x T_0'))"
+            "/(x' x) where T_0 = (A + A') x",
+        ),
+        (
+            "(x' y)^3 / ||x||^2",
+            "2 T_0/(x' x) (3 (y - T_1) y' - T_0/(x' x) ((3 y - 4 T_1) x' + T_0 eye(n))) "
+            "where T_0 = x' y; T_1 = T_0/(x' x) x",
+        ),
+    ],
+)
+def test_what_divides_an_identity_and_others_is_taken_out(formula: str, found: str) -> None:
+    """And what multiplies them is not."""
+    hessian = md.diff(formula, "x", order=2)
+    assert hessian.check()
+    assert hessian.to("ascii") == found
+
+
 def test_divisors_meet_that_are_multiples_of_one_another() -> None:
     """1/(x²/c² + 1) - 2 c² x²/(c² + x²)² has the divisor (c² + x²)²."""
     formula = "sum(log(1 + ((X w - y)/c).^2)) where c: ()"
