@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import matderiv as md
 from matderiv.commands import COMMANDS, main
+from matderiv.tensor.arena import Arena
+from matderiv.tensor.evaluate import evaluate
+from matderiv.tensor.nodes import Factor
 
 _TEXT = "||X w - y||^2"
 
@@ -101,3 +106,37 @@ _HEAVY = [
 def test_what_is_too_much_is_refused(text: str, wrt: str, order: int) -> None:
     with md.limits(seconds=0.3), pytest.raises(md.LimitError):
         md.check(text, wrt, order=order)
+
+
+def test_the_clock_is_asked_at_every_step_of_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For 16 nodes that are made, each that is evaluated, each pair that cancels in a product."""
+    asked = 0
+    clock = time.monotonic
+
+    def counted() -> float:
+        nonlocal asked
+        asked += 1
+        return clock()
+
+    monkeypatch.setattr(time, "monotonic", counted)
+
+    arena, steps = Arena(), 64
+    x = root = arena.variable("x", ("n",))
+    asked = 0
+    for _ in range(16 * steps):
+        root = arena.map("sin", root)
+    assert asked >= steps
+    asked = 0
+    evaluate([root], {x: np.ones(2)}, {"n": 2})
+    assert asked >= 16 * steps
+
+    turns = [arena.variable(f"Q{k}", ("n", "n"), ["orthogonal"]) for k in range(steps)]
+    chain = [Factor(q, (k, k + 1), 1) for k, q in enumerate(turns)]
+    back = [Factor(q, (2 * steps - k, 2 * steps - k - 1), 1) for k, q in enumerate(turns)]
+    assert not any(map(arena.is_symmetric, turns))  # found out now, not on the way
+    asked = 0
+    made = arena.product(
+        1, [*chain, *back], (0, 2 * steps), dict.fromkeys(range(2 * steps + 1), "n")
+    )
+    assert made is arena.identity("n")
+    assert asked >= steps

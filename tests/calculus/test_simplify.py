@@ -199,6 +199,15 @@ def _names(roots: list[Node]) -> set[str]:
     return {node.name for node in reachable(roots) if isinstance(node, Name)}
 
 
+@pytest.mark.parametrize("terms", [1, 10, 40])
+def test_a_named_value_is_one_name_however_long_it_is(terms: int) -> None:
+    """A formula on it stays readable, so it needs no line for its cotangent."""
+    value = " + ".join(f"sin(a{k})" for k in range(terms))
+    program = f"a0: (n)\nx: (n)\nr = {value}\ns = tanh(r .* x)\n||C s||^2"
+    text = md.diff(program, "x").to("ascii")
+    assert text == f"2 r .* C' C s .* (1 - s.^2) where r = {value}; s = tanh(r .* x)"
+
+
 @pytest.mark.parametrize("keep_all", [False, True])
 @pytest.mark.parametrize("uses", [1, 2])
 @pytest.mark.parametrize("mentions", [*range(1, 6), *range(16, 26)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,15 @@ def test_a_layer_is_written_once() -> None:
     assert source.count("for l in range(") == 4  # forward, backward, and both in one pass
     assert "if l != 0:" in source
     assert "if l != 0:" not in _compiled("linear", ["x", "W", "C"]).source
+
+
+@NAMES
+def test_what_a_layer_reads_is_called_as_in_the_text(name: str) -> None:
+    """z_l is read from zs, W_l from W; a value without a name has none in code."""
+    lines = re.findall(r"^ +(\w+) = (\w+)\[l(?: \+ 1)?\]$", _compiled(name).source, re.MULTILINE)
+    for element, stack in lines:
+        value = re.sub(r"s?_*$", "", stack)
+        assert element.startswith(f"{value}_l") or re.fullmatch(r"t\d+", stack), (element, stack)
 
 
 def test_linear_layers_cost_what_the_notes_say() -> None:

@@ -69,7 +69,8 @@ FORMS = [
     "2 A B + t", "A .* B - 3", "2 A x + 1", "A' x + t + 1", "x .* y - sum(x)", "A x + x' x",
     "mean(x) y - A'", "x/n - X' Y", "1/n (t ./ x)", "(A ones(n)) .* (A ones(n))",
     "(A' ones(n)) ./ (A^-T x)", "diag(x) - 3 ones(n) ones(n)'", "mean(x)^2", "t mean(x)^3",
-    "mean(A)^2 x", "mean(x)/n", "mean(x)^2/n",
+    "mean(A)^2 x", "mean(x)/n", "mean(x)^2/n", "sum(exp(diag(x)))", "x' exp(diag(y)) z",
+    "x' pinv(diag(y)) z",
 ]  # fmt: skip
 SHAPES = (
     {"s": (), "t": (), "u": ("m",), "X": ("m", "n")}

@@ -501,6 +501,29 @@ def test_axes_of_size_1_alone_are_all_paired(before: int, after: int) -> None:
     assert sum(len(pair[1]) for pair in pairs) == after
 
 
+@pytest.mark.parametrize("old", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("new", [(), (1,), (1, 1)])
+def test_last_axes_of_size_1_come_and_go(old: Shape, new: Shape) -> None:
+    """Of a number, of products, diagonals and sums: the shape and the value are as asked for."""
+    s = Setting()
+    u, U = (s.arena.variable(name, shape) for name, shape in (("u", (1,)), ("U", ("n", *old))))
+    random = np.random.default_rng(7)
+    arrays = {**s.arrays, u: random.normal(size=1), U: random.normal(size=(3, *(1,) * len(old)))}
+    column = s.arena.broadcast(s.x, ("n", *old), (0,))
+    nodes = [U, U**2, U * column, U + column, s.arena.ones(*old), 3 * s.arena.ones("n", *old)]
+    if old:
+        last = "ab"[: len(old)]
+        nodes += [s.e(f"i,{','.join(last)}->i{last}", s.x, *[u] * len(old))]
+        nodes += [s.arena.identity(1), 3 * s.arena.identity(1), s.e("i->ii", u)]
+    for node in nodes:
+        want = value(node, arrays, SIZES)
+        made = s.arena.reshape(node, len(old), new)
+        shape = (*node.shape[: node.order - len(old)], *new)
+        assert made.shape == shape
+        got = value(made, arrays, SIZES)
+        np.testing.assert_allclose(got, want.reshape(lengths(shape, SIZES)))
+
+
 # Operands of letters i, j, k, l of the sizes 2, 3, 2, 3: products of one, two or three.
 _OUTER = [
     "ij,kl",

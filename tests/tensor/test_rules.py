@@ -1001,6 +1001,23 @@ def test_logarithms_and_reciprocals_of_one_and_a_function_keep_their_value(
             assert relative_error(value(node, s.arrays, SIZES), want) <= 1e-12
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_logarithm_of_one_and_exponentials_keeps_its_value(sign: int) -> None:
+    """log(1 ± f) for a sum f of exponentials: softplus is for one of the signs."""
+    s = Setting()
+    x, z, X = (-3 - s.array(letter) ** 2 for letter in "xzX")
+    below, beside, wide = (s.m("exp", -3 - node**2) for node in (s.x, s.z, s.X))
+    for f, want in (
+        (below, np.exp(x)),
+        (below + beside, np.exp(x) + np.exp(z)),
+        (s.e("ij->i", wide), np.exp(X).sum(1)),
+        (s.e("ij->j", wide), np.exp(X).sum(0)),
+        (s.e("i->", below), np.exp(x).sum()),
+    ):
+        got = value(s.m("log", 1 + sign * f), s.arrays, SIZES)
+        assert relative_error(got, np.log(1 + sign * want)) <= 1e-12
+
+
 def test_the_logarithm_of_a_weighted_sum_of_exponentials_keeps_its_value() -> None:
     s = Setting()
     x, p = s.array("x"), s.array("p")

@@ -66,6 +66,16 @@ def test_every_use_is_counted(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
+def test_a_node_depends_on_the_variables_below_it(seed: int) -> None:
+    """A bit for each: derivatives go no further where none of theirs is set."""
+    root = random_program(seed).root
+    for node in [*reachable([root]), root.arena.size("n"), root.arena.ones("n")]:
+        bits = [below.depends for below in reachable([node]) if isinstance(below, Variable)]
+        assert node.depends == sum(bits)
+        assert all(bit.bit_count() == 1 for bit in bits)
+
+
+@pytest.mark.parametrize("seed", range(40))
 def test_a_graph_made_anew_elsewhere_has_the_same_value(seed: int) -> None:
     """In another arena, node by node; in its own it is the graph itself."""
     program = random_program(seed, names=seed % 2 == 1)
