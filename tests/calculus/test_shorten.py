@@ -169,6 +169,20 @@ def test_what_divides_an_identity_and_others_is_taken_out(formula: str, found: s
     assert hessian.to("ascii") == found
 
 
+@pytest.mark.parametrize("power", [-2, -1, Fraction(-1, 2), Fraction(1, 2), 1, 2])
+def test_an_identity_shares_with_other_terms_what_divides_it(power: Number) -> None:
+    arena = Arena()
+    s = arena.variable("s", ())
+    x, A, B = (
+        arena.variable(name, ("n",) * order) for name, order in (("x", 1), ("A", 2), ("B", 2))
+    )
+    terms = [s**power * arena.einsum("i->ii", x), s**power * A, B]
+    total = arena.sum([Term(1, term) for term in terms], ("n", "n"))
+    assert isinstance(total, Sum)
+    shared = [factor for _, factor, _ in shorten._common_factors(total)]
+    assert shared == ([Factor(s, (), power)] if power < 0 else [])
+
+
 def test_divisors_meet_that_are_multiples_of_one_another() -> None:
     """1/(x²/c² + 1) - 2 c² x²/(c² + x²)² has the divisor (c² + x²)²."""
     formula = "sum(log(1 + ((X w - y)/c).^2)) where c: ()"

@@ -464,6 +464,15 @@ def test_a_root_of_a_matrix_of_any_scale_is_one(power: int) -> None:
     np.testing.assert_allclose(found / c, root, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("entries", ["-1 0; 0 -1", "-2 0; 0 3", "0 0; 0 0", "0 1; 0 0"])
+def test_a_matrix_whose_root_is_not_found_has_none(entries: str) -> None:
+    """No real one, or one that is singular."""
+    matrix = np.array([row.split() for row in entries.split(";")], float)
+    found = PRIMITIVES["sqrtm"].reference(matrix)
+    assert found.shape == (2, 2)
+    assert np.isnan(found).all()
+
+
 @pytest.mark.parametrize("number", [-3.0, -0.99, -1e-3, 0.0, 0.24, 0.5, 0.99, 1.0, 1.9, 4.0])
 def test_the_exponential_of_a_number_is_exact_to_rounding(number: float) -> None:
     want = np.exp(number)
