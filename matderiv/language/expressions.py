@@ -28,6 +28,7 @@ __all__ = ["Expressions", "Variable"]
 
 _TORCH_OPTIONS = {"dim": "axis", "keepdim": "keepdims"}
 _WORDS = {"einsum": 0, "norm": 1}  # the argument that is a quoted text, or a word: norm(X, "fro")
+_NAMES_OF_ARGUMENTS = {"norm": ("ord", "p")}  # norm(x, ord=1)
 
 
 @dataclass
@@ -235,6 +236,9 @@ class Expressions:
         for argument in node.args:
             if argument.op != "keyword":
                 arguments.append(argument)
+                continue
+            if argument.value in _NAMES_OF_ARGUMENTS.get(function.name, ()):
+                arguments.append(argument.args[0])
                 continue
             keyword = _TORCH_OPTIONS.get(argument.value, argument.value)
             if keyword not in function.options:
