@@ -16,6 +16,7 @@ from matderiv.language.expressions import Expressions, Variable
 from matderiv.language.finishing import Step, typed_program
 from matderiv.language.formulas import Formula, check_elementwise
 from matderiv.language.functions import function_table
+from matderiv.language.operators import refuse_greek_number
 from matderiv.language.sizes import Size, fixed, is_known, unknown
 from matderiv.language.symbols import Symbols
 from matderiv.language.syntax import Span, Syntax, post_order
@@ -151,6 +152,7 @@ class _Statements(Expressions):
                 self._repeat(statement, steps)
             elif position == len(statements) - 1:
                 value = self.infer(statement.args[0])
+                refuse_greek_number(self.check, value)
             else:
                 self.check.fail(
                     "only the last statement may be an expression alone; give this one a name",

@@ -15,7 +15,7 @@ from matderiv.language.powers import absolute, inverse, is_raised_e, norm, power
 from matderiv.language.sizes import Size, fixed, product, resolve
 from matderiv.language.syntax import Syntax, post_order
 
-__all__ = ["OPERATORS", "is_literal", "norm", "power"]
+__all__ = ["OPERATORS", "is_literal", "norm", "power", "refuse_greek_number"]
 
 
 def is_literal(node: Syntax) -> bool:
@@ -51,22 +51,22 @@ def add(check: Checker, node: Syntax) -> Shape:
                 name.at,
                 error=NameResolutionError,
             )
-        _refuse_greek_number(check, name, other)
+        refuse_greek_number(check, name, other)
     return check.broadcast(left, right, who, node.at)
 
 
-def _refuse_greek_number(check: Checker, node: Syntax, other: Syntax) -> None:
-    """X β beside a vector y: as statisticians write, β is no number."""
+def refuse_greek_number(check: Checker, node: Syntax, other: Syntax | None = None) -> None:
+    """X β beside a vector y, and x' β alone: as statisticians write, β is no number."""
     while node.op in ("negate", "divide"):
         node = node.args[0]
-    if (node.kind, other.kind) not in (("matrix", "vector"), ("matrix", "row"), ("row", "scalar")):
-        return
-    if node.op == "multiply" and _is_default(node.args[1]):
+    alone = node.kind == "row" and (other is None or other.kind == "scalar")
+    rows = node.kind == "matrix" and other is not None and other.kind in ("vector", "row")
+    if (alone or rows) and node.op == "multiply" and _is_default(node.args[1]):
         name = check.text(node.args[1])
+        beside = "" if other is None else f", and {check.what(other)}"
         check.fail(
-            f"{name} is a scalar, as Greek letters are, so {check.what(node)}, and "
-            f"{check.what(other)}: declare {name}: {check.shape_text(node.size[-1:])} for a "
-            f"vector, {name}: () for a scalar",
+            f"{name} is a scalar, as Greek letters are, so {check.what(node)}{beside}: declare "
+            f"{name}: {check.shape_text(node.size[-1:])} for a vector, {name}: () for a scalar",
             node.args[1].at,
         )
 
@@ -78,6 +78,8 @@ def _is_default(node: Syntax) -> bool:
 def hadamard(check: Checker, node: Syntax) -> Shape:
     node.op = "multiply" if node.value == ".*" else "divide"
     left, right = node.args
+    refuse_greek_number(check, left, right)
+    refuse_greek_number(check, right, left)
     return check.broadcast(left, right, node.value, node.at)
 
 
@@ -225,6 +227,15 @@ def divide(check: Checker, node: Syntax) -> Shape:
                 right.at,
                 error=NameResolutionError,
             )
+        strangers = {check.text(part): part for part in post_order(right) if _is_stranger(part)}
+        if len(strangers) == 1 and right.kind == "vector":
+            ((name, stranger),) = strangers.items()
+            check.fail(
+                f"{name} is not declared, so {check.what(right)} and cannot divide: declare "
+                f"{name}: (), or a shape with the dimension {name}; ./ divides entry by entry",
+                stranger.at,
+                error=NameResolutionError,
+            )
         if right.kind == "row" and right.op == "transpose":
             check.fail(
                 f"'/' divides by a scalar; {check.what(right)}: what is below the line stands in "
@@ -308,6 +319,13 @@ def transpose(check: Checker, node: Syntax) -> Shape:
         exponent = check.text(operand.args[0])
         check.fail(
             f"e^{exponent}' has two readings: (e^{exponent})' and e^({exponent}'…); put brackets",
+            node.at,
+        )
+    if _is_default(operand) and operand.kind == "scalar":
+        name = check.text(operand)
+        check.fail(
+            f"{name} is a scalar, as Greek letters are, and has no transpose; declare {name}: (n) "
+            "for a vector",
             node.at,
         )
     if operand.kind == "tensor":

@@ -70,6 +70,8 @@ def _matrix_power(check: Checker, node: Syntax) -> Shape:
     _refuse_raised_index(check, node)
     if base.kind != "matrix":
         turned = f", {check.text(base)}' for the transpose" * (check.text(exponent) == "t")
+        if base.op == "apply" and base.value == ("abs", ()):
+            turned = f", ||{check.text(base.args[0])}|| for the norm"
         check.fail(
             f"^ is the power of a scalar or a square matrix; {check.what(base)}: "
             f"write .^ for the elementwise power{turned}",
