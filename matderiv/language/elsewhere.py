@@ -50,6 +50,10 @@ ELSEWHERE = {
     "celu": "write max(x, 0) + a expm1(min(x, 0) / a)",
     "cond": "write ||A||_op ||A^-1||_op",
     "cosine_similarity": "write x' y / (||x|| ||y||)",
+    **dict.fromkeys(
+        ("corr", "corrcoef"),
+        "write (x - mean(x))' (y - mean(y)) / (||x - mean(x)|| ||y - mean(y)||)",
+    ),
     "cov": "write C' C / n where C = X - mean(X, axis=0)",
     "cross": 'write einsum("ijk,j,k->i", E, x, y) with the signs of permutations E: (3, 3, 3)',
     "cumprod": "write exp(tril(ones(n, n)) log(x)) for x > 0",

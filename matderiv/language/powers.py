@@ -45,10 +45,13 @@ def power(check: Checker, node: Syntax) -> Shape:
             error=ParseError,
         )
     if exponent.kind != "scalar" and sign == "^":
-        index = exponent.op == "input" and exponent.value[1] == "default" and base.op == "input"
+        stranger = exponent.op == "input" and exponent.value[1] == "default"
+        index = stranger and base.op == "input"
+        name = exponent.value[0] if stranger else ""
         check.fail(
             f"an exponent is a scalar; {check.what(exponent)}"
-            + (f"; an index is written {check.text(base)}_{exponent.value[0]}" if index else ""),
+            + f"; a number is declared {name}: ()" * stranger
+            + f"; an index is written {check.text(base)}_{name}" * index,
             node.at,
         )
     node.op, node.value = "power", ".^"

@@ -77,6 +77,7 @@ REFUSED = [
     ("y + X β/σ", ShapeError, ["X β is a matrix", "β: (m)", "β: ()"], "β"),
     ("t - x' β", ShapeError, ["x' β is a row", "β: (n)", "β: ()"], "β"),
     ("x' β", ShapeError, ["β: (n)", "β: ()"], "β"),
+    ("(1 - θ)^q", ShapeError, ["q: ()"], "^"),
     ("x' μ/sqrt(x' A x)", ShapeError, ["x' μ is a row", "μ: (n)"], "μ"),
     ("y .* (X β)", ShapeError, ["β: (m)", "β: ()"], "β"),
     ("w' w - λ μ' w", ShapeError, ["no transpose", "μ: (n)"], "'"),
