@@ -54,8 +54,58 @@ def test_matrix_factorisation_finds_the_truncated_svd() -> None:
     factors = f.unpack(found.x)
     assert factors["U"].shape == (8, 2)
     assert factors["V"].shape == (6, 2)
-    with pytest.raises(UnsupportedError, match="hessp is of any number"):
-        f.hess(start)
+
+
+SEVERAL = {
+    FACTORS: (["U", "V"], {"T": (8, 6)}, {"U": (8, 2), "V": (6, 2)}),
+    "sum(log(1 + exp(X w + β))) + α w' w where w: (m)": (
+        ["β", "w", "α"],
+        {"X": (7, 3)},
+        {"β": (), "w": (3,), "α": ()},
+    ),
+    "||tanh(X A + b) c - y||^2 where b: (k), c: (k)": (
+        ["c", "A", "b"],
+        {"X": (5, 4), "y": (5,)},
+        {"c": (2,), "A": (4, 2), "b": (2,)},
+    ),
+}
+
+
+@pytest.mark.parametrize("source", SEVERAL)
+def test_derivatives_by_several_variables_are_those_of_the_packed_vector(source: str) -> None:
+    wrt, fixed, shapes = SEVERAL[source]
+    rng = np.random.default_rng(2)
+    f = as_objective(source, wrt, {name: rng.normal(size=fixed[name]) for name in fixed})
+    x = f.pack(**{name: rng.normal(size=shape) for name, shape in shapes.items()})
+    assert [part.shape for part in f.unpack(x).values()] == [shapes[name] for name in wrt]
+    dense, along = f.hess(x), rng.normal(size=x.size)
+    np.testing.assert_allclose(f.jac(x), approx_fprime(x, f.fun, 1e-7), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(dense, approx_fprime(x, f.jac, 1e-7), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(f.hessp(x, along), dense @ along, rtol=1e-9, atol=1e-9)
+
+
+def test_a_start_is_packed_only_where_its_shape_is_open() -> None:
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(6, 4)), rng.normal(size=6)
+    known = as_objective("||X w - y||^2 + β^2", ["w", "β"], {"X": X, "y": y})
+    assert known.jac(np.ones(5)).shape == (5,)
+    assert known.unpack(np.arange(5.0))["w"].tolist() == [0, 1, 2, 3]
+    alone = as_objective("x' x - ρ", "x", {"rho": 2.0})
+    assert [alone.fun(np.ones(size)) for size in (2, 5)] == [0.0, 3.0]
+    with pytest.raises(UnsupportedError, match="pack a starting point"):
+        as_objective(FACTORS, ["U", "V"], {"T": X}).fun(np.zeros(20))
+    with pytest.raises(md.ShapeError, match=r"expected \(5,\) for w \(4,\), β \(\)"):
+        known.fun(np.ones(4))
+
+
+def test_fixed_values_are_looked_at_first() -> None:
+    X, y = np.ones((6, 4)), np.ones(6)
+    with pytest.raises(md.ShapeError, match="y must have shape"):
+        as_objective("||X w - y||^2", "w", {"X": X, "y": y[:3]})
+    with pytest.raises(md.NameResolutionError, match="no value is given for y"):
+        as_objective("||X w - y||^2", "w", {"X": X})
+    with pytest.raises(md.ShapeError, match="an objective is a number"):
+        as_objective("X w - y", "w", {"X": X, "y": y})
 
 
 def test_a_product_with_the_hessian_mixes_variables() -> None:
