@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from matderiv.api import Source, parse
 from matderiv.calculus.derivative import push_forward, reverse
 from matderiv.calculus.maps import seed
 from matderiv.calculus.simplify import simplify, substitute
@@ -22,15 +22,12 @@ from matderiv.source import structured_variables, taken_names
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.nodes import Variable
 
-if TYPE_CHECKING:
-    from matderiv.source import Program
-
 __all__ = ["compile_hessian_product"]
 
 
 def compile_hessian_product(
-    program: Program,
-    wrt: Sequence[str],
+    source: Source,
+    wrt: str | Sequence[str],
     *,
     backend: str = "numpy",
     sizes: Mapping[str, int] | None = None,
@@ -40,12 +37,12 @@ def compile_hessian_product(
 
     `blocked` as in `compile`: in blocks of rows, for numpy alone.
 
-    >>> import matderiv as md
-    >>> f = compile_hessian_product(md.parse("w' w w' w where w: (2)"), ["w"])
+    >>> f = compile_hessian_product("w' w w' w where w: (2)", "w")
     >>> f.derivative({"w": [1.0, 2.0], "dw": [1.0, 0.0]})["w"].tolist()
     [28.0, 16.0]
     """
-    arena = Arena()
+    program, arena = parse(source), Arena()
+    wrt = program.names_of(wrt)
     lowered = program.lowered(arena, wrt)
     root = lowered.root
     if root.order:
