@@ -11,7 +11,7 @@ from matderiv.check import CheckReport
 from matderiv.errors import MatderivError, UnsupportedError, one_of
 from matderiv.limits import limited
 from matderiv.reports.quantities import read_bytes
-from matderiv.results import Derivative, Program, differentiate
+from matderiv.results import Derivative, Derivatives, Program, differentiate
 from matderiv.values import is_sympy
 from matderiv.verify import VerifyReport, verify_claim
 
@@ -71,7 +71,7 @@ def diff(
     diagonal: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
-) -> dict[str, Derivative]: ...
+) -> Derivatives: ...
 @limited
 def diff(
     source: Source,
@@ -84,7 +84,7 @@ def diff(
     diagonal: bool = False,
     shapes: Shapes = None,
     attributes: Attributes = None,
-) -> Derivative | dict[str, Derivative]:
+) -> Derivative | Derivatives:
     """∂source/∂wrt; for a list of names, a mapping whose derivatives share intermediates.
 
     layout  "mixed" (a gradient has its variable's shape), "numerator" or "denominator"
@@ -108,7 +108,7 @@ def diff(
         result |= differentiate(program, group, layout, mode, structured, diagonal)
     if isinstance(wrt, str) or is_sympy(wrt):
         return result[names[0]]
-    return {str(asked): result[name] for asked, name in zip(wrt, names, strict=True)}
+    return Derivatives({str(a): result[name] for a, name in zip(wrt, names, strict=True)})
 
 
 @limited
@@ -131,7 +131,7 @@ def check(
     >>> bool(check("logdet(X)", "X"))
     True
     """
-    made: Derivative | dict[str, Derivative] = diff(
+    made: Derivative | Derivatives = diff(
         source,
         wrt,
         order=order,
@@ -140,7 +140,7 @@ def check(
         shapes=shapes,
         attributes=attributes,
     )
-    if not isinstance(made, dict):
+    if isinstance(made, Derivative):
         return made.check(seed)
     reports = [derivative.check(seed) for derivative in made.values()]
     if not reports:
@@ -173,7 +173,7 @@ def verify(
     ∂f/∂w = 2 Xᵀ(X w - y)
     """
     derivative = diff(source, wrt, order=order, layout=layout, shapes=shapes, attributes=attributes)
-    if isinstance(derivative, dict):
+    if not isinstance(derivative, Derivative):
         raise UnsupportedError("a claim is of the derivative by one name, not by a list of names")
     return verify_claim(derivative, formula)
 

@@ -24,17 +24,11 @@ def statements(derivatives: Sequence[Derivative]) -> str:
     """∂/∂w f = formula for each, the lines that name their parts, shapes and index rules."""
     if len(derivatives) == 1 or any(len(d.shape) > 2 for d in derivatives):
         return "\n".join(f"{_statement(d)}\n{_shape_line(d)}" for d in derivatives)
-    from matderiv.notation import present_joint
-    from matderiv.source import taken_names
+    from matderiv.results import together
 
-    heads = {_subject(d): d for d in derivatives}
-    joint = present_joint(
-        {head: d.node for head, d in heads.items()},
-        rows=[head for head, d in heads.items() if d.is_row],
-        taken=taken_names(derivatives[0].program),
-    )
+    texts = [joint.text("unicode") for _, joint in together(derivatives, _subject)]
     shapes = [f"{_head(d)}:{_shape_line(d)[1:]}" for d in derivatives]
-    return "\n".join([joint.text("unicode"), *shapes])
+    return "\n".join([*texts, *shapes])
 
 
 def _statement(derivative: Derivative) -> str:

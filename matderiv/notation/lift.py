@@ -51,6 +51,8 @@ def lift_all(roots: Iterable[Node], layers: Layers | None = None) -> Lifter:
     `layers` are the lines of the loops that the roots have been freed of.
     """
     roots = [*roots, *(layers.below if layers is not None else ())]
+    if len({root.arena for root in roots}) > 1:  # terms are known by the numbers of their nodes
+        raise ValueError("values of several arenas share no lines")
     nodes = reachable(roots)
     starts = [*roots, *(node.definition for node in nodes if isinstance(node, Name))]
     first = Lifter(_uses(nodes, starts, None), starts, layers)

@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from matderiv.errors import UnsupportedError
-from matderiv.notation import JointPresentation, Presentation, present_entries, present_joint
+from matderiv.notation import JointPresentation, Presentation, present_entries
 from matderiv.notation.dialects import Dialect, dialect
 from matderiv.notation.names import mathml_name
 from matderiv.notation.render import Equation, render, render_lines
-from matderiv.results import Derivative, Form
+from matderiv.results import Derivative, Form, together
 from matderiv.source import Program, taken_names
 from matderiv.steps import Step
 from matderiv.steps.laws import Law
@@ -45,16 +45,8 @@ def derivatives(found: Sequence[Derivative], form: str) -> list[Row]:
     maps = [d.differential() for d in found if len(d.shape) > 2]
     rows = [row for each in maps for row in _map_rows(each)]
     used = {name for each in maps for name in each.presentation.joint.names.values()}
-    # Only derivatives that were computed together can share lines.
-    for arena in dict.fromkeys(d.node.arena for d in found):
-        together = [d for d in found if d.node.arena is arena]
-        joint = present_joint(
-            {str(number): d.node for number, d in enumerate(together)},
-            rows=[str(number) for number, d in enumerate(together) if d.is_row],
-            taken=used | set(taken_names(together[0].program)),
-        )
-        used |= set(joint.names.values())
-        rows += _rows(joint, [head(d) for d in together])
+    for group, joint in together(found, head, used):
+        rows += _rows(joint, [head(d) for d in group])
     return rows
 
 
