@@ -192,6 +192,17 @@ def test_cotangents_take_the_names_of_values() -> None:
     assert {n.name for n in nodes if isinstance(n, Name) and n.role == "cotangent"} == {"δz"}
 
 
+@pytest.mark.parametrize("of", ["i->", "ii->", "ij->"])
+def test_a_cotangent_that_is_a_constant_has_no_name(of: str) -> None:
+    """𝟏, I or 2 𝟏 𝟏': a line for it would say less than the name."""
+    arena = Arena()
+    x = arena.variable("x", ("n",) * (len(of) - 2))
+    z = arena.name("z", arena.map("exp", x))
+    for number in (1, 2):
+        nodes = reachable(reverse(number * arena.einsum(of, z), [x], names=True))
+        assert not any(isinstance(n, Name) and n.role == "cotangent" for n in nodes)
+
+
 @pytest.mark.parametrize("first, second", [*permutations("abcd", 2)])
 def test_the_product_rule_stands_as_it_is_written(first: str, second: str) -> None:
     """(a'x)² (b'x)³ has the slope of its first factor first, whatever they are called."""

@@ -83,6 +83,22 @@ def test_tangents_have_the_names_of_what_they_are_tangents_of(name: str) -> None
         assert ("du[0" in text) == ("u[0" in text.replace("du[0", ""))
 
 
+@pytest.mark.parametrize(
+    "body, short",
+    [
+        ("Q' (Q z + x)", "Q' x + z[l]"),
+        ("sigmoid(z) .* x + sigmoid(-z) .* x + A z", "x + A z[l]"),
+        ("(A z .* x - A x .* x) ./ x", "A z[l] - A x"),
+    ],
+)
+def test_a_layer_is_as_short_as_a_formula_outside(body: str, short: str) -> None:
+    program = (
+        f"Q: (n, n) orthogonal; A: (n, n)\nz = x; repeat l in N {{ z = tanh({body}) }}; sum(z)"
+    )
+    text = md.diff(program, "x", shapes={"x": ("n",)}).to("ascii")
+    assert f"z[l+1] = tanh({short}) " in text
+
+
 def test_gradients_share_their_recurrences() -> None:
     derivatives = md.diff(PROGRAMS["network"].program(), ["x", "W", "b"])
     joint = present_joint({f"∂L/∂{name}": d.node for name, d in derivatives.items()})
