@@ -16,7 +16,7 @@ from matderiv.language.expressions import Expressions, Variable
 from matderiv.language.finishing import Step, typed_program
 from matderiv.language.formulas import Formula, check_elementwise
 from matderiv.language.functions import function_table
-from matderiv.language.operators import refuse_greek_number
+from matderiv.language.letters import refuse_greek_number
 from matderiv.language.sizes import Size, fixed, is_known, unknown
 from matderiv.language.symbols import Symbols
 from matderiv.language.syntax import Span, Syntax, post_order

@@ -9,70 +9,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from matderiv.errors import NameResolutionError, ParseError
+from matderiv.errors import ParseError
 from matderiv.language.checker import SCALAR, Checker, Shape
+from matderiv.language.letters import (
+    is_default,
+    refuse_divisor,
+    refuse_greek_number,
+    refuse_number_by_letter,
+)
 from matderiv.language.powers import absolute, inverse, is_raised_e, norm, power
 from matderiv.language.sizes import Size, fixed, product, resolve
-from matderiv.language.syntax import Syntax, post_order
+from matderiv.language.syntax import Syntax
 
-__all__ = ["OPERATORS", "is_literal", "norm", "power", "refuse_greek_number"]
-
-
-def is_literal(node: Syntax) -> bool:
-    """Whether a value is made of numbers alone."""
-    return all(
-        part.op
-        in ("number", "constant", "negate", "add", "subtract", "multiply", "divide", "power")
-        for part in post_order(node)
-    )
-
-
-def _is_stranger(node: Syntax) -> bool:
-    """An undeclared name that is a vector only because it is lower-case."""
-    return node.op == "input" and node.kind == "vector" and node.value[1] == "default"
-
-
-def _mentions(node: Syntax, name: Syntax) -> bool:
-    return any(part.op == "input" and part.value == name.value for part in post_order(node))
+__all__ = ["OPERATORS", "norm", "power"]
 
 
 def add(check: Checker, node: Syntax) -> Shape:
     left, right = node.args
     who = node.value
     node.op = "add" if who == "+" else "subtract"
-    for name, other in ((left, right), (right, left)):
-        alone = other.kind == "scalar" and _is_stranger(name) and not is_literal(other)
-        if alone and not _mentions(other, name):  # in x - mean(x), x is no number
-            text = check.text(name)
-            check.fail(
-                f"{text} is not declared, so it is a vector, and {check.text(other)} is a scalar: "
-                f"declare {text}: (), or a shape with size {text}; a vector is declared "
-                f"{text}: ({'m' if text == 'n' else 'n'})",
-                name.at,
-                error=NameResolutionError,
-            )
-        refuse_greek_number(check, name, other)
+    for operand, other in ((left, right), (right, left)):
+        refuse_number_by_letter(check, operand, other)
+        refuse_greek_number(check, operand, other)
     return check.broadcast(left, right, who, node.at)
-
-
-def refuse_greek_number(check: Checker, node: Syntax, other: Syntax | None = None) -> None:
-    """X β beside a vector y, and x' β alone: as statisticians write, β is no number."""
-    while node.op in ("negate", "divide"):
-        node = node.args[0]
-    alone = node.kind == "row" and (other is None or other.kind == "scalar")
-    rows = node.kind == "matrix" and other is not None and other.kind in ("vector", "row")
-    if (alone or rows) and node.op == "multiply" and _is_default(node.args[1]):
-        name = check.text(node.args[1])
-        beside = "" if other is None else f", and {check.what(other)}"
-        check.fail(
-            f"{name} is a scalar, as Greek letters are, so {check.what(node)}{beside}: declare "
-            f"{name}: {check.shape_text(node.size[-1:])} for a vector, {name}: () for a scalar",
-            node.args[1].at,
-        )
-
-
-def _is_default(node: Syntax) -> bool:
-    return node.op == "input" and node.value[1] == "default"
 
 
 def hadamard(check: Checker, node: Syntax) -> Shape:
@@ -96,7 +55,7 @@ def multiply(check: Checker, node: Syntax) -> Shape:
         if not node.value:
             _refuse_two_readings(check, node)
         node.op = "multiply"
-        if left.kind in ("matrix", "row") and _is_default(right):
+        if left.kind in ("matrix", "row") and is_default(right, "scalar"):
             name = check.text(right)  # X β, as statisticians write
             check.note(
                 f"{name} is a scalar, as Greek letters are; declare {name}: (n) for a vector"
@@ -214,28 +173,13 @@ def divide(check: Checker, node: Syntax) -> Shape:
         )
     if right.kind != "scalar":
         text = check.text(right)
-        if _is_stranger(right):
-            if check.text(left).endswith("d") and text.startswith("d"):
-                check.fail(
-                    f"d/{text} is not read: paste the function itself; the variable goes after wrt",
-                    left.at,
-                    error=ParseError,
-                )
+        if is_default(right, "vector") and check.text(left).endswith("d") and text[0] == "d":
             check.fail(
-                f"{text} is not declared, so it is a vector and cannot divide: declare {text}: (), "
-                f"or a shape with the dimension {text}",
-                right.at,
-                error=NameResolutionError,
+                f"d/{text} is not read: paste the function itself; the variable goes after wrt",
+                left.at,
+                error=ParseError,
             )
-        strangers = {check.text(part): part for part in post_order(right) if _is_stranger(part)}
-        if len(strangers) == 1 and right.kind == "vector":
-            ((name, stranger),) = strangers.items()
-            check.fail(
-                f"{name} is not declared, so {check.what(right)} and cannot divide: declare "
-                f"{name}: (), or a shape with the dimension {name}; ./ divides entry by entry",
-                stranger.at,
-                error=NameResolutionError,
-            )
+        refuse_divisor(check, right)
         if right.kind == "row" and right.op == "transpose":
             check.fail(
                 f"'/' divides by a scalar; {check.what(right)}: what is below the line stands in "
@@ -321,7 +265,7 @@ def transpose(check: Checker, node: Syntax) -> Shape:
             f"e^{exponent}' has two readings: (e^{exponent})' and e^({exponent}'…); put brackets",
             node.at,
         )
-    if _is_default(operand) and operand.kind == "scalar":
+    if is_default(operand, "scalar"):
         name = check.text(operand)
         check.fail(
             f"{name} is a scalar, as Greek letters are, and has no transpose; declare {name}: (n) "

@@ -401,6 +401,8 @@ NOTES = [
     ("||x' β||^2", "β is a scalar, as Greek letters are; declare β: (n) for a vector"),
     ("β A - y", "y is subtracted from every row of β A"),
     ("X + b where X: (p, q)", "b: (q) is added to every row of X: (p, q)"),
+    ("K + λ", None),
+    ("2 Q - mean(Q)", None),
     ("A + x", "x is added to every row of A, not to every column"),
     ("||t||", "||t|| of a scalar is |t|"),
     ("𝐱", "𝐱 is read as x"),
