@@ -371,8 +371,9 @@ def _port_patterns(term: Product, factor: Factor) -> Iterator[Ports]:
     if factor.exponent != 1 or len(set(labels)) != len(labels):
         return
     if len(labels) == 1:
-        if term.order < 2 and labels[0] not in term.out:
-            yield (None,)
+        alone = isinstance(factor.node, Sum) and sum(bool(f.labels) for f in term.factors) == 1
+        if term.order < 2 and (alone or labels[0] not in term.out):
+            yield (None,)  # t v beside A v is (A + t I) v, shorter where v has several terms
     elif len(labels) == 2:
         for held in (0, 1):
             if exact[held] is not None:
