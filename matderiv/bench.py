@@ -154,7 +154,8 @@ def bench(
     missing = [name for name in function.plan.sizes if name not in sizes]
     if missing:
         raise MatderivError(
-            f"no size is given for {', '.join(missing)}", hint=f"--at {missing[0]}=1000"
+            f"no size is given for {', '.join(missing)}",
+            hint="--at " + ",".join(f"{name}=1000" for name in missing),
         )
     need = _bytes(function, function.plan.steps, sizes)
     if need > _MOST_BYTES:

@@ -39,6 +39,8 @@ def flops(options: Namespace) -> int:
     program, names, _ = asked_program(options)
     at = sizes(options)
     if options.modes:
+        if options.order != 1:
+            raise UnsupportedError("--modes compares first derivatives: leave out --order")
         from matderiv.reports.modes import compare, mode_costs
 
         show(compare(mode_costs(program, wanted(program, names), at), options.format, at), "table")

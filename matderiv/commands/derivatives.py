@@ -80,6 +80,8 @@ def diff(options: Namespace) -> int:
         for derivative in derivatives:
             show(_form(derivative, options.form, options.format), "formula")
         return 0
+    if options.format == "markdown":
+        raise UnsupportedError("markdown is a format of --steps; the formula alone is latex")
     if options.format != "unicode":
         for derivative in derivatives:
             print(derivative.to(options.format))

@@ -42,7 +42,8 @@ def explanation(name: str = "") -> str:
     if not name:
         width = max(map(len, pages))
         return "\n".join(f"{kind:{width}}  {page.splitlines()[0]}" for kind, page in pages.items())
-    kind = next((kind for kind in pages if kind.lower() == name.lower()), None)
+    asked = name.lower().removesuffix("error")
+    kind = next((kind for kind in pages if kind.lower().removesuffix("error") == asked), None)
     if kind is None:
         raise NameResolutionError(
             f"there is no error {name!r}{near(name, pages)}", hint="matderiv explain"

@@ -7,9 +7,11 @@ from pathlib import Path
 from matderiv.commands.command import Namespace, command, option
 from matderiv.commands.options import FORCE, OUTPUT, SHAPE
 from matderiv.commands.words import asked_program, write
+from matderiv.errors import UnsupportedError
 
 __all__ = ["graph", "serve"]
 
+_ELSEWHERE = frozenset((".png", ".pdf", ".jpg", ".jpeg", ".gif", ".ps", ".eps", ".tex"))
 _SUFFIXES = {".svg": "svg", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
 
 
@@ -33,6 +35,11 @@ def graph(options: Namespace) -> int:
 
     program, names, _ = asked_program(options)
     suffix = Path(options.output or "").suffix
+    if options.format is None and suffix in _ELSEWHERE:
+        raise UnsupportedError(
+            f"a graph is written as svg, dot or mermaid, not as {suffix[1:]}",
+            hint=f"write FILE.svg, or FILE.dot, of which dot -T{suffix[1:]} makes one",
+        )
     format = options.format or _SUFFIXES.get(suffix, "mermaid")
     return write(options, computation_graph(program, names).to(format))
 

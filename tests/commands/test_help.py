@@ -148,3 +148,9 @@ def test_every_error_has_a_page() -> None:
     assert {*KINDS, "MatderivError"} <= set(errors.__all__)
     listed = explanation().splitlines()
     assert [line.split()[0] for line in listed] == sorted(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_is_found_by_its_short_name(kind: str) -> None:
+    for name in (kind.lower(), kind.removesuffix("Error"), kind.removesuffix("Error").lower()):
+        assert explanation(name) == explanation(kind)
