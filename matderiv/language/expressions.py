@@ -104,7 +104,11 @@ class Expressions:
         if definition is not None:
             return definition.kind, definition.size
         if name in symbols.assigned and name not in self.variables:
-            self.fail_name(f"{self.spelled(name)} is used before it is assigned", node.at)
+            self.fail_name(
+                f"{self.spelled(name)} is used before it is assigned; behind where the order is "
+                "free",
+                node.at,
+            )
         if name in symbols.loops:
             self.fail_name(f"the loop's {name} stands in [ ] only", node.at)
         if name not in self.variables:

@@ -155,7 +155,8 @@ class _Statements(Expressions):
                 refuse_greek_number(self.check, value)
             else:
                 self.check.fail(
-                    "only the last statement may be an expression alone; give this one a name",
+                    "only the last statement may be an expression alone; give this one a name, or "
+                    "put what it is made of behind where",
                     statement.span,
                     error=ParseError,
                 )

@@ -131,9 +131,12 @@ def _refuse_orientation(check: Checker, node: Syntax) -> None:
     name = operand.op in ("input", "name") and not operand.bracketed
     if left.kind == "vector" and name and check.equate(left.size[0], right.size[0]):
         hint = f"{check.text(left)}' {check.text(right)}"
+    text = check.text(operand)
+    undeclared = operand.op == "input" and operand.value[1] == "default"
+    number = f"; a number is declared, {text}: ()" if undeclared else ""
     check.fail(
         f"the product of {check.shown(left)} and {check.shown(right)} has no meaning: "
-        f"{check.text(operand)} is {turned}",
+        f"{text} is {turned}{number}",
         node.at,
         hint,
     )
