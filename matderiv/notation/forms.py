@@ -285,7 +285,13 @@ def square_root(base: Term) -> Term:
 
 # ----- functions of structure ---------------------------------------------------------
 def diagonal(term: Term) -> Term:
-    """diag of a vector (a matrix) or of a matrix (a vector)."""
+    """diag of a vector (a matrix) or of a matrix (a vector).
+
+    Of f(X) entry by entry it is f(diag(X)): 1 ./ sqrt(diag(X X')) has no root of what is
+    beside the diagonal.
+    """
+    if term.order == 2 and (inner := _entry_by_entry(term)) is not None:
+        return inner
     order = 3 - term.order
     if isinstance(term, Ones) and term.order == 1:
         return Identity(term.dims[0])
@@ -297,6 +303,17 @@ def diagonal(term: Term) -> Term:
         latex=r"\operatorname{{diag}}({x})",
         odd=True,
     )
+
+
+def _entry_by_entry(term: Term) -> Term | None:
+    """The diagonal of a power, a function or a reciprocal of the entries of one matrix."""
+    if isinstance(term, Power) and term.elementwise and term.exponent.order == 0:
+        return replace(term, body=diagonal(term.body), order=1, symmetric=False)
+    if isinstance(term, Call) and term.elementwise and len(term.arguments) == 1:
+        return replace(term, arguments=(diagonal(*term.arguments),), order=1, symmetric=False)
+    if isinstance(term, Hadamard) and not term.factors and len(term.divisors) == 1:
+        return replace(term, divisors=(diagonal(*term.divisors),), order=1, symmetric=False)
+    return None
 
 
 def trace(term: Term) -> Term:

@@ -27,6 +27,11 @@ PRINTS = [
     ("v' sum(X.^3, axis=0) where X: (n, k)", "v", "(X.^3)' ones(n)"),
     ("||(M .* X) w - y||^2", "w", "2 (M .* X)' ((M .* X) w - y)"),
     ("v' diag(A' B)", "v", "diag(A' B)"),
+    # a diagonal stands inside of what is done entry by entry
+    ("sum(sqrt(diag(X X')))", "X", "diag(1 ./ sqrt(diag(X X'))) X"),
+    ("sum(diag(A.^3))", "A", "3 diag(diag(A).^2)"),
+    ("v' f(diag(A B)) where f: elementwise", "v", "f(diag(A B))"),
+    ("w' (1 ./ diag(S)) where S: (n, n) symmetric", "w", "1 ./ diag(S)"),
     # a product with one row or column is a number
     ("exp(X[:, 0]' A X[:, 1])", "A", "exp(X[:,0]' A X[:,1]) X[:,0] X[:,1]'"),
     ("(X[:, 1]' w)^2", "w", "2 (X[:,1]' w) X[:,1]"),
