@@ -12,6 +12,7 @@ from lark.exceptions import UnexpectedToken
 
 from matderiv.errors import ParseError
 from matderiv.language.tokens import Token, span_of
+from matderiv.tensor.elementwise import ELEMENTWISE
 
 __all__ = ["explain"]
 
@@ -67,6 +68,11 @@ def _fault(
         return "'=' needs an expression on its right", after
     if before.type == "FUNCTION" and token.type == "INVERSE":
         return f"{sign}^-1 has two readings: a{sign}(…) and 1/{sign}(…)", here
+    if before.type == "FUNCTION" and before in ELEMENTWISE and _text(token, source) in "'′":
+        return (
+            f"{sign}'(…) is read where {sign} is declared, {sign}: elementwise; the derivative of "
+            f"the function {sign} is written out, 1 - tanh(x).^2 for tanh'(x)"
+        ), span_of(before)
     if before.type == "FUNCTION":
         return f"{sign} is a function and needs an argument", span_of(before)
     if before.type == "POWER" and token.type == "PLUS":

@@ -223,6 +223,10 @@ def norm(check: Checker, node: Syntax) -> Shape:
                 node.at,
             )
     else:
-        check.fail(f"a norm is of a vector or a matrix; {check.what(operand)}", node.at)
+        check.fail(
+            f"a norm is of a vector or a matrix; {check.what(operand)}: the sum of its squares is "
+            f"sum(({check.text(operand)}).^2)",
+            node.at,
+        )
     node.value = p or which or "F"
     return SCALAR

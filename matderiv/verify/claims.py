@@ -57,6 +57,8 @@ class Claim:
         """
         if not isinstance(formula, str):
             raise ParseError(f"the claim is a text, not {type(formula).__name__}")
+        if not any(line.partition("#")[0].strip() for line in formula.splitlines()):
+            raise ParseError("the claim is empty: there is no formula")
         program, shape = derivative.program, derivative.shape
         attempts: list[tuple[str, Dim | None]] = [
             (_preamble(program), None),

@@ -97,6 +97,8 @@ REFUSED = [
     ("y' p; p = softmax(x)", "behind where"),
     ("t = y' p; p = softmax(x); t", "behind where the order is free"),
     ("det(A + r B)", "a number is declared, r: ()"),
+    ("relu'(x)' x", "the function relu is written out"),
+    ('||einsum("i,j,k->ijk", x, y, z) - 1||^2', "the sum of its squares is sum((einsum"),
     ("sum(where(x > 0, x, 0))", "comparisons are not read"),
     ("where(x > 0, x, 0)", "comparisons are not read"),
     ("x if x > 0 else 0", "comparisons are not read"),
