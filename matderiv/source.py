@@ -23,7 +23,7 @@ from matderiv.language.hints import near
 from matderiv.language.typed import Assignment, Input, Repeat
 from matderiv.limits import limited
 from matderiv.tensor.arena import Arena
-from matderiv.tensor.dims import Composite, Shape, dim_text, dim_value
+from matderiv.tensor.dims import Composite, Shape, dim_text, dim_value, shape_text
 from matderiv.tensor.nodes import Node, Variable
 from matderiv.tensor.traverse import dimensions
 from matderiv.values import Array, bind, by_name, is_sympy
@@ -229,6 +229,9 @@ class Program:
     @limited
     def __str__(self) -> str:
         return self.presentation.text("unicode")
+
+    def __repr__(self) -> str:
+        return f"<Program of {', '.join(self.inputs)}, its value of shape {shape_text(self.shape)}>"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.presentation.text('latex')}$"

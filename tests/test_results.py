@@ -183,3 +183,20 @@ def test_sizes_that_are_products_are_written_as_such() -> None:
         md.diff("vec(X) where X: (m, n)", "X", diagonal=True)
     texts.append(str(refusal.value))
     assert not [text for text in texts if "Composite" in text]
+
+
+@pytest.mark.parametrize(
+    "source", ["h = X w; ||h - y||^2", "tanh(X w)", "λ^2 sum(l(w)) where l: elementwise"]
+)
+def test_what_is_returned_says_what_it_is(source: str) -> None:
+    """A session of Python shows no address of an object."""
+    program = md.parse(source)
+    derivative, compiled = md.diff(program, "w"), md.compile(program, "w")
+    sizes = {str(dim): 3 for dim in program.dimensions}
+    returned = [program, derivative, compiled, md.cost(program, "w"), md.check(program, "w")]
+    returned += [derivative.vjp(), derivative.jvp(), derivative.vec(), derivative.steps()]
+    returned += [md.verify(program, "w", "w"), compiled.memory(**sizes), md.diff(program, ["w"])]
+    returned += [*program.inputs.values(), md.modes(program, "w")]
+    for one in returned:
+        assert " object at 0x" not in repr(one)
+    assert program.inputs.keys() <= set(re.findall(r"\w+", repr(program)))

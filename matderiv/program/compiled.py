@@ -230,6 +230,10 @@ class CompiledFunction:
         if not has:
             raise MatderivError(f"this function was compiled without {what}")
 
+    def __repr__(self) -> str:
+        inputs = ", ".join(v.name for v in self.plan.inputs if v is not self.plan.cotangent)
+        return f"<CompiledFunction of {inputs}, for {self.backend}>"
+
     def _repr_markdown_(self) -> str:
         return f"```python\n{self.source}```"
 

@@ -46,6 +46,9 @@ class Memory:
         self.plan = plan
         self.sizes = {**plan.sizes, **(sizes or {})}
 
+    def __repr__(self) -> str:
+        return f"<Memory at {', '.join(f'{name}={size}' for name, size in self.sizes.items())}>"
+
     @cached_property
     def footprints(self) -> Footprints:
         return self._footprints(self.plan.every)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matderiv.errors import NameResolutionError, ShapeError, one_of
 from matderiv.limits import limited
 from matderiv.source import Program, bind_values, evaluated, taken_names
-from matderiv.tensor.dims import Shape, dim_value
+from matderiv.tensor.dims import Shape, dim_value, shape_text
 from matderiv.tensor.nodes import Node
 from matderiv.values import Array, by_name, real_array
 
@@ -81,6 +81,9 @@ class Form:
     def __str__(self) -> str:
         link = " " if self.head.endswith("↦") else " = "
         return f"{self.head}{link}{self.to('unicode')}{self.note and chr(10)}{self.note}"
+
+    def __repr__(self) -> str:
+        return f"<Form {self.head.removesuffix(' ↦')} of shape {shape_text(self.shape)}>"
 
     def _repr_latex_(self) -> str:
         return rf"$\displaystyle {self.to('latex')}$"

@@ -53,6 +53,10 @@ class Steps:
         self.layout = self.derivatives[0].layout
         self.stages = stages(self.derivatives)
 
+    def __repr__(self) -> str:
+        names = ", ".join(str(derivative.wrt) for derivative in self.derivatives)
+        return f"<Steps to the derivative by {names}>"
+
     def of(self, style: str = "backpropagation") -> tuple[Step, ...]:
         """The steps in a style, "backpropagation" or "differential"."""
         if style not in STYLES:

@@ -54,6 +54,9 @@ class Objective:
         self._shapes = self._known_shapes()
         self._last: tuple[Vector, float, Vector] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Objective of {', '.join(self.wrt)}>"
+
     def pack(self, **arrays: Any) -> Vector:
         """The arrays of all variables as one vector; their shapes are kept for `unpack`."""
         given = {canonical_name(name): array for name, array in arrays.items()}
