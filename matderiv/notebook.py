@@ -90,7 +90,8 @@ def answer(line: str, cell: str) -> Any:
     worst = max(reports, key=lambda report: (not report.passed, report.max_relative_error))
     if not worst:
         raise DomainError(f"{worst}: the derivative is not shown")
-    print("\n".join([*found[0].program.notes, str(worst)]))
+    notes = dict.fromkeys(note for one in found for note in one.notes)
+    print("\n".join([*notes, str(worst)]))
     return Answers(found)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import matderiv as md
+from matderiv.commands import main
 from matderiv.notebook import Answers, Shown, answer
 from matderiv.pictures import computation_graph, timeline
 
@@ -193,3 +194,18 @@ if __name__ == "__main__":
     import nbformat
 
     nbformat.write(executed(), TUTORIAL)
+
+
+@pytest.mark.parametrize("line", ["wrt x", "wrt x --steps"])
+def test_what_is_taken_at_a_kink_is_said(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a cell as on the terminal, and under a derivation too."""
+    source = "sum(relu(A x)) + ||x||_1"
+    if line == "wrt x":
+        answer(line, source)
+        said = capsys.readouterr().out
+    else:
+        main(["diff", source, *line.split()])
+        said = capsys.readouterr().out
+        assert said.count("subdifferential") == 2
+    for note in md.diff(source, "x").notes[-2:]:
+        assert note in said

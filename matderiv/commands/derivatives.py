@@ -112,7 +112,12 @@ def _steps(derivatives: Sequence[Derivative], style: str, format: str) -> int:
         show(report, "check", error=True)
         return FAILED
     if format == "unicode":
-        show(f"{steps.text(style)}\n\n{report}", "steps")
+        show(f"{steps.text(style)}\n", "steps")
+        read = derivatives[0].program.notes
+        for note in dict.fromkeys(note for d in derivatives for note in d.notes):
+            if note not in read:  # what is taken at a kink, and for structured matrices
+                show(note, "note")
+        show(report, "check")
     else:
         print(getattr(steps, format)(style))
     return 0
