@@ -10,7 +10,13 @@ from matderiv.errors import NameResolutionError
 from matderiv.language.checker import Checker
 from matderiv.language.syntax import Syntax, post_order
 
-__all__ = ["is_default", "refuse_divisor", "refuse_greek_number", "refuse_number_by_letter"]
+__all__ = [
+    "function_hint",
+    "is_default",
+    "refuse_divisor",
+    "refuse_greek_number",
+    "refuse_number_by_letter",
+]
 
 
 def is_default(node: Syntax, *kinds: str) -> bool:
@@ -28,7 +34,7 @@ def _is_literal(node: Syntax) -> bool:
 
 
 def refuse_number_by_letter(check: Checker, node: Syntax, other: Syntax) -> None:
-    """x' x + b, ½ |w|² + C t: beside a scalar, b and C are numbers.
+    """x' x + b, ½ |w|² + C t: beside a scalar, b and C are numbers; x' x + H(P), a function.
 
     A matrix beside a number, X + λ, is no such case; nor is x - mean(x).
     """
@@ -36,6 +42,13 @@ def refuse_number_by_letter(check: Checker, node: Syntax, other: Syntax) -> None
         return
     name = _unscaled(node)
     reduced = any(part.kind != "scalar" for part in post_order(other))
+    if name.op == "product" and reduced and function_hint(check, _unscaled(name.args[0])):
+        called = check.text(_unscaled(name.args[0]))
+        check.fail(
+            f"{called}(…) is a product, so {check.what(name)}, and {check.what(other)}; if "
+            f"{called} is a function, declare {called}: scalar function",
+            name.at,
+        )
     if not is_default(name, "vector", "matrix") or not (
         reduced or (name is node and name.kind == "vector")
     ):
@@ -51,6 +64,13 @@ def refuse_number_by_letter(check: Checker, node: Syntax, other: Syntax) -> None
         name.at,
         error=NameResolutionError,
     )
+
+
+def function_hint(check: Checker, left: Syntax) -> str:
+    """What the note on f(x), read as a product, says of f."""
+    note = f"{check.text(left)}(…) is a product"
+    found = next((known for known in check.notes if known.startswith(note)), None)
+    return f"; {found.partition('; ')[2]}" if found else ""
 
 
 def _unscaled(node: Syntax) -> Syntax:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from matderiv.errors import ParseError
 from matderiv.language.checker import SCALAR, Checker, Shape
 from matderiv.language.letters import (
+    function_hint,
     is_default,
     refuse_divisor,
     refuse_greek_number,
@@ -42,13 +43,6 @@ def hadamard(check: Checker, node: Syntax) -> Shape:
     return check.broadcast(left, right, node.value, node.at)
 
 
-def _function_hint(check: Checker, left: Syntax) -> str:
-    """What the note on f(x), read as a product, says of f."""
-    note = f"{check.text(left)}(…) is a product"
-    found = next((known for known in check.notes if known.startswith(note)), None)
-    return f"; {found.partition('; ')[2]}" if found else ""
-
-
 def multiply(check: Checker, node: Syntax) -> Shape:
     left, right = node.args
     if left.kind == "scalar" or right.kind == "scalar":
@@ -70,7 +64,7 @@ def multiply(check: Checker, node: Syntax) -> Shape:
         check.fail(
             f"{check.text(left)} and {check.text(right)} are both columns; their product is "
             f"{a}' {b} (a scalar), {a} {b}' (a matrix) or {a} .* {b} (entry by entry)"
-            + _function_hint(check, left),
+            + function_hint(check, left),
             node.at,
         )
     if "tensor" in kinds:

@@ -286,6 +286,8 @@ class _Walk:
             table.functions[name] = kind.split()[0]
         else:
             table.declared[name] = span_of(name)
+            if kind == "scalar":
+                table.numbers.add(name)
 
     def _shape_or_kind(self) -> str:
         if self.kind() == "LPAR":

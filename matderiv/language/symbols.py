@@ -37,6 +37,7 @@ class Symbols:
     split: set[str] = field(default_factory=set)
     bold: set[str] = field(default_factory=set)  # Greek letters of vectors
     thin: set[str] = field(default_factory=set)  # and those of numbers
+    numbers: set[str] = field(default_factory=set)  # declared by the word `scalar`
 
     def is_variable(self, name: str) -> bool:
         return name in self.declared or name in self.assigned

@@ -93,6 +93,8 @@ class Words:
         if symbols.knows(name):
             if symbols.is_variable(name) and self._hides(word, name, called):
                 self.note(f"{word} is the declared name, nothing else")
+            if called and name in symbols.numbers:
+                self.note(f"{word}(…) is a product; a function is declared {word}: scalar function")
             return [make("NAME", name, *place)]
         if str(word) in self.functions and (called or name != "σ"):
             return [make("CALL" if called else "FUNCTION", self.functions[word], *place)]

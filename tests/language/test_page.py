@@ -395,6 +395,11 @@ NOTES = [
     ("f(x + y) where f: ()", None),
     ("C(x + y)", "C(…) is a product; if C is a function, declare C: elementwise"),
     ("C (x + y)", None),
+    (
+        "x' x + q(x' y) where q: scalar",
+        "q(…) is a product; a function is declared q: scalar function",
+    ),
+    ("x' x + q(x' y) where q: ()", None),
     ("A(x + y)", None),
     ("σ(t) where σ: ()", "σ is the declared name"),
     ("||Y - X β||^2", "β is a scalar, as Greek letters are; declare β: (n) for a vector"),
