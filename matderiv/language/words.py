@@ -226,6 +226,15 @@ class Words:
         if lowered and (head in self.functions or head in SUBSCRIPTED):
             instead = SUBSCRIPTED.get(head, "functions have no subscripts here")
             raise NameResolutionError(f"{_short(word)} is not read: {instead}", span=(start, end))
+        if "=" in below and (large := _LARGE.get(canonical_name(head))):
+            instead = SUBSCRIPTED["sum" if large == "sum" else "prod"]
+            raise NameResolutionError(f"{_short(word)} is not read: {instead}", span=(start, end))
+        if re.search(r"[-+=]", below) and is_single_name(head):
+            raise NameResolutionError(
+                f"{_short(word)} is unknown: a subscript is letters or digits, {head}_1 or "
+                f"{head}_next",
+                span=(start, end),
+            )
         prefix = self._function_prefix(word)
         pieces = leading_pieces(word)
         known = [name for name in (*self.symbols.declared, *self.symbols.assigned) if len(name) > 1]
