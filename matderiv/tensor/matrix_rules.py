@@ -234,8 +234,8 @@ def _sylvester(arena: Arena, x: Node, e: Node, c: Node) -> Node | None:
 
 
 def _times_identity(x: Node) -> list[Factor] | None:
-    """The scalars s where a matrix is s I, its numbers outside."""
-    if not isinstance(x, Product) or x.out[0] != x.out[1] or x.coefficient != 1:
+    """The scalars s where a linear argument is s I; numbers are outside by now."""
+    if not isinstance(x, Product) or x.out[0] != x.out[1]:
         return None
     return None if any(f.labels for f in x.factors) else list(x.factors)
 

@@ -242,11 +242,10 @@ def bends_up(node: Node) -> bool:
     if isinstance(node, Sum):
         return all(t.coefficient > 0 and bends_up(t.node) for t in node.terms)
     if isinstance(node, Product) and node.coefficient > 0:
-        matrices = [f for f in node.factors if f.labels]
-        if len(matrices) == 1 and set(matrices[0].labels) == set(node.out) and len(node.out) == 2:
-            scalars = [f for f in node.factors if not f.labels]
-            if matrices[0].exponent == 1 and len(set(node.out)) == 2:
-                return bends_up(matrices[0].node) and all(map(is_factor_nonnegative, scalars))
+        scalars = [f for f in node.factors if not f.labels]
+        matrices = [(f.node, f.exponent) for f in node.factors if set(f.labels) == set(node.out)]
+        if len(matrices) == 1 == len(node.factors) - len(scalars) and matrices[0][1] == 1:
+            return bends_up(matrices[0][0]) and all(map(is_factor_nonnegative, scalars))
     return is_semidefinite(node)
 
 

@@ -52,7 +52,7 @@ def merge_roots(
         for summed, used, make in _patterns(arena, factor, factors):
             if not uses:
                 uses.update(labels.find(k) for f in factors for k in f.labels)
-                uses.update(2 * [labels.find(end) for end in ends])
+                uses.update(labels.find(end) for end in ends)
             if uses[summed] == len(used):
                 labels.dead.add(summed)
                 return [*(f for f in factors if not any(f is one for one in used)), make()]

@@ -14,6 +14,7 @@ from matderiv.tensor.primitives import PRIMITIVES
 from matderiv.tensor.products import _number_power
 from matderiv.tensor.properties import (
     _is_positive,
+    bends_up,
     is_nonnegative,
     is_positive_definite,
     is_semidefinite,
@@ -31,7 +32,10 @@ HALF = Fraction(1, 2)
 
 
 class Matrices:
-    """S, T positive definite, C symmetric, A, B (n, n), X (m, n), w ≥ 0, x, t > 0, r any."""
+    """S, T positive definite, C symmetric, A, B (n, n), X (m, n), w ≥ 0, x, t > 0, r any.
+
+    And D with x'D x > 0.
+    """
 
     def __init__(self, seed: int = 0) -> None:
         self.arena = arena = Arena()
@@ -43,6 +47,8 @@ class Matrices:
             array = 3 * random.normal(size=lengths(shape, SIZES))
             if "posdef" in attributes:
                 array = array @ array.T / 3 + 0.05 * np.eye(3)
+            elif "definite" in attributes:
+                array = array @ array.T / 3 + 0.05 * np.eye(3) + 5 * (array - array.T)
             elif "symmetric" in attributes:
                 array = array + array.T
             elif "positive" in attributes:
@@ -60,6 +66,7 @@ class Matrices:
         self.x, self.v = made("x", ("n",)), made("v", ("m",))
         self.t, self.r = made("t", (), "positive"), made("r", ())
         self.I = arena.identity("n")
+        self.D = made("D", ("n", "n"), "definite")
 
     def e(self, spec: str, *nodes: Node) -> Node:
         return self.arena.einsum(spec, *nodes)
@@ -322,6 +329,50 @@ def test_what_is_not_semidefinite_is_not_said_to_be(name: str) -> None:
         or np.linalg.eigvalsh(array).min() < -1e-9 * np.abs(array).max()
         for array in arrays
     )
+
+
+BENDS_UP: dict[str, tuple[Form, bool]] = {
+    "D": (lambda k: k.D, True),
+    "D'": (lambda k: k.arena.transpose(k.D), True),
+    "2 t D": (lambda k: 2 * k.t * k.D, True),
+    "r^2 D'": (lambda k: k.r**2 * k.arena.transpose(k.D), True),
+    "D named": (lambda k: k.arena.name("F", k.D), True),
+    "D + X' X": (lambda k: k.D + k.e("ki,kj->ij", k.X, k.X), True),
+    "3 D' + t D + S": (lambda k: 3 * k.arena.transpose(k.D) + k.t * k.D + k.S, True),
+    "-D": (lambda k: -k.D, False),
+    "r D": (lambda k: k.r * k.D, False),
+    "D - S": (lambda k: k.D - k.S, False),
+    "D + A": (lambda k: k.D + k.A, False),
+    "D.^2": (lambda k: k.D**2, False),
+    "D .* D'": (lambda k: k.D * k.arena.transpose(k.D), False),
+    "D D": (lambda k: k.e("ij,jk->ik", k.D, k.D), False),
+    "D diag(x)": (lambda k: k.e("ij,j->ij", k.D, k.x), False),
+    "1 ./ D": (lambda k: k.D**-1, False),
+    "A": (lambda k: k.A, False),
+    "2 t A": (lambda k: 2 * k.t * k.A, False),
+    "diag(D)": (lambda k: k.e("ii->ii", k.D), True),
+    "tr(C) 𝟏 𝟏'": (lambda k: k.arena.broadcast(k.e("ii->", k.C), ("n", "n"), ()), False),
+}
+
+
+@pytest.mark.parametrize("name", BENDS_UP)
+def test_what_bends_up_is_known_to(name: str) -> None:
+    form, wanted = BENDS_UP[name]
+    assert bends_up(form(Matrices())) == wanted
+    lowest = []
+    for made in map(Matrices, range(20)):
+        array = made.at(form(made))
+        lowest.append(np.linalg.eigvalsh(array + array.T).min() / np.abs(array).max())
+    assert (min(lowest) >= -1e-12) == wanted
+
+
+def test_what_bends_up_is_semidefinite_where_it_is_symmetric() -> None:
+    k = Matrices()
+    turned = k.arena.transpose(k.D)
+    assert not is_semidefinite(k.D + k.S)
+    assert not is_semidefinite(2 * k.D + turned)
+    assert is_semidefinite(k.D + turned)
+    assert is_semidefinite((k.D + k.S) + k.arena.transpose(k.D + k.S))
 
 
 # ----- signs --------------------------------------------------------------------------

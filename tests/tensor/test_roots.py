@@ -59,3 +59,44 @@ def test_products_of_roots_have_the_value_of_numpy(seed: int) -> None:
         want = np.einsum(spec, *(arrays[name] for name in names))
         got = value(setting.e(spec, *nodes), setting.arrays, SIZES)
         assert relative_error(got, want) <= 1e-8, (names, spec)
+
+
+@pytest.mark.parametrize(
+    "spec, root, matrix",
+    [("ij,j->i", "chol", "C"), ("ij,j->i", "sqrtm", "A"), ("ji,j->i", "sqrtm", "A")],
+)
+def test_a_norm_stays_one_where_no_root_meets_its_transpose(
+    spec: str, root: str, matrix: str
+) -> None:
+    s = Setting()
+    vector = s.e(spec, s.f(root, getattr(s, matrix)), s.x)
+    _stays(vector)
+
+
+def test_a_norm_stays_one_where_another_factor_has_the_axis_of_the_root() -> None:
+    s = Setting()
+    _stays(s.e("ki,kj,i,j->k", s.inv(s.f("chol", s.C)), s.B, s.x, s.z))
+    inverse, later = s.inv(s.f("chol", s.C)), s.m("exp", s.B)
+    _stays(s.e("ki,kj,i,j->k", inverse, later, s.x, s.z))
+
+
+def _stays(vector: Node) -> None:
+    norm = vector.arena.einsum("i,i->", vector, vector)
+    ((node, _, exponent),) = norm.factors  # type: ignore[attr-defined]
+    assert (node, exponent) == (vector, 2)
+
+
+def test_a_matrix_that_might_be_indefinite_stays_inside_its_root() -> None:
+    s = Setting()
+    root = s.f("chol", s.S)
+    assert s.e("ik,jk->ij", root, root) is not s.S
+    assert s.f("logdet", root).primitive.name == "logdet"  # type: ignore[attr-defined]
+    assert s.f("chol", s.A).arguments == (s.A,)  # type: ignore[attr-defined]
+
+
+def test_an_equation_of_two_matrices_is_not_that_of_one() -> None:
+    s = Setting()
+    identity = s.arena.identity("n")
+    found = value(s.f("sylvester", s.A, s.B, identity), s.arrays, SIZES)
+    a, b = s.array("A"), s.array("B")
+    assert relative_error(a @ found + found @ b, np.eye(3)) <= 1e-12

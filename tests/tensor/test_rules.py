@@ -738,6 +738,12 @@ ROOT_RULES = {
         lambda C, X: ((X.T @ C) * X.T).sum(1),
         (),
     ),
+    "columns of L' X beside a vector": Rule(
+        lambda s: s.e("a,kj,kj->aj", s.z, *2 * [s.e("ik,ij->kj", _chol(s), s.X)]),
+        lambda s: s.e("a,j->aj", s.z, s.e("ij,ik,kj->j", s.X, s.C, s.X)),
+        lambda z, C, X: np.outer(z, ((X.T @ C) * X.T).sum(1)),
+        (),
+    ),
     "sum of log diag L": Rule(
         lambda s: s.e("i->", s.m("log", s.e("ii->i", _chol(s)))),
         lambda s: s.f("logdet", s.C) / 2,
@@ -772,6 +778,18 @@ ROOT_RULES = {
         lambda s: s.e("ij,jk->ik", s.f("sqrtm", s.A), s.f("sqrtm", s.A)),
         lambda s: s.A,
         lambda A: A,
+        (),
+    ),
+    "S S of a symmetric S, by any port": Rule(
+        lambda s: s.e("ji,jk,lk,l->i", *3 * [s.f("sqrtm", s.C)], s.x),
+        lambda s: s.e("ij,jk,k->i", s.C, s.f("sqrtm", s.C), s.x),
+        lambda C, x: C @ _reference("sqrtm", C) @ x,
+        (),
+    ),
+    "S S of a symmetric S, in a chain": Rule(
+        lambda s: s.e("ij,jk,kl,l->i", s.f("sqrtm", s.C), s.f("sqrtm", s.C), s.B, s.x),
+        lambda s: s.e("ij,jk,k->i", s.C, s.B, s.x),
+        lambda C, B, x: C @ B @ x,
         (),
     ),
     "S^-1 S^-1 x": Rule(
