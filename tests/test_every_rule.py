@@ -139,6 +139,7 @@ TEXTS: dict[str, Callable[..., Any]] = {
     "kron(D, X) b": lambda D, X, b: np.kron(D, X) @ b,
     "kron(a, X) - kron(X, a)": lambda a, X: np.kron(a[:, None], X) - np.kron(X, a[:, None]),
     "kron(a', X) kron(A, b)": lambda a, X, A, b: np.kron(a, X) @ np.kron(A, b[:, None]),
+    "vec(A X B) - vec(Z)": lambda A, X, B, Z: vec(A @ X @ B - Z),
     "vec(X) vec(Z)'": lambda X, Z: np.outer(vec(X), vec(Z)),
     "reshape(U c, 3, 1)": lambda U, c: (U @ c)[:, None],
     "diag(kron(X, Y))": lambda X, Y: np.diag(np.kron(X, Y)),
@@ -233,6 +234,7 @@ def keeps_its_value(text: str) -> None:
     assert relative_error(compiled.forward(given)[0], want) < 1e-12
     for name in names:
         assert md.check(program, name)
+        assert str(md.diff(program, name))
 
 
 @cache

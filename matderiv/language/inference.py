@@ -263,6 +263,8 @@ class _Statements(Expressions):
         check = self.check
         contradiction = "the sizes do not fit here; declare the shapes involved"
         place = check.sizes.settle()
+        while place is None and check.sizes.pair():
+            place = check.sizes.settle()
         if place is not None:
             check.fail(contradiction, place)
         order = self.ordered()

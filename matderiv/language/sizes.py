@@ -130,6 +130,19 @@ class Sizes:
                 break
         return None
 
+    def pair(self) -> bool:
+        """Take the factors of two products that wait for each other to be equal, one by one.
+
+        So vec(X) + vec(Y) is a sum of what has one shape, and (A ⊗ B) vec(X) is vec(B X A').
+        """
+        for left, right, place in self.waiting:
+            (a, first), (b, second) = resolve(left), resolve(right)
+            if a == b and len(first) == len(second):
+                for one, other in zip(first, second, strict=True):
+                    self.equate((1, (one,)), (1, (other,)), place)
+                return True
+        return False
+
     def _equate(self, left: Size, right: Size) -> bool | None:
         """True, False, or None: not determined yet."""
         (a, first), (b, second) = resolve(left), resolve(right)

@@ -38,7 +38,8 @@ def diag(check: Checker, node: Syntax, options: Options) -> Shape:
 def vec(check: Checker, node: Syntax, options: Options) -> Shape:
     (operand,) = node.args
     check.require_kind(operand, ("vector", "row", "matrix"), "vec", node.at)
-    return "vector", (product(*operand.size),)
+    # Columns are stacked: the axis of columns is the outer one, as the left factor's of ⊗.
+    return "vector", (product(*operand.size[::-1]),)
 
 
 def outer(check: Checker, node: Syntax, options: Options) -> Shape:

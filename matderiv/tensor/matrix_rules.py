@@ -15,7 +15,13 @@ from matderiv.tensor.dims import Shape
 from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product, Sum, Variable
 from matderiv.tensor.primitives import PrimitiveFunction
 from matderiv.tensor.properties import bends_up, is_nonnegative, is_symmetric
-from matderiv.tensor.reshapes import kronecker_factors, split_identity, split_product, unfused
+from matderiv.tensor.reshapes import (
+    is_outer,
+    kronecker_factors,
+    split_identity,
+    split_product,
+    unfused,
+)
 from matderiv.tensor.roots import root_of
 from matderiv.tensor.stable import inside
 
@@ -273,7 +279,7 @@ def _reshape(arena: Arena, x: Node, axes: int, dims: Shape) -> Node | None:
         if outside < 0:
             dims = inner_dims[:-outside] + dims
         return arena.reshape(x.arguments[0], inner_axes + max(outside, 0), dims)
-    if isinstance(x, Sum) and any(_is_outer(term.node) for term in x.terms):
+    if isinstance(x, Sum) and any(is_outer(term.node) for term in x.terms):
         # dX ⊗ X + X ⊗ dX: outer products, each fused on its own
         parts = [(c, arena.reshape(node, axes, dims)) for c, node in x.terms]
         return arena.sum(parts, x.shape[: x.order - axes] + dims)
@@ -311,7 +317,3 @@ _MATRIX_RULES: dict[str, Callable[..., Node | None]] = {
         for name in names
     },
 }
-
-
-def _is_outer(node: Node) -> bool:
-    return isinstance(node, Product) and node.wiring and len(node.factors) > 1

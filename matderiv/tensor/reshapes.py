@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from matderiv.tensor.canonical import connected
 from matderiv.tensor.dims import Shape, divide_dims, multiply_dims
-from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product
+from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product, Sum
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
@@ -242,6 +242,11 @@ def fuse_outputs(
     return None
 
 
+def is_outer(node: Node) -> bool:
+    """Whether a value is an outer product, which only moves entries about."""
+    return isinstance(node, Product) and node.wiring and len(node.factors) > 1
+
+
 def kronecker_factors(node: Node) -> tuple[Node, Node] | None:
     """A and B where a value is A ⊗ B: the fusion of A[i,j] B[k,l] at [i,k,j,l].
 
@@ -310,6 +315,8 @@ def _sides(node: Node, outer: Product) -> Iterator[tuple[tuple[int, ...], tuple[
 def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
     """A value with its fused axes split, and the sizes that each axis was made of.
 
+    A sum is split where all its terms are fused alike.
+
     >>> from matderiv.tensor.arena import Arena
     >>> arena = Arena()
     >>> X = arena.variable("X", ("m", "n"))
@@ -318,6 +325,12 @@ def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
     (True, (('m', 'n'),))
     """
     arena = node.arena
+    if isinstance(node, Sum) and node.terms:
+        found = [unfused(child) for child in node.children]
+        (first, parts), *_ = found
+        if any(len(dims) > 1 for dims in parts) and all(dims == parts for _, dims in found):
+            terms = zip((t.coefficient for t in node.terms), (n for n, _ in found), strict=True)
+            return arena.sum(terms, first.shape), parts
     if not isinstance(node, Product):
         axes = _fused_axes(node)
         parts = tuple(axes.get(k, (dim,)) for k, dim in enumerate(node.shape))

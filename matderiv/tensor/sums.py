@@ -13,8 +13,9 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING
 
 from matderiv.tensor.dims import Shape
-from matderiv.tensor.nodes import Factor, Node, Number, Product, Sum, Term, rational
+from matderiv.tensor.nodes import Apply, Factor, Node, Number, Product, Sum, Term, rational
 from matderiv.tensor.products import drop_axes, repeated_axes
+from matderiv.tensor.reshapes import is_outer
 
 if TYPE_CHECKING:
     from matderiv.tensor.arena import Arena
@@ -69,6 +70,8 @@ def _build(
             [(c, drop_axes(node, repeated)) for c, node in kept], tuple(shape[k] for k in left)
         )
         return arena.broadcast(inner, shape, left)
+    if (reshaped := _reshaped(arena, kept)) is not None:
+        return reshaped
     content = _content([c for c, _ in kept])
     kept = [
         (rational(c * content if content in (1, -1) else Fraction(c) / content), node)
@@ -86,6 +89,26 @@ def _build(
             return inner
     axes = tuple(range(len(shape)))
     return arena.product(rational(content), [Factor(inner, axes, 1), *shared], axes)
+
+
+def _reshaped(arena: Arena, kept: list[tuple[Number, Node]]) -> Node | None:
+    """vec(X) + vec(Y) = vec(X + Y), but for outer products, which are fused each on its own."""
+    first = kept[0][1]
+    if not isinstance(first, Apply) or first.primitive.key != "reshape":
+        return None
+    (inner,) = first.arguments
+    parts = []
+    for coefficient, node in kept:
+        if not isinstance(node, Apply) or node.primitive.key != "reshape":
+            return None
+        (part,) = node.arguments
+        if node.parameters != first.parameters or part.shape != inner.shape or is_outer(part):
+            return None
+        parts.append((coefficient, part))
+    axes, dims = first.parameters
+    assert isinstance(axes, int)
+    assert isinstance(dims, tuple)
+    return arena.reshape(arena.sum(parts, inner.shape), axes, dims)
 
 
 def _content(coefficients: list[Number]) -> Number:

@@ -81,6 +81,7 @@ REFUSED = [
     ("||x||^2/2 + C sum(relu(x))", NameResolutionError, ["C: ()", "matrix", "(n, n)"], "C"),
     ("x' x - 2 q/3", NameResolutionError, ["q: ()", "vector"], "q"),
     ("tr(A) - ε H(A)", ShapeError, ["H(A) is a matrix", "declare H: scalar function"], None),
+    ("vec(F)' vec(H) where F: (2, 3), H: (3, 3)", ShapeError, ["6", "9"], None),
     ("x' x + Q", NameResolutionError, ["Q: ()"], "Q"),
     ("x/N", NameResolutionError, ["N: ()", "A \\ b"], "N"),
     ("x' μ/sqrt(x' A x)", ShapeError, ["x' μ is a row", "μ: (n)"], "μ"),

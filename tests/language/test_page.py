@@ -377,6 +377,9 @@ INFERRED = [
     ("x' A x", "inferred x: (n), A: (n, n)"),
     ("X - mean(X, axis=1, keepdims=True)", "inferred X: (n, m)"),
     ("vec(X)' M vec(X)", "inferred X: (n, m), M: (m n, m n)"),
+    ("vec(X)' vec(Y)", "inferred X: (n, m), Y: (n, m)"),
+    ("vec(X') - vec(Y)", "inferred X: (n, m), Y: (m, n)"),
+    ("(A ⊗ B) vec(X) - vec(Y)", "inferred A: (n, m), B: (k, p), X: (p, m), Y: (k, n)"),
     ("X w where X: (n, d)", "inferred w: (d)"),
     ("n' X", "inferred n: (m), X: (m, k)"),
 ]  # fmt: skip

@@ -819,11 +819,44 @@ ROOT_RULES = {
 }
 
 
+FUSION_RULES = {
+    "vec(A) + vec(2 B')": Rule(
+        lambda s: _rows(s.t(s.A)) + 2 * _rows(s.B),
+        lambda s: _rows(s.t(s.A) + 2 * s.B),
+        lambda A, B: (A.T + 2 * B).ravel(),
+        (),
+    ),
+    "norm of vec(A) - vec(B)": Rule(
+        lambda s: s.e("i,i->", *2 * [_rows(s.A) - _rows(s.B)]),
+        lambda s: s.e("ij,ij->", *2 * [s.A - s.B]),
+        lambda A, B: ((A - B) ** 2).sum(),
+        (),
+    ),
+    "vec of outer products": Rule(
+        lambda s: _rows(s.e("i,j->ij", s.x, s.z)) + _rows(s.A),
+        lambda s: s.arena.add(_rows(s.e("i,j->ij", s.x, s.z)), _rows(s.A)),
+        lambda x, z, A: (np.outer(x, z) + A).ravel(),
+        (),
+    ),
+}
+
+
+def _rows(node: Node) -> Node:
+    return node.arena.reshape(node, 2, (node.arena.total_size(node.shape),))
+
+
 def _twice(s: Setting) -> Node:
     return 2 * s.e("k,k,ij->ij", s.x, s.x, s.arena.identity("n"))
 
 
-RULES = {**ELEMENTWISE_RULES, **STABLE_RULES, **MATRIX_RULES, **CANCEL_RULES, **ROOT_RULES}
+RULES = {
+    **ELEMENTWISE_RULES,
+    **STABLE_RULES,
+    **MATRIX_RULES,
+    **CANCEL_RULES,
+    **ROOT_RULES,
+    **FUSION_RULES,
+}
 
 
 @pytest.mark.parametrize("name", RULES)
