@@ -328,7 +328,7 @@ def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
     if isinstance(node, Sum) and node.terms:
         found = [unfused(child) for child in node.children]
         (first, parts), *_ = found
-        if any(len(dims) > 1 for dims in parts) and all(dims == parts for _, dims in found):
+        if all(dims == parts for _, dims in found):
             terms = zip((t.coefficient for t in node.terms), (n for n, _ in found), strict=True)
             return arena.sum(terms, first.shape), parts
     if not isinstance(node, Product):

@@ -102,7 +102,7 @@ def _reshaped(arena: Arena, kept: list[tuple[Number, Node]]) -> Node | None:
         if not isinstance(node, Apply) or node.primitive.key != "reshape":
             return None
         (part,) = node.arguments
-        if node.parameters != first.parameters or part.shape != inner.shape or is_outer(part):
+        if part.shape != inner.shape or is_outer(part):
             return None
         parts.append((coefficient, part))
     axes, dims = first.parameters

@@ -15,7 +15,7 @@ import pytest
 from matderiv.tensor.arena import Arena
 from matderiv.tensor.dims import Shape, multiply_dims
 from matderiv.tensor.nodes import Apply, Node, Product
-from matderiv.tensor.reshapes import blocks, dyad_factors, kronecker_factors
+from matderiv.tensor.reshapes import blocks, dyad_factors, kronecker_factors, unfused
 from tests.numerics import lengths, relative_error, value
 from tests.tensor.setting import SIZES, Setting
 
@@ -589,3 +589,29 @@ def _is_kron(left: Any, right: Any, want: Any) -> bool:
     sides = [[a] if a.ndim == want.ndim else [a[:, None], a[None, :]] for a in (left, right)]
     made = [np.kron(a, b) for a, b in itertools.product(*sides)]
     return any(a.shape == want.shape and relative_error(a, want) <= 1e-12 for a in made)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_sum_is_split_where_its_terms_are_fused_alike(alike: bool) -> None:
+    arena = Arena()
+    A, B = arena.variable("A", ("m", "n")), arena.variable("B", ("n", "m"))
+    x = arena.variable("x", ("k",))
+    shape = (arena.total_size(("m", "n")), "k")
+    turned = arena.einsum("ij->ji", B) if alike else B
+    fused = [
+        arena.reshape(arena.einsum("ij,k->kij", part, node), 2, shape[:1])
+        for part, node in ((A, x), (turned, x**2))
+    ]
+    total = arena.add(fused[0], 2 * fused[1])
+    opened, parts = unfused(total)
+    assert parts == (("k",), ("m", "n") if alike else shape[:1])
+    random = np.random.default_rng(5)
+    sizes = {"m": 2, "n": 3, "k": 4}
+    arrays = {v: random.normal(size=[sizes[d] for d in v.shape]) for v in (A, B, x)}
+    want = value(total, arrays, sizes)
+    assert relative_error(value(opened, arrays, sizes).reshape(want.shape), want) <= 1e-12
+
+
+def test_of_a_zero_nothing_is_fused() -> None:
+    zero = Arena().zero(("m", "n"))
+    assert unfused(zero) == (zero, (("m",), ("n",)))

@@ -832,6 +832,18 @@ FUSION_RULES = {
         lambda A, B: ((A - B) ** 2).sum(),
         (),
     ),
+    "columns beside rows": Rule(
+        lambda s: _rows(s.X) + _rows(s.t(s.X)),
+        lambda s: _rows(s.t(s.X)) + _rows(s.X),
+        lambda X: X.ravel() + X.T.ravel(),
+        (),
+    ),
+    "a reshape beside another function": Rule(
+        lambda s: s.arena.reshape(s.X, 2, ("m", "n")) + s.f("pinv", s.X),
+        lambda s: s.f("pinv", s.X) + s.arena.reshape(s.X, 2, ("m", "n")),
+        lambda X: X.reshape(2, 3) + np.linalg.pinv(X),
+        (),
+    ),
     "vec of outer products": Rule(
         lambda s: _rows(s.e("i,j->ij", s.x, s.z)) + _rows(s.A),
         lambda s: s.arena.add(_rows(s.e("i,j->ij", s.x, s.z)), _rows(s.A)),
