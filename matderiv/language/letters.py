@@ -38,7 +38,7 @@ def refuse_number_by_letter(check: Checker, node: Syntax, other: Syntax) -> None
 
     A matrix beside a number, X + λ, is no such case; nor is x - mean(x).
     """
-    if other.kind != "scalar" or _is_literal(other):
+    if node.kind == "scalar" or other.kind != "scalar" or _is_literal(other):
         return
     name = _unscaled(node)
     reduced = any(part.kind != "scalar" for part in post_order(other))
