@@ -312,10 +312,18 @@ def _sides(node: Node, outer: Product) -> Iterator[tuple[tuple[int, ...], tuple[
             yield (first, third), (second,)
 
 
+def _is_reshape(node: Node) -> bool:
+    """Whether a value is a reshape, or a turned one; chains of sums are not looked into."""
+    if isinstance(node, Product):
+        tensors = [factor.node for factor in node.factors if factor.labels]
+        node = tensors[0] if len(tensors) == 1 else node
+    return isinstance(node, Apply) and node.primitive.key == "reshape"
+
+
 def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
     """A value with its fused axes split, and the sizes that each axis was made of.
 
-    A sum is split where all its terms are fused alike.
+    A sum is split where all its terms are reshapes that are fused alike.
 
     >>> from matderiv.tensor.arena import Arena
     >>> arena = Arena()
@@ -325,7 +333,7 @@ def unfused(node: Node) -> tuple[Node, tuple[Shape, ...]]:
     (True, (('m', 'n'),))
     """
     arena = node.arena
-    if isinstance(node, Sum) and node.terms:
+    if isinstance(node, Sum) and node.terms and all(map(_is_reshape, node.children)):
         found = [unfused(child) for child in node.children]
         (first, parts), *_ = found
         if all(dims == parts for _, dims in found):

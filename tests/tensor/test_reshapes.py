@@ -615,3 +615,15 @@ def test_a_sum_is_split_where_its_terms_are_fused_alike(alike: bool) -> None:
 def test_of_a_zero_nothing_is_fused() -> None:
     zero = Arena().zero(("m", "n"))
     assert unfused(zero) == (zero, (("m",), ("n",)))
+
+
+def test_sums_of_sums_are_not_looked_into() -> None:
+    """2^700 paths down, 1400 values: a sum beside its own transpose, again and again."""
+    arena = Arena()
+    node = arena.variable("A", ("n", "n"))
+    other = arena.variable("B", ("n", "n"))
+    for step in range(700):
+        node = arena.add((2 + step % 3) * arena.einsum("ij->ji", node), arena.map("sin", other))
+        node = arena.add(node, 3 * arena.einsum("ij->ji", node))
+    assert unfused(node) == (node, (("n",), ("n",)))
+    assert arena.reshape(node, 2, (arena.total_size(("n", "n")),)).order == 1
